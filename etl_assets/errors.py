@@ -1,0 +1,28 @@
+"""The errors this package raises, and whether trying again may help."""
+
+
+class EtlError(Exception):
+    """Something a person must look at; running again will not cure it."""
+
+
+class TransientError(EtlError):
+    """The source, the warehouse or the network was busy; the same run may pass later."""
+
+
+class FileRefused(EtlError):
+    """A file that cannot be taken in at all; nothing of it was loaded."""
+
+
+class SchemaDrift(EtlError):
+    """A table of the warehouse and its declaration disagree about a column's type."""
+
+
+class ShrunkenLoad(EtlError):
+    """A full load brought so few rows that replacing the table would lose data."""
+
+    def __init__(self, table: str, *, held: int, arrived: int, floor: float) -> None:
+        super().__init__(
+            f"{table}: {arrived:,} rows arrived where {held:,} are held, under the floor of {floor:.0%}."
+            " The table was left as it was."
+            f" If the source really shrank, run: etl run {table.replace('.', ' ')} --accept-shrink"
+        )

