@@ -63,9 +63,8 @@ def names() -> tuple[str, ...]:
 
 
 def export(variables: Mapping[str, str]) -> None:
-    """Hand variables to the processes that this one starts; what the environment already says, wins."""
-    for name, value in variables.items():
-        os.environ.setdefault(name, value)
+    """Hand variables to this process and to those that it starts."""
+    os.environ.update(variables)
 
 
 def _number(given: Mapping[str, str], name: str, otherwise: float) -> float:

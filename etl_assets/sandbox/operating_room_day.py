@@ -8,6 +8,7 @@ durations, turnovers or use, by whichever reading of it: one that would is drawn
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 
 from etl_assets.sandbox import operating_room_hospital as hospital
 from etl_assets.sandbox.dice import Dice
@@ -102,7 +103,7 @@ def sound(blocks: Sequence[Block], cases: Sequence[Case]) -> bool:
     """Whether a room-day breaks no rule; also not if a rule counts only the owner's cases, or clips them."""
     spans = sorted((case.points["or_in"], case.points["or_out"]) for case in cases if case.done)
     lengths = [end - start for start, end in spans]
-    gaps = [later[0] - earlier[1] for earlier, later in zip(spans, spans[1:], strict=False)]
+    gaps = [later[0] - earlier[1] for earlier, later in pairwise(spans)]
     return (
         all(_CASE[0] <= length <= _CASE[1] for length in lengths)
         and all(_TURNOVER[0] <= gap <= _TURNOVER[1] for gap in gaps)
@@ -175,7 +176,7 @@ def _add_on(dice: Dice, seed: int, number: str, start: int) -> Case:
     service = dice.pick(hospital.EMERGENCY_SERVICES)
     case = make_case(dice, seed, service, dice.pick(service.surgeon_ids), number)
     case.urgency = dice.pick(("Add-On", "Add-On", "Urgent"))
-    case.sched_start, case.booked_at = start, dice.whole(-10 * HOUR, 8 * HOUR)
+    case.sched_start, case.booked_at = start, dice.whole(-10 * HOUR, 6 * HOUR)
     return case
 
 
@@ -200,12 +201,13 @@ def _is_late(seed: int, day: date, room: int) -> bool:
 
 def _emergency_cases(dice: Dice, seed: int, day: date, room: int, *, late: bool) -> list[Case]:
     begin = dice.whole(18 * HOUR, 21 * HOUR) if late else dice.whole(7 * HOUR + 30, 12 * HOUR)
+    known = begin - dice.whole(30, 240)  # all of a session are booked before it begins
     cases: list[Case] = []
     for sequence in range(1, dice.whole(1, 3) + 1):
         service = dice.pick(hospital.EMERGENCY_SERVICES)
         case = make_case(dice, seed, service, dice.pick(service.surgeon_ids), case_number(day, room, sequence))
         case.urgency = dice.weighted(("Urgent", "Emergent"), (3, 2))
-        case.sched_start, case.booked_at = begin, begin - dice.whole(40, 300)
+        case.sched_start, case.booked_at = begin, known + sequence
         begin += case.sched_duration + 30
         cases.append(case)
     _run(dice, cases)

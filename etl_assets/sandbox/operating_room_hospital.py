@@ -43,61 +43,57 @@ class Reason:
     same_day: bool
 
 
-# code, name, surgeons, and its procedures: name, median minutes in the room, sigma of the logarithm
-_SERVICES: tuple[tuple[str, str, int, tuple[tuple[str, int, float], ...]], ...] = (
-    ("GEN", "General Surgery", 8, (
-        ("Laparoscopic removal of gallbladder", 95, 0.26),
-        ("Hernia repair, inguinal", 80, 0.24),
-        ("Removal of appendix", 75, 0.25),
-        ("Removal of part of colon", 190, 0.24),
-    )),
-    ("ORT", "Orthopedics", 9, (
-        ("Knee replacement, total", 130, 0.18),
-        ("Hip replacement, total", 140, 0.18),
-        ("Arthroscopy, shoulder", 105, 0.24),
-        ("Repair of wrist fracture", 90, 0.26),
-    )),
-    ("GYN", "Gynecology", 5, (
-        ("Removal of uterus, laparoscopic", 140, 0.25),
-        ("Hysteroscopy", 50, 0.26),
-        ("Removal of ovarian cyst", 95, 0.26),
-    )),
-    ("URO", "Urology", 5, (
-        ("Cystoscopy", 42, 0.22),
-        ("Resection of prostate", 95, 0.25),
-        ("Removal of kidney stone", 80, 0.27),
-    )),
-    ("ENT", "Ear, Nose and Throat", 5, (
-        ("Removal of tonsils", 52, 0.22),
-        ("Sinus surgery, endoscopic", 105, 0.26),
-        ("Septoplasty", 85, 0.22),
-    )),
-    ("OPH", "Ophthalmology", 4, (
-        ("Cataract removal, with lens", 38, 0.16),
-        ("Vitrectomy", 75, 0.22),
-    )),
-    ("VAS", "Vascular Surgery", 4, (
-        ("Bypass of leg artery", 200, 0.22),
-        ("Creation of dialysis access", 100, 0.25),
-        ("Vein ablation", 65, 0.22),
-    )),
-    ("PLA", "Plastic Surgery", 4, (
-        ("Carpal tunnel release", 42, 0.20),
-        ("Breast reconstruction", 210, 0.22),
-        ("Skin graft", 85, 0.28),
-    )),
-    ("NEU", "Neurosurgery", 4, (
-        ("Lumbar discectomy", 125, 0.22),
-        ("Fusion of spine, lumbar", 230, 0.20),
-    )),
+# code, name, surgeons
+_SERVICES = (
+    ("GEN", "General Surgery", 8),
+    ("ORT", "Orthopedics", 9),
+    ("GYN", "Gynecology", 5),
+    ("URO", "Urology", 5),
+    ("ENT", "Ear, Nose and Throat", 5),
+    ("OPH", "Ophthalmology", 4),
+    ("VAS", "Vascular Surgery", 4),
+    ("PLA", "Plastic Surgery", 4),
+    ("NEU", "Neurosurgery", 4),
+)
+# service, name, median minutes in the room, sigma of the logarithm
+_PROCEDURES = (
+    ("GEN", "Laparoscopic removal of gallbladder", 95, 0.26),
+    ("GEN", "Hernia repair, inguinal", 80, 0.24),
+    ("GEN", "Removal of appendix", 75, 0.25),
+    ("GEN", "Removal of part of colon", 190, 0.24),
+    ("ORT", "Knee replacement, total", 130, 0.18),
+    ("ORT", "Hip replacement, total", 140, 0.18),
+    ("ORT", "Arthroscopy, shoulder", 105, 0.24),
+    ("ORT", "Repair of wrist fracture", 90, 0.26),
+    ("GYN", "Removal of uterus, laparoscopic", 140, 0.25),
+    ("GYN", "Hysteroscopy", 50, 0.26),
+    ("GYN", "Removal of ovarian cyst", 95, 0.26),
+    ("URO", "Cystoscopy", 42, 0.22),
+    ("URO", "Resection of prostate", 95, 0.25),
+    ("URO", "Removal of kidney stone", 80, 0.27),
+    ("ENT", "Removal of tonsils", 52, 0.22),
+    ("ENT", "Sinus surgery, endoscopic", 105, 0.26),
+    ("ENT", "Septoplasty", 85, 0.22),
+    ("OPH", "Cataract removal, with lens", 38, 0.16),
+    ("OPH", "Vitrectomy", 75, 0.22),
+    ("VAS", "Bypass of leg artery", 200, 0.22),
+    ("VAS", "Creation of dialysis access", 100, 0.25),
+    ("VAS", "Vein ablation", 65, 0.22),
+    ("PLA", "Carpal tunnel release", 42, 0.20),
+    ("PLA", "Breast reconstruction", 210, 0.22),
+    ("PLA", "Skin graft", 85, 0.28),
+    ("NEU", "Lumbar discectomy", 125, 0.22),
+    ("NEU", "Fusion of spine, lumbar", 230, 0.20),
 )
 
 
 def _services() -> tuple[Service, ...]:
-    made, first = [], 1
-    for code, name, surgeons, procedures in _SERVICES:
-        listed = tuple(Procedure(f"{code}-{n:02d}", *entry) for n, entry in enumerate(procedures, 1))
-        made.append(Service(code, name, first, surgeons, listed))
+    made: list[Service] = []
+    first = 1
+    for code, name, surgeons in _SERVICES:
+        own = [entry[1:] for entry in _PROCEDURES if entry[0] == code]
+        procedures = tuple(Procedure(f"{code}-{n:02d}", *entry) for n, entry in enumerate(own, 1))
+        made.append(Service(code, name, first, surgeons, procedures))
         first += surgeons
     return tuple(made)
 
@@ -151,8 +147,8 @@ def emergency_rooms(rooms: int) -> range:
 
 
 def location_of(room: int) -> tuple[str, str]:
-    """Id and name of the place that a room is in: every fourth belongs to the day-surgery centre."""
-    return ("DSC", "Day surgery center") if room % 4 == 0 else ("MAIN", "Main operating suite")
+    """Id and name of the place that a room is in: every fourth, from the first on, is in the day surgery center."""
+    return ("DSC", "Day surgery center") if room % 4 == 1 else ("MAIN", "Main operating suite")
 
 
 def is_working_day(day: date) -> bool:

@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from etl_assets.sandbox import operating_room_hospital as hospital
 from etl_assets.sandbox.operating_room_day import MIDNIGHT, Block, Case
 
-HEADERS = {
-    "block_schedule": tuple(
+_COLUMNS = {
+    "block_schedule": (
         "schedule_date room_id room_name slot_type slot_start_time slot_end_time is_public_slot service_code surgeon_id"
         " group_id block_key block_title block_abbreviation comments responsible_provider_id provider_name"
-        " location_name location_abbr pos_type released_at".split()
+        " location_name location_abbr pos_type released_at"
     ),
-    "or_case": tuple(
+    "or_case": (
         "case_id log_id patient_id enc_csn_id or_case_id hosp_admsn_time hosp_disch_time hsp_account_id pat_class_code"
         " pat_class_name case_type_code case_type_name case_class_name orl_pat_type_name surgery_date room_id room_name"
         " location_id location_name primary_surgeon primary_surgeon_npi primary_surgeon_prov_id"
@@ -19,17 +19,18 @@ HEADERS = {
         " preop_in preop_out or_in anes_start proc_start proc_closing proc_end or_out anes_end pacu_in pacu_out"
         " pacu2_in pacu2_out proc_care_complete sched_start_time sched_duration record_create_date setup_offset"
         " cleanup_offset panel1_start_at destination enc_discharge_dept num_of_panels primary_procedure"
-        " primary_procedure_code asa_rating_code asa_code_name".split()
+        " primary_procedure_code asa_rating_code asa_code_name"
     ),
-    "or_schedule": tuple(
+    "or_schedule": (
         "or_case_id log_id patient_id primary_surgeon_id primary_surgeon_name primary_surgeon_npi"
         " primary_surgeon_specialty surgery_date case_created_date requested_date requested_time room_name"
         " location_name projected_start_time projected_end_time case_service pat_class_name sched_status"
         " case_cancel_reason_code case_cancel_reason cancel_user_id cancel_comments cancel_date anes_type"
         " sched_start_time sched_duration setup_offset cleanup_offset num_of_panels panel1_start_at"
-        " primary_proc_name record_update_dt".split()
+        " primary_proc_name record_update_dt"
     ),
 }
+HEADERS = {table: tuple(names.split()) for table, names in _COLUMNS.items()}
 KEYS = {
     "block_schedule": ("schedule_date", "room_id", "slot_start_time"),
     "or_case": ("case_id",),
@@ -55,8 +56,9 @@ def clock(minute: int) -> str:
     return f"{hour:02d}:{rest:02d}:00"
 
 
-def block_row(day: date, room: int, block: Block) -> dict[str, str]:
-    """A row of the block schedule."""
+def block_row(day: date, room: int, block: Block, *, as_of: date | None = None) -> dict[str, str]:
+    """A row of the block schedule; with `as_of`, as it was known when that day began."""
+    released = block.released if as_of is None or told_by(day, block.released, as_of) else None
     location, location_name = hospital.location_of(room)
     service, surgeon = block.service, block.surgeon
     title = "Open time" if service is None else f"{service.name} block"
@@ -74,13 +76,13 @@ def block_row(day: date, room: int, block: Block) -> dict[str, str]:
         "block_key": f"{service.code if service else 'OPEN'}-{room:02d}-{day.weekday() + 1}",
         "block_title": f"{hospital.surgeon_name(surgeon)}, {title}" if surgeon else title,
         "block_abbreviation": service.code if service else "OPEN",
-        "comments": "" if block.released is None else "Given back by its owner, open to all",
+        "comments": "" if released is None else "Given back by its owner, open to all",
         "responsible_provider_id": surgeon or "",
         "provider_name": hospital.surgeon_name(surgeon) if surgeon else "",
         "location_name": location_name,
         "location_abbr": location,
         "pos_type": "Operating room",
-        "released_at": stamp(day, block.released),
+        "released_at": stamp(day, released),
     }
 
 
@@ -140,12 +142,11 @@ def case_row(day: date, room: int, case: Case) -> dict[str, str]:
 
 
 def schedule_row(day: date, room: int, case: Case, *, as_of: date | None = None) -> dict[str, str]:
-    """A row of the schedule: how the case was booked, and cancelled. From `as_of` on nothing has happened yet."""
+    """A row of the schedule: how the case was booked, and cancelled; with `as_of`, as known when that day began."""
     reason, cancelled_at, status = case.reason, case.cancelled_at, "Completed" if case.done else "Canceled"
     updated = case.points.get("or_out", cancelled_at)
-    if as_of is not None and day >= as_of and not told_by(day, cancelled_at, as_of):
+    if as_of is not None and not told_by(day, cancelled_at, as_of):
         reason, cancelled_at, status, updated = None, None, "Scheduled", case.booked_at
-    booked_day = day + timedelta(case.booked_at // MIDNIGHT)
     return {
         "or_case_id": f"S{case.number}",
         "log_id": f"L{case.number}" if status == "Completed" else "",
@@ -156,8 +157,8 @@ def schedule_row(day: date, room: int, case: Case, *, as_of: date | None = None)
         "primary_surgeon_specialty": case.service.name,
         "surgery_date": day.isoformat(),
         "case_created_date": stamp(day, case.booked_at),
-        "requested_date": booked_day.isoformat(),
-        "requested_time": clock(case.booked_at),
+        "requested_date": day.isoformat(),
+        "requested_time": clock(case.sched_start),
         "room_name": f"OR {room}",
         "location_name": hospital.location_of(room)[1],
         "projected_start_time": stamp(day, case.sched_start),

@@ -3,10 +3,13 @@
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+from psycopg import Connection
 
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.settings import Settings
 from etl_assets.warehouse import embedded
+
+__all__ = ["LOADER", "READER", "TRANSFORMER", "Connection", "connect", "dagster_url", "warehouse_url"]
 
 LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
 OLDEST = 160000

@@ -226,3 +226,27 @@ def slices_in_force(connection: psycopg.Connection, source: str, first: date, la
         [source, first, last],
     )
     return [day for (day,) in rows]
+
+
+def slices_to_build(connection: psycopg.Connection, source: str, first: date, last: date) -> list[date]:
+    """The dates of a span whose rows were changed by a load after the last build that covered them began."""
+    rows = connection.execute(
+        "select distinct said.slice from etl.table_load as load"
+        " join etl.source_file as file using (file_id) join etl.file_slice as said using (file_id)"
+        " where file.source = %(source)s and said.slice between %(first)s and %(last)s"
+        " and load.rows_inserted + load.rows_updated + load.rows_deleted > 0 and not exists ("
+        "     select from etl.batch as build where build.source = %(source)s and build.kind = 'build'"
+        "     and build.status = 'success' and build.started_at > load.loaded_at) order by said.slice",
+        {"source": source, "first": first, "last": last},
+    )
+    return [day for (day,) in rows]
+
+
+def reach(connection: psycopg.Connection, source: str) -> tuple[date, date] | None:
+    """The first and the last date that a loaded file of a source speaks of; None before the first load."""
+    row = connection.execute(
+        "select min(said.slice), max(said.slice) from etl.file_slice as said join etl.source_file as file"
+        " using (file_id) where file.source = %s and said.in_force",
+        [source],
+    ).fetchone()
+    return (row[0], row[1]) if row and row[0] else None

@@ -156,3 +156,12 @@ def record_watermark(connection: psycopg.Connection, batch: Batch, relation: Rel
         " where excluded.value > held.value",
         [str(relation), batch.source, value, batch.id],
     )
+
+
+def record_build(batch: Batch, relation: str, *, status: str, rows_changed: int | None, seconds: float) -> None:
+    """Write down what a dbt run did to one model; `rows_changed` is None where it cannot be told."""
+    batch.connection.execute(
+        "insert into etl.model_build (batch_id, relation, status, rows_changed, seconds) values (%s, %s, %s, %s, %s)"
+        " on conflict do nothing",
+        [batch.id, relation, status, rows_changed, seconds],
+    )

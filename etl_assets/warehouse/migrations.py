@@ -29,10 +29,11 @@ def migrate(connection: psycopg.Connection, folder: Path) -> list[str]:
     Raises:
         EtlError: A migration was edited after it was applied, has a misshapen name, or failed (it left nothing).
     """
-    connection.execute(
-        "create table if not exists public.schema_migration"
-        " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
-    )
+    if connection.execute("select to_regclass('public.schema_migration')").fetchone() == (None,):
+        connection.execute(
+            "create table if not exists public.schema_migration"
+            " (name text primary key, checksum text not null, applied_at timestamptz not null default now())"
+        )
     return [path.name for path in _numbered(folder) if _apply(connection, path)]
 
 

@@ -1,7 +1,9 @@
 """A table of the warehouse, and the SQL identifiers that name it safely."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql
 
 
@@ -19,3 +21,14 @@ class Relation:
 
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}"
+
+
+def read_columns(
+    connection: psycopg.Connection, relation: Relation, columns: Sequence[str], *, most: int
+) -> list[tuple[object, ...]]:
+    """Up to `most` rows of a relation, in no order."""
+    return connection.execute(
+        sql.SQL("select {} from {} limit {}").format(
+            sql.SQL(", ").join(map(sql.Identifier, columns)), relation.identifier, sql.Literal(most)
+        )
+    ).fetchall()

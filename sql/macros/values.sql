@@ -5,7 +5,7 @@
 
 {#- Minutes from one moment to another, to the hundredth; exact over a clock change when both are timestamptz. -#}
 {%- macro minutes_between(earlier, later) -%}
-    round(extract(epoch from {{ later }} - {{ earlier }}) / 60, 2)
+    round(extract(epoch from {{ later }} - {{ earlier }}) / 60, 2)::numeric(14, 2)
 {%- endmacro -%}
 
 {#- Minutes of the span [a, b] that lie in the span [c, d]; null where a bound is null, never negative. -#}
@@ -13,10 +13,10 @@
     case
         when {{ a }} is not null and {{ b }} is not null and {{ c }} is not null and {{ d }} is not null
             then greatest({{ minutes_between('greatest(' ~ a ~ ', ' ~ c ~ ')', 'least(' ~ b ~ ', ' ~ d ~ ')') }}, 0)
-    end
+    end::numeric(14, 2)
 {%- endmacro -%}
 
 {#- A quotient to four places; null where the divisor is null or zero. -#}
 {%- macro share(part, whole) -%}
-    round({{ part }} / nullif({{ whole }}, 0), 4)
+    round({{ part }} / nullif({{ whole }}, 0), 4)::numeric(14, 4)
 {%- endmacro -%}

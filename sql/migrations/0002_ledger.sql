@@ -73,6 +73,18 @@ comment on table etl.table_load is 'What one load did to one table, in rows. Wri
 create index on etl.table_load (relation, loaded_at desc);
 create index on etl.table_load (batch_id);
 
+create table etl.model_build (
+    batch_id uuid not null references etl.batch,
+    relation text not null,
+    status text not null,
+    rows_changed bigint,
+    seconds double precision not null,
+    built_at timestamptz not null default now(),
+    primary key (batch_id, relation)
+);
+comment on table etl.model_build is 'What one dbt run did to one model: rows that it wrote or deleted.';
+create index on etl.model_build (relation, built_at desc);
+
 create table etl.rejected_row (
     rejected_id bigint primary key generated always as identity,
     batch_id uuid not null references etl.batch,

@@ -83,7 +83,7 @@
 {%- macro scd2_spec() -%}
     {%- set natural_key = config.require('natural_key') -%}
     {{ return({
-        'keys': [natural_key] if natural_key is string else natural_key,
+        'natural': [natural_key] if natural_key is string else natural_key,
         'effective_at': config.require('effective_at'),
         'tracked': config.get('tracked'),
         'inferred': config.get('inferred'),
@@ -95,7 +95,7 @@
 {%- macro scd2_describe(spec, said) -%}
     {%- set types = scd2_types('pg_temp.' ~ said) -%}
     {%- set own = ['surrogate_key', 'valid_from', 'valid_to', 'is_current', 'etl_batch_id', 'created_at', 'updated_at'] -%}
-    {%- set named = spec.keys + [spec.effective_at] + ([spec.inferred] if spec.inferred else []) -%}
+    {%- set named = spec.natural + [spec.effective_at] + ([spec.inferred] if spec.inferred else []) -%}
     {%- set missing = (named + (spec.tracked or [])) | reject('in', types) | list -%}
     {%- set taken = types | select('in', own) | reject('equalto', spec.effective_at) | list -%}
     {%- set described = types | reject('in', named) | list -%}
@@ -110,6 +110,9 @@
     {%- elif taken -%}
         {{ exceptions.raise_compiler_error(this ~ ": scd2 keeps these columns itself, the model may not select them: "
             ~ taken | join(', ')) }}
+    {%- elif types[spec.effective_at] != 'timestamp with time zone' -%}
+        {{ exceptions.raise_compiler_error(this ~ ": " ~ spec.effective_at ~ " must be a timestamp with time zone, not "
+            ~ types[spec.effective_at] ~ ".") }}
     {%- elif not spec.tracked -%}
         {{ exceptions.raise_compiler_error(this ~ ": scd2 needs at least one tracked column.") }}
     {%- endif -%}
@@ -141,9 +144,9 @@ create table {{ target }} (
     etl_batch_id uuid,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    unique ({{ spec.keys | join(', ') }}, valid_from)
+    unique ({{ spec.natural | join(', ') }}, valid_from)
 );
-create unique index on {{ target }} ({{ spec.keys | join(', ') }}) where is_current;
+create unique index on {{ target }} ({{ spec.natural | join(', ') }}) where is_current;
 insert into {{ target }} (surrogate_key, {{ spec.inferred ~ ', ' if spec.inferred }}valid_from, is_current, etl_batch_id)
 overriding system value values (-1, {{ 'false, ' if spec.inferred }}'1900-01-01Z', true, {{ scd2_batch() }})
 {%- endmacro -%}
@@ -166,7 +169,7 @@ overriding system value values (-1, {{ 'false, ' if spec.inferred }}'1900-01-01Z
 
 {#- Refuse rows without a key or a moment, and members that are said to be two things at one moment. -#}
 {%- macro scd2_check_incoming(spec, said) -%}
-    {%- set by = spec.keys + [spec.effective_at] -%}
+    {%- set by = spec.natural + [spec.effective_at] -%}
     {%- set found = run_query(
         "select count(*) filter (where " ~ by | join(' is null or ') ~ " is null), count(*) filter (where times > 1) from ("
         "select " ~ by | join(', ') ~ ", count(*) as times from pg_temp." ~ said ~ "_incoming group by " ~ by | join(', ')
@@ -177,7 +180,7 @@ overriding system value values (-1, {{ 'false, ' if spec.inferred }}'1900-01-01Z
             ~ by | join(' or ') ~ ". The table was left as it was.") }}
     {%- elif found[1] -%}
         {{ exceptions.raise_compiler_error(this ~ ": " ~ found[1] ~ " times the model says two different things of one "
-            ~ spec.keys | join(', ') ~ " at one " ~ spec.effective_at ~ ". The table was left as it was. The model must pick one.") }}
+            ~ spec.natural | join(', ') ~ " at one " ~ spec.effective_at ~ ". The table was left as it was. The model must pick one.") }}
     {%- endif -%}
 {%- endmacro -%}
 

@@ -43,35 +43,40 @@ said as materialized (
 ),
 
 differing as (
-    select distinct {{ scd2_of(spec.keys, 'said') }}
+    select distinct {{ scd2_of(spec.natural, 'said') }}
     from said
     left join {{ target }} as held
-        on {{ scd2_same(spec.keys, 'held', 'said') }}
+        on {{ scd2_same(spec.natural, 'held', 'said') }}
         and held.valid_from <= said.{{ at }}
         and (held.valid_to is null or held.valid_to > said.{{ at }})
     where
-        held.surrogate_key is null
-        or ({{ scd2_of(spec.tracked, 'held') }}) is distinct from ({{ scd2_of(spec.tracked, 'said') }})
-        {%- if spec.overwritten %}
-        or held.is_current
-        and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})
-        {%- endif %}
         {%- if spec.inferred %}
-        or held.{{ spec.inferred }} and said.{{ spec.inferred }} is not true
+        -- a stub says nothing of a member who is known
+        (said.{{ spec.inferred }} is not true or held.surrogate_key is null)
+        and
         {%- endif %}
+        (
+            held.surrogate_key is null
+            or ({{ scd2_of(spec.tracked, 'held') }}) is distinct from ({{ scd2_of(spec.tracked, 'said') }})
+            {%- if spec.overwritten %}
+            or (
+                held.is_current
+                and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})
+            )
+            {%- endif %}
+            {%- if spec.inferred %}
+            or held.{{ spec.inferred }}
+            {%- endif %}
+        )
 )
 
 select distinct said.*
 from said
 where
-    {%- if spec.keys | length == 1 %}
-    (said.{{ spec.keys[0] }} in (select {{ spec.keys[0] }} from differing) or said.{{ spec.keys[0] }} is null)
-    {%- else %}
-    exists (
-        select 1 from differing
-        where {% for key in spec.keys %}differing.{{ key }} is not distinct from said.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
-    )
-    {%- endif %}
+    ({{ scd2_of(spec.natural, 'said') }}) in (select {{ spec.natural | join(', ') }} from differing)
+    {%- for key in spec.natural %}
+    or said.{{ key }} is null
+    {%- endfor %}
 {%- endmacro -%}
 
 
@@ -82,12 +87,12 @@ delete from pg_temp.{{ said }}_incoming as said
 where said.{{ stub }} and (
     exists (
         select 1 from {{ target }} as held
-        where {{ scd2_same(spec.keys, 'held', 'said') }}
+        where {{ scd2_same(spec.natural, 'held', 'said') }}
             and (held.{{ stub }} is not true or held.valid_from <= said.{{ at }})
     )
     or exists (
         select 1 from pg_temp.{{ said }}_incoming as other
-        where {{ scd2_same(spec.keys, 'other', 'said') }}
+        where {{ scd2_same(spec.natural, 'other', 'said') }}
             and (other.{{ stub }} is not true or other.{{ at }} < said.{{ at }})
     )
 );
@@ -98,18 +103,18 @@ set
     etl_batch_id = {{ scd2_batch() }},
     updated_at = now()
 from (
-    select distinct on ({{ spec.keys | join(', ') }}) *
+    select distinct on ({{ spec.natural | join(', ') }}) *
     from pg_temp.{{ said }}_incoming
-    order by {{ spec.keys | join(', ') }}, {{ at }}
+    order by {{ spec.natural | join(', ') }}, {{ at }}
 ) as said
-where held.{{ stub }} and {{ scd2_same(spec.keys, 'held', 'said') }}
+where held.{{ stub }} and {{ scd2_same(spec.natural, 'held', 'said') }}
 {%- endmacro -%}
 
 
 {#- The timeline of those members: what is held, as restated, and what is new, each ending where the next begins.
     A moment at which no tracked column changes makes no version. -#}
 {%- macro scd2_versions(target, said, spec) -%}
-{%- set at, keys, tracked = spec.effective_at, spec.keys, spec.tracked -%}
+{%- set at, keys, tracked = spec.effective_at, spec.natural, spec.tracked -%}
 {%- set rest = spec.overwritten + ([spec.inferred] if spec.inferred else []) -%}
 create temporary table {{ said }}_versions as
 with
@@ -174,7 +179,7 @@ where
 
 
 {%- macro scd2_write_new(target, said, spec) -%}
-{%- set names = spec.keys + spec.tracked + spec.overwritten + ([spec.inferred] if spec.inferred else []) -%}
+{%- set names = spec.natural + spec.tracked + spec.overwritten + ([spec.inferred] if spec.inferred else []) -%}
 insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
 select
     {{ names | join(', ') }},
@@ -184,7 +189,7 @@ select
     {{ scd2_batch() }}
 from pg_temp.{{ said }}_versions
 where surrogate_key is null
-order by {{ spec.keys | join(', ') }}, valid_from
+order by {{ spec.natural | join(', ') }}, valid_from
 {%- endmacro -%}
 
 
@@ -196,12 +201,12 @@ set
     etl_batch_id = {{ scd2_batch() }},
     updated_at = now()
 from (
-    select distinct on ({{ spec.keys | join(', ') }}) *
+    select distinct on ({{ spec.natural | join(', ') }}) *
     from pg_temp.{{ said }}_incoming
-    order by {{ spec.keys | join(', ') }}, {{ spec.effective_at }} desc
+    order by {{ spec.natural | join(', ') }}, {{ spec.effective_at }} desc
 ) as said
 where
-    {{ scd2_same(spec.keys, 'held', 'said') }}
+    {{ scd2_same(spec.natural, 'held', 'said') }}
     and held.is_current
     and held.valid_from <= said.{{ spec.effective_at }}
     and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})

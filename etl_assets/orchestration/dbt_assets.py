@@ -1,0 +1,151 @@
+"""The models of each source become assets, with their tests as checks; dbt does the work, one call a run."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, dbt_assets
+
+from etl_assets.orchestration.dbt_project import dbt_project, manifest, reach_warehouse
+from etl_assets.orchestration.drawings import drawn
+from etl_assets.orchestration.partitions import Span, schedule_dates, span_of
+from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.quality.dbt_tests import record_tests
+from etl_assets.settings import Settings
+from etl_assets.spec.source import Source
+from etl_assets.warehouse.ledger import Batch, open_batch, record_build
+
+DAILY = "daily"
+"""The tag of models that are built by schedule date."""
+
+
+def model_assets(source: Source) -> dg.AssetsDefinition:
+    """The models under `models/<source>`, in one op that can be subset."""
+
+    @dbt_assets(
+        manifest=manifest(),
+        project=dbt_project(),
+        select=f"path:models/{source.name} path:seeds/{source.name}",
+        name=f"build_{source.name}",
+        dagster_dbt_translator=_Translator(source),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="dbt",
+    )
+    def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: WarehouseResource) -> Iterator[Any]:
+        settings = warehouse.settings()
+        reach_warehouse(settings)
+        with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
+            words = ["build", "--vars", json.dumps(_variables(span_of(context.run.tags), batch))]
+            invocation = dbt.cli(words, context=context, raise_on_error=False)
+            for event in invocation.stream():
+                yield drawn(context, settings, event)
+            _write_down(settings, batch, source, invocation)
+        if error := invocation.get_error():
+            raise error
+
+    return build
+
+
+def _variables(span: Span | None, batch: Batch) -> dict[str, str]:
+    window = {"start_date": span.first.isoformat(), "end_date": span.last.isoformat()} if span else {}
+    return {**window, "etl_batch_id": str(batch.id)}
+
+
+def _write_down(settings: Settings, batch: Batch, source: Source, invocation: DbtCliInvocation) -> None:
+    """Enter into the ledger what dbt built and what its tests found."""
+    path = Path(invocation.target_path) / "run_results.json"
+    if not path.exists():
+        return
+    nodes = json.loads((path.parent / "manifest.json").read_text())["nodes"]
+    results = [
+        (nodes[result["unique_id"]], result)
+        for result in json.loads(path.read_text())["results"]
+        if result["unique_id"] in nodes
+    ]
+    for node, result in results:
+        if node["resource_type"] == "model":
+            record_build(
+                batch,
+                f"{node['schema']}.{node['alias']}",
+                status=result["status"],
+                rows_changed=_rows_changed(node, result),
+                seconds=result["execution_time"],
+            )
+    record_tests(batch, source.name, [_as_test(nodes, *each) for each in results if each[0]["resource_type"] == "test"])
+
+
+def _rows_changed(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
+    """Rows that a model wrote or deleted; None for a view, which has none."""
+    if node["config"]["materialized"] == "view":
+        return None
+    changed = result["adapter_response"].get("rows_affected")
+    return max(changed, 0) if isinstance(changed, int) else None
+
+
+def _as_test(nodes: Mapping[str, Any], node: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    tested = nodes.get(node.get("attached_node") or "")
+    return {
+        "relation": f"{tested['schema']}.{tested['alias']}" if tested else "(several)",
+        "rule": node["name"],
+        "why": node.get("description") or f"dbt test {node['name']}",
+        "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
+        "status": result["status"],
+        "failures": result["failures"] or 0,
+        "message": result["message"],
+    }
+
+
+class _Translator(DagsterDbtTranslator):
+    """What dbt says of a model, in Dagster's words."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                enable_asset_checks=True, enable_source_tests_as_checks=True, enable_duplicate_source_asset_keys=True
+            )
+        )
+        self._source = source
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """The relation's name in the warehouse; that of the staging asset for a source."""
+        if dbt_resource_props["resource_type"] == "source":
+            return super().get_asset_key(dbt_resource_props)
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 (theirs)
+        """The source's."""
+        return self._source.name
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002
+        """The source's."""
+        return [self._source.owner]
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        """The layer, which is the folder the model lies in."""
+        folder = dbt_resource_props["fqn"][2] if len(dbt_resource_props["fqn"]) > 2 else ""
+        return {**super().get_tags(dbt_resource_props), **({"layer": folder.removesuffix("s")} if folder else {})}
+
+    def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition | None:
+        """Schedule dates, for the models that are built by them."""
+        if DAILY not in dbt_resource_props.get("tags", ()):
+            return None
+        return schedule_dates(self._source.tables[0].load)
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition | None:
+        """Follow what is upstream, once its blocking checks have passed.
+
+        Dagster's `eager` will not do: it follows the latest date only, waits for dates on which no file ever
+        came, and asks for every date that is new to the calendar. A change of a dimension is no reason to
+        build every date again: the nightly reconciliation does that.
+        """
+        updated = dg.AutomationCondition.any_deps_updated()
+        if DAILY in dbt_resource_props.get("tags", ()):
+            updated = updated.ignore(dg.AssetSelection.tag("layer", "dimension"))
+        return (
+            updated.since_last_handled()
+            & ~dg.AutomationCondition.in_progress()
+            & ~dg.AutomationCondition.any_deps_in_progress()
+            & dg.AutomationCondition.all_deps_blocking_checks_passed()
+        )

@@ -1,0 +1,84 @@
+"""Where the dbt project is, that its manifest is there, and how dbt reaches the warehouse."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, DbtProject
+
+from etl_assets.settings import PROJECT, Settings, export
+from etl_assets.warehouse.connection import warehouse_url
+
+SQL = PROJECT / "sql"
+TARGET = SQL / "target"
+_DBT = str(Path(sys.executable).with_name("dbt"))
+_WRITTEN = ("*.sql", "*.yml", "*.csv", "*.md")
+
+
+def manifest() -> Path:
+    """The manifest of the dbt project, made anew where a file of the project is newer. No warehouse is asked.
+
+    Images carry one, so nothing is written there.
+
+    Raises:
+        dg.DagsterInvalidDefinitionError: dbt cannot parse the project; its words are in the message.
+    """
+    path = TARGET / "manifest.json"
+    if _is_fresh(path):
+        return path
+    TARGET.mkdir(exist_ok=True)
+    with (TARGET / "parse.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_fresh(path):
+            _parse(path)
+    return path
+
+
+def dbt_project() -> DbtProject:
+    """The project as dagster-dbt knows it."""
+    return DbtProject(project_dir=SQL, profiles_dir=SQL)
+
+
+def dbt_resource() -> DbtCliResource:
+    """The dbt command of this environment."""
+    return DbtCliResource(project_dir=dbt_project(), profiles_dir=str(SQL), dbt_executable=_DBT)
+
+
+def reach_warehouse(settings: Settings) -> None:
+    """Tell the dbt processes of this one, by their environment, where the warehouse is."""
+    url = urlsplit(warehouse_url(settings))
+    export(
+        {
+            "ETL_DBT_HOST": url.hostname or "localhost",
+            "ETL_DBT_PORT": str(url.port or 5432),
+            "ETL_DBT_USER": unquote(url.username or ""),
+            "ETL_DBT_PASSWORD": unquote(url.password or ""),
+            "ETL_DBT_NAME": url.path.lstrip("/"),
+            "DO_NOT_TRACK": "1",
+        }
+    )
+
+
+def _is_fresh(path: Path) -> bool:
+    if not path.exists():
+        return False
+    made = path.stat().st_mtime
+    folders = (SQL / "models", SQL / "macros", SQL / "seeds", SQL / "tests")
+    sources = [SQL / "dbt_project.yml", *(file for folder in folders for kind in _WRITTEN for file in folder.rglob(kind))]
+    return all(source.stat().st_mtime <= made for source in sources)
+
+
+def _parse(path: Path) -> None:
+    with TemporaryDirectory(dir=TARGET) as folder:
+        words = ["parse", "--quiet", "--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", folder]
+        done = subprocess.run(  # noqa: S603 (our own words)
+            [_DBT, "--log-path", folder, *words], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise dg.DagsterInvalidDefinitionError(f"dbt cannot parse {SQL}:\n{done.stdout}{done.stderr}")
+        # The time is that of the reading, so that what was edited meanwhile counts as newer.
+        (Path(folder) / "manifest.json").replace(path)

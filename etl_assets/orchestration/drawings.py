@@ -1,0 +1,44 @@
+"""Hang a model's drawing into the metadata of its materialisation, where its yml asks for one (`meta.drawing`)."""
+
+import base64
+import json
+from functools import cache
+from typing import Any
+
+import dagster as dg
+
+from etl_assets.drawing import columns_of, draw
+from etl_assets.orchestration.dbt_project import manifest
+from etl_assets.settings import Settings
+from etl_assets.warehouse.connection import TRANSFORMER, connect
+from etl_assets.warehouse.relation import Relation, read_columns
+
+MOST_ROWS = 200_000
+
+
+def drawn(context: dg.AssetExecutionContext, settings: Settings, event: Any) -> Any:
+    """The event as it came or, for a model that is to be drawn, with its drawing."""
+    if not isinstance(event, dg.Output | dg.MaterializeResult):
+        return event
+    key = event.asset_key if isinstance(event, dg.MaterializeResult) else context.asset_key_for_output(event.output_name)
+    drawing = _drawings().get(tuple(key.path))
+    if not drawing:
+        return event
+    with connect(settings, role=TRANSFORMER) as connection:
+        rows = read_columns(connection, Relation(*key.path), columns_of(drawing), most=MOST_ROWS)
+    picture = base64.b64encode(draw(drawing, rows)).decode()
+    metadata = {"drawing": dg.MetadataValue.md(f"![{drawing['title']}](data:image/png;base64,{picture})")}
+    if isinstance(event, dg.MaterializeResult):
+        return event._replace(metadata={**(event.metadata or {}), **metadata})
+    return event.with_metadata({**event.metadata, **metadata})
+
+
+@cache
+def _drawings() -> dict[tuple[str, ...], dict[str, str]]:
+    """What the models' yml asks for, by relation."""
+    nodes = json.loads(manifest().read_text())["nodes"].values()
+    return {
+        (node["schema"], node["alias"]): node["meta"]["drawing"]
+        for node in nodes
+        if node["resource_type"] == "model" and "drawing" in node.get("meta", {})
+    }

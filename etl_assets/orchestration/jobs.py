@@ -1,0 +1,31 @@
+"""What belongs to a source, and the job that runs all of it."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from etl_assets.orchestration.staging_assets import asset_key
+from etl_assets.spec.source import Source
+
+# An automatic retry takes the assets that failed, and not those that are there already.
+RETRIES: Mapping[str, str] = {"dagster/max_retries": "1", "dagster/retry_strategy": "FROM_ASSET_FAILURE"}
+
+
+def everything_of(source: Source) -> dg.AssetSelection:
+    """Staging, its checks, and all that is built on it."""
+    return dg.AssetSelection.groups(source.name)
+
+
+def models_of(source: Source) -> dg.AssetSelection:
+    """All that is built on a source's staging tables."""
+    return everything_of(source) - dg.AssetSelection.assets(*(asset_key(source, table.name) for table in source.tables))
+
+
+def source_job(source: Source) -> object:
+    """The job of a source, for people who start one by hand."""
+    return dg.define_asset_job(
+        name=source.name,
+        selection=everything_of(source),
+        description=f"{source.title}: load the files of the chosen schedule dates, check them, build the models.",
+        tags=RETRIES,
+    )

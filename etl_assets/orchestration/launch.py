@@ -1,0 +1,154 @@
+"""Start Dagster's runs and services from the terminal, in the home folder of this installation."""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from etl_assets.errors import EtlError
+from etl_assets.loading.intake import Stock, take_stock
+from etl_assets.orchestration.dbt_project import TARGET
+from etl_assets.orchestration.partitions import Span
+from etl_assets.orchestration.pending import models_behind, pending_work
+from etl_assets.orchestration.staging_assets import asset_key
+from etl_assets.settings import PROJECT, Settings, export
+from etl_assets.spec.source import Source
+from etl_assets.warehouse.connection import connect, dagster_url
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended."""
+
+    span: Span
+    run_id: str
+    success: bool
+    errors: tuple[str, ...]
+
+
+def surroundings(settings: Settings) -> dict[str, str]:
+    """What Dagster's processes must find in their environment; the database's password is in it."""
+    home = settings.home / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+    settings.landing_dir.mkdir(parents=True, exist_ok=True)
+    return {
+        "DAGSTER_HOME": str(home),
+        "ETL_DAGSTER_URL": dagster_url(settings),
+        "ETL_COMPUTE_LOGS": str(settings.home / "logs"),
+        "DAGSTER_EVENT_BATCH_SIZE": "100",  # a year's partitions in one run: 3 s instead of 19
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",
+    }
+
+
+def stock(settings: Settings, source: Source, *, retry_failed: bool = False) -> Stock:
+    """Look at the landing folder now, as the sensor does by itself."""
+    with connect(settings, autocommit=True) as connection:
+        return take_stock(settings, source, connection, retry_failed=retry_failed)
+
+
+def planned(settings: Settings, source: Source) -> list[tuple[Span, list[str]]]:
+    """The spans that wait for a run, each with the files that wait in it; no files where only models are behind."""
+    with connect(settings, autocommit=True) as connection:
+        work = [(each.span, [file.file_name for file in each.files]) for each in pending_work(connection, source)]
+        behind = models_behind(connection, source)
+    covered = behind and any(span.first <= behind.first and behind.last <= span.last for span, _ in work)
+    return work + ([(behind, [])] if behind and not covered else [])
+
+
+def run_span(
+    settings: Settings,
+    code_location: dg.Definitions,
+    source: Source,
+    span: Span,
+    *,
+    again: bool = False,
+    tables: Collection[str] = (),
+    models: bool = True,
+) -> Outcome:
+    """Run a span of schedule dates of a source in this process, from staging to marts.
+
+    Args:
+        settings: The installation.
+        code_location: What is declared.
+        source: Whose dates.
+        span: Which dates.
+        again: Read loaded files again too.
+        tables: Only these staging tables; all of them where none is named.
+        models: Build what is downstream as well.
+    """
+    export(surroundings(settings))
+    with _quiet(settings), dg.DagsterInstance.get() as instance:
+        job = code_location.resolve_job_def(source.name)
+        chosen = {asset_key(source, name) for name in tables or [table.name for table in source.tables]}
+        staging = {asset_key(source, table.name) for table in source.tables}
+        everything = set(job.asset_layer.executable_asset_keys)
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=sorted(chosen | (everything - staging if models else set())),
+            tags=span.tags,
+            run_config={
+                "ops": {f"load_{source.name}": {"config": {"again": again}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+        return Outcome(span, result.run_id, result.success, tuple(_reasons(result)))
+
+
+def serve(settings: Settings, words: list[str]) -> int:
+    """Run the UI, its daemon and the code location until they are stopped; returns their exit code."""
+    export(surroundings(settings))
+    TARGET.mkdir(exist_ok=True)
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(PROJECT / "workspace.yaml"), *words]
+    try:
+        return subprocess.call(command)  # noqa: S603 (our own words, and the person's own)
+    except KeyboardInterrupt:
+        return 0
+
+
+def first_date(source: Source) -> date:
+    """The first schedule date that a source has."""
+    return source.tables[0].load.start
+
+
+def _reasons(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            yield f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
+        elif event.is_run_failure and event.event_specific_data and not event.job_failure_data.first_step_failure_event:
+            yield event.message or "the run failed"
+
+
+@contextmanager
+def _quiet(settings: Settings) -> Iterator[None]:
+    """Dagster's and dbt's own words go to a log file; what a person must read, the caller prints."""
+    path = settings.home / "logs" / "etl-run.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with path.open("a") as log, redirect_stdout(log), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def known_table(source: Source, name: str) -> str:
+    """The name, where the source declares it.
+
+    Raises:
+        EtlError: It declares no such table.
+    """
+    try:
+        return source.table(name).name
+    except KeyError as error:
+        raise EtlError(str(error.args[0])) from None

@@ -1,0 +1,63 @@
+"""Which spans of schedule dates need a run: the ledger decides, and not what Dagster remembers."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import dagster as dg
+
+from etl_assets.loading.intake import first_and_last
+from etl_assets.orchestration.partitions import Span, spans
+from etl_assets.orchestration.staging_assets import asset_key
+from etl_assets.spec.source import Source
+from etl_assets.warehouse.connection import Connection
+from etl_assets.warehouse.file_ledger import KnownFile, slices_in_force, slices_to_build, waiting
+
+
+@dataclass(frozen=True)
+class Work:
+    """A span, and the files that wait to be loaded into it; none where only the models are behind."""
+
+    span: Span
+    files: tuple[KnownFile, ...]
+
+    @property
+    def digest(self) -> str:
+        """The same for the same files."""
+        return hashlib.sha256(",".join(str(file.file_id) for file in self.files).encode()).hexdigest()[:16]
+
+    def selection(self, source: Source) -> list[dg.AssetKey]:
+        """The staging assets that the files are for."""
+        return sorted({asset_key(source, file.table_name) for file in self.files})
+
+
+def pending_work(connection: Connection, source: Source) -> list[Work]:
+    """The spans to run, each file in exactly one of them, oldest dates first."""
+    files = waiting(connection, source.name)
+    dates = {day for file in files for day in file.slices}
+    if not dates:
+        return []
+    held = slices_in_force(connection, source.name, min(dates), max(dates))
+    found = _one_run_a_file(spans(dates, held), files)
+    return [Work(span, tuple(file for file in files if _touches(file, span))) for span in found]
+
+
+def models_behind(connection: Connection, source: Source) -> Span | None:
+    """The dates that were loaded since the models were last built; None where the models are up to date."""
+    first, last = first_and_last(source, source.tables[0].name)
+    days = slices_to_build(connection, source.name, first, last)
+    return Span(min(days), max(days)) if days else None
+
+
+def _one_run_a_file(found: list[Span], files: Iterable[KnownFile]) -> list[Span]:
+    """Join the spans that one file speaks of: it is loaded whole, by one run."""
+    for file in files:
+        touched = [span for span in found if _touches(file, span)]
+        if len(touched) > 1:
+            joined = Span(min(span.first for span in touched), max(span.last for span in touched))
+            found = [span for span in found if span.last < joined.first or span.first > joined.last] + [joined]
+    return sorted(found)
+
+
+def _touches(file: KnownFile, span: Span) -> bool:
+    return any(span.first <= day <= span.last for day in file.slices)

@@ -1,0 +1,16 @@
+{#- The bounds of Wilson's 95 % interval of a share; null where there is nothing to divide by. -#}
+{%- macro wilson_bound(hits, trials, sign) -%}
+    round((
+        ({{ hits }} + 1.9208) {{ sign }} 1.96 * sqrt({{ hits }} * ({{ trials }} - {{ hits }}) / nullif({{ trials }}, 0)::numeric + 0.9604)
+    ) / nullif({{ trials }} + 3.8416, 3.8416), 4)
+{%- endmacro -%}
+
+{#- A bound of the normal 95 % interval of a mean; null under two values. -#}
+{%- macro mean_bound(value, sign) -%}
+    round(avg({{ value }}) {{ sign }} 1.96 * stddev_samp({{ value }}) / sqrt(count({{ value }})::numeric), 2)
+{%- endmacro -%}
+
+{#- The median, to the hundredth. -#}
+{%- macro median(value) -%}
+    round((percentile_cont(0.5) within group (order by {{ value }}))::numeric, 2)
+{%- endmacro -%}

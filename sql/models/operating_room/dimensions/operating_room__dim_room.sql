@@ -1,0 +1,65 @@
+-- One row per room and version of its name and place; -1 is the room nobody knows.
+-- A day's word is the value said most often that day, the first in the alphabet of two said as often. The cases'
+-- word goes before the block schedule's, so that two files that differ do not take turns.
+
+{{ config(natural_key='room_id') }}
+
+with
+
+cases as (
+    select * from {{ ref('operating_room__stg_or_case') }}
+),
+
+blocks as (
+    select * from {{ ref('operating_room__stg_block_schedule') }}
+),
+
+said_by_cases as (
+    select
+        room_id,
+        surgery_date as day,
+        mode() within group (order by room_name) as room_name,
+        mode() within group (order by location_id) as location_id,
+        mode() within group (order by location_name) as location_name
+    from cases
+    where room_id is not null
+    group by room_id, surgery_date
+),
+
+said_by_blocks as (
+    select
+        room_id,
+        schedule_date as day,
+        mode() within group (order by room_name) as room_name,
+        mode() within group (order by location_name) as location_name
+    from blocks
+    where room_id is not null
+    group by room_id, schedule_date
+),
+
+days as (
+    select
+        room_id,
+        day,
+        said_by_cases.room_name as case_room_name,
+        said_by_cases.location_id,
+        said_by_cases.location_name as case_location_name,
+        said_by_blocks.room_name as block_room_name,
+        said_by_blocks.location_name as block_location_name
+    from said_by_cases
+    full join said_by_blocks using (room_id, day)
+)
+
+select
+    room_id,
+    coalesce(
+        {{ last_known('case_room_name', 'room_id', 'day') }},
+        {{ last_known('block_room_name', 'room_id', 'day') }}
+    ) as room_name,
+    {{ last_known('location_id', 'room_id', 'day') }} as location_id,
+    coalesce(
+        {{ last_known('case_location_name', 'room_id', 'day') }},
+        {{ last_known('block_location_name', 'room_id', 'day') }}
+    ) as location_name,
+    {{ day_start('day') }} as effective_at
+from days

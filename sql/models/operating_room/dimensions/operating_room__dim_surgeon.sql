@@ -1,0 +1,91 @@
+-- One row per surgeon and version of what is known of them; -1 is the surgeon nobody knows.
+-- A day's word is the value said most often that day, the first in the alphabet of two said as often. The cases'
+-- word goes before the bookings', theirs before the block schedule's.
+
+{{ config(natural_key='surgeon_id') }}
+
+with
+
+cases as (
+    select * from {{ ref('operating_room__stg_or_case') }}
+),
+
+bookings as (
+    select * from {{ ref('operating_room__stg_or_schedule') }}
+),
+
+blocks as (
+    select * from {{ ref('operating_room__stg_block_schedule') }}
+),
+
+said as (
+    select
+        surgeon_id,
+        surgery_date as day,
+        'case' as said_by,
+        surgeon_name,
+        surgeon_npi,
+        surgeon_specialty
+    from cases
+    union all
+    select
+        surgeon_id,
+        surgery_date,
+        'booking',
+        surgeon_name,
+        surgeon_npi,
+        surgeon_specialty
+    from bookings
+    union all
+    select
+        surgeon_id,
+        schedule_date,
+        'block',
+        case when responsible_provider_id is null or responsible_provider_id = surgeon_id then provider_name end,
+        null,
+        null
+    from blocks
+    union all
+    select
+        responsible_provider_id,
+        schedule_date,
+        'block',
+        provider_name,
+        null,
+        null
+    from blocks
+),
+
+days as (
+    select
+        surgeon_id,
+        day,
+        mode() within group (order by surgeon_name) filter (where said_by = 'case') as case_name,
+        mode() within group (order by surgeon_name) filter (where said_by = 'booking') as booking_name,
+        mode() within group (order by surgeon_name) filter (where said_by = 'block') as block_name,
+        mode() within group (order by surgeon_npi) filter (where said_by = 'case') as case_npi,
+        mode() within group (order by surgeon_npi) filter (where said_by = 'booking') as booking_npi,
+        mode() within group (order by surgeon_specialty) filter (where said_by = 'case') as case_specialty,
+        mode() within group (order by surgeon_specialty) filter (where said_by = 'booking') as booking_specialty
+    from said
+    where surgeon_id is not null
+    group by surgeon_id, day
+)
+
+select
+    surgeon_id,
+    coalesce(
+        {{ last_known('case_name', 'surgeon_id', 'day') }},
+        {{ last_known('booking_name', 'surgeon_id', 'day') }},
+        {{ last_known('block_name', 'surgeon_id', 'day') }}
+    ) as surgeon_name,
+    coalesce(
+        {{ last_known('case_npi', 'surgeon_id', 'day') }},
+        {{ last_known('booking_npi', 'surgeon_id', 'day') }}
+    ) as surgeon_npi,
+    coalesce(
+        {{ last_known('case_specialty', 'surgeon_id', 'day') }},
+        {{ last_known('booking_specialty', 'surgeon_id', 'day') }}
+    ) as surgeon_specialty,
+    {{ day_start('day') }} as effective_at
+from days

@@ -1,0 +1,146 @@
+-- One row per room and calendar day on which a patient was in it or a block was scheduled. Minutes belong to the day
+-- on which they were spent, so a case over midnight gives to both.
+
+{{
+    config(
+        unique_key=['surgery_date', 'room_id'],
+        slice_days_before=1,
+        slice_days_after=1,
+    )
+}}
+
+with
+
+cases as (
+    select * from {{ ref('operating_room__stg_or_case') }}
+    where is_performed and room_id is not null and {{ in_window('surgery_date', days_before=2, days_after=2) }}
+),
+
+blocks as (
+    select * from {{ ref('operating_room__stg_block_schedule') }}
+    where room_id is not null and {{ in_window('schedule_date', days_before=1, days_after=1) }}
+),
+
+rooms as (
+    select * from {{ ref('operating_room__dim_room') }}
+),
+
+locations as (
+    select * from {{ ref('operating_room__dim_location') }}
+),
+
+dates as (
+    select * from {{ ref('operating_room__dim_date') }}
+),
+
+case_days as (
+    select
+        cases.*,
+        day.day::date as day
+    from cases
+    cross join lateral generate_series(
+        cases.or_in::date::timestamp,
+        greatest(cases.or_in, cases.or_out - interval '1 microsecond')::date::timestamp,
+        interval '1 day'
+    ) as day (day)
+),
+
+-- The tail of the night before does not staff a room. Nor does a block of a day on which nobody operated anywhere:
+-- that is a plan, not yet an empty room.
+touched_days as (
+    select
+        room_id,
+        day,
+        time_zone,
+        day = surgery_date as is_staffed
+    from case_days
+    union all
+    select
+        blocks.room_id,
+        blocks.schedule_date,
+        blocks.time_zone,
+        true
+    from blocks
+    where not blocks.is_time_off and blocks.schedule_date in (select surgery_date from cases)
+),
+
+room_days as (
+    select
+        room_id,
+        day,
+        min(time_zone) as time_zone,
+        bool_or(is_staffed) as is_staffed
+    from touched_days
+    group by room_id, day
+),
+
+spans as (
+    select
+        room_days.room_id,
+        room_days.day,
+        room_days.is_staffed,
+        coalesce(dates.is_business_day, false) as is_business_day,
+        (room_days.day + time '{{ var("prime_time_start") }}') at time zone room_days.time_zone as prime_start_at,
+        (room_days.day + time '{{ var("prime_time_end") }}') at time zone room_days.time_zone as prime_end_at,
+        room_days.day::timestamp at time zone room_days.time_zone as day_start_at,
+        (room_days.day + 1)::timestamp at time zone room_days.time_zone as day_end_at
+    from room_days
+    left join dates on room_days.day = dates.date_day
+),
+
+used as (
+    select
+        spans.room_id,
+        spans.day,
+        spans.is_business_day,
+        case
+            when spans.is_business_day and spans.is_staffed
+                then {{ minutes_between('spans.prime_start_at', 'spans.prime_end_at') }}
+            else 0
+        end as staffed_minutes,
+        count(case_days.case_id) as cases,
+        coalesce(sum({{
+            minutes_shared('case_days.or_in_at', 'case_days.or_out_at', 'spans.day_start_at', 'spans.day_end_at')
+        }}), 0) as in_room_minutes,
+        case
+            when spans.is_business_day
+                then coalesce(sum({{
+                    minutes_shared(
+                        'case_days.or_in_at', 'case_days.or_out_at', 'spans.prime_start_at', 'spans.prime_end_at'
+                    )
+                }}), 0)
+            else 0
+        end as prime_time_minutes
+    from spans
+    left join case_days
+        on spans.room_id = case_days.room_id
+        and spans.day = case_days.day
+    group by
+        spans.room_id,
+        spans.day,
+        spans.is_staffed,
+        spans.is_business_day,
+        spans.prime_start_at,
+        spans.prime_end_at
+)
+
+select
+    used.day as surgery_date,
+    used.room_id,
+    coalesce(rooms.surrogate_key, -1) as room_key,
+    coalesce(locations.surrogate_key, -1) as location_key,
+    used.is_business_day,
+    used.cases,
+    used.in_room_minutes,
+    used.prime_time_minutes,
+    used.in_room_minutes - used.prime_time_minutes as outside_prime_time_minutes,
+    used.staffed_minutes,
+    {{ share('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization
+from used
+left join rooms
+    on used.room_id = rooms.room_id
+    and {{ in_force('rooms', 'used.day') }}
+left join locations
+    on rooms.location_id = locations.location_id
+    and {{ in_force('locations', 'used.day') }}
+where {{ in_window('used.day', days_before=1, days_after=1) }}
