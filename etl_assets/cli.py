@@ -70,7 +70,9 @@ def demo(options: argparse.Namespace) -> None:
         write_files(folder, start=SANDBOX_START, days=SANDBOX_DAYS, rooms=SANDBOX_ROOMS, split="week")
     for source in SOURCES:
         run(parser().parse_args(["run", source.name]))
-    print("\nThe UI: make dev, then http://127.0.0.1:3000     Any SQL client: etl url     New files go to: " + str(folder))
+    print(
+        "\nThe UI: make dev, then http://127.0.0.1:3000     Any SQL client: etl url     New files go to: " + str(folder)
+    )
 
 
 def dev(options: argparse.Namespace) -> None:
@@ -87,12 +89,12 @@ def status(options: argparse.Namespace) -> None:
     report(options.source or SOURCES, [])
 
 
-def url(options: argparse.Namespace) -> None:  # noqa: ARG001
+def url(options: argparse.Namespace) -> None:
     """Print the warehouse's URL, password and all; the embedded server is started where it is down."""
     print(warehouse_url(read_settings()))
 
 
-def env(options: argparse.Namespace) -> None:  # noqa: ARG001
+def env(options: argparse.Namespace) -> None:
     """Print the environment in which `dagster` commands find this installation: eval "$(etl env)"."""
     from etl_assets.orchestration import launch
 
@@ -111,13 +113,13 @@ def show_settings(options: argparse.Namespace) -> None:
             print(f"{name:20} {getattr(settings, name)}")
 
 
-def migrate(options: argparse.Namespace) -> None:  # noqa: ARG001
+def migrate(options: argparse.Namespace) -> None:
     """Bring the warehouse to the newest schema."""
     applied = migrate_quietly(read_settings())
     print("\n".join(applied) or "The warehouse is up to date.")
 
 
-def stop(options: argparse.Namespace) -> None:  # noqa: ARG001
+def stop(options: argparse.Namespace) -> None:
     """Stop the embedded warehouse; its data stay."""
     settings = read_settings()
     stopped = settings.embedded and embedded.stop(settings.home / "postgres")
@@ -179,7 +181,9 @@ def report(sources: Sequence[Source], runs: Sequence[str]) -> None:
     with connect(read_settings()) as connection:
         connection.execute("reset role")
         lines = [line for source in sources for line in summary(connection, source.name, runs)]
-    print(f"\n{'relation':44} {'rows':>10} {'changed':>8} {'rejected':>8} {'passed':>6} {'failed':>6} {'warned':>6} {'s':>6}")
+    print(
+        f"\n{'relation':44} {'rows':>10} {'changed':>8} {'rejected':>8} {'passed':>6} {'failed':>6} {'warned':>6} {'s':>6}"
+    )
     for line in lines:
         print(
             f"{line.relation:44} {line.rows:>10,} {line.changed:>8,} {line.rejected:>8,} {line.passed:>6}"
@@ -269,7 +273,9 @@ def _add_sandbox(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, act: Callable[[argparse.Namespace], None]
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    act: Callable[[argparse.Namespace], None],
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=act.__doc__, description=act.__doc__)
     command.set_defaults(run=act)

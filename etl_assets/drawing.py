@@ -47,7 +47,7 @@ def draw(drawing: Mapping[str, str], rows: Sequence[Sequence[object]]) -> bytes:
     return out.getvalue()
 
 
-def _heatmap(figure: Figure, axes, rows: Sequence[Sequence[object]], drawing: Mapping[str, str]) -> None:  # noqa: ANN001
+def _heatmap(figure: Figure, axes, rows: Sequence[Sequence[object]], drawing: Mapping[str, str]) -> None:
     across = sorted({row[0] for row in rows})  # type: ignore[type-var]
     down = sorted({row[1] for row in rows})  # type: ignore[type-var]
     sums: dict[tuple[object, object], list[float]] = {}
@@ -61,7 +61,7 @@ def _heatmap(figure: Figure, axes, rows: Sequence[Sequence[object]], drawing: Ma
     axes.set_yticks(range(len(down)), [str(y) for y in down])
 
 
-def _histogram(axes, values: Sequence[float], drawing: Mapping[str, str]) -> None:  # noqa: ANN001
+def _histogram(axes, values: Sequence[float], drawing: Mapping[str, str]) -> None:
     axes.hist(values, bins=min(60, max(10, len(set(values)))), color="#4c72b0")
     middle = sorted(values)[len(values) // 2]
     axes.axvline(middle, color="#c44e52", label=f"median {middle:g}")

@@ -1,7 +1,7 @@
 """The one road into staging: claim, read, tidy, copy, guard, merge and write it down, in one transaction a file."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -13,7 +13,6 @@ from etl_assets.loading.intake import feeds_of
 from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed
 from etl_assets.spec.source import Source
-from etl_assets.spec.table import Table
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.file_ledger import (
     KnownFile,
@@ -67,48 +66,70 @@ def load_span(
         TransientError: The warehouse went away. What was committed stays; the rest waits as before.
         SchemaDrift: A staging table is not what it is declared to be; nothing was loaded into it.
     """
-    feeds = {feed.name: feed for feed in feeds_of(settings, source)}
     reports = {name: LoadReport(Relation(source.schema, name)) for name in tables}
     try:
         with connect(settings) as connection:
             for name, report in reports.items():
                 ensure_table(connection, source.table(name), report.relation)
             connection.commit()
-            for file in speaking_of(batch.connection, source.name, tables, *span, again=again):
-                _take_in(settings, source, feeds.get(file.feed), file, batch, connection, reports[file.table_name])
+            road = _Road(settings, source, {feed.name: feed for feed in feeds_of(settings, source)}, batch, connection)
+            for file in speaking_of(batch.connection, source.name, tables, span, again=again):
+                road.take(file, reports[file.table_name])
     except psycopg.OperationalError as error:
         raise TransientError(f"{source.name}: the warehouse went away in mid-load: {error}") from error
     return reports
 
 
-def _take_in(
-    settings: Settings,
-    source: Source,
-    feed: Feed | None,
-    file: KnownFile,
-    batch: Batch,
-    connection: psycopg.Connection,
-    report: LoadReport,
-) -> None:
-    """Load one file, or write down why not."""
-    if not claim(batch, file):
-        return
-    started = time.monotonic()
-    try:
+@dataclass(frozen=True)
+class _Road:
+    """What every file of one run goes through."""
+
+    settings: Settings
+    source: Source
+    feeds: Mapping[str, Feed]
+    batch: Batch
+    connection: psycopg.Connection
+
+    def take(self, file: KnownFile, report: LoadReport) -> None:
+        """Load one file and add it to the report, or write down why not."""
+        if not claim(self.batch, file):
+            return
+        started = time.monotonic()
+        try:
+            with self.connection.transaction():
+                load = self._load(file, report.relation)
+                self._record(file, report.relation, load, time.monotonic() - started)
+        except FileRefused as error:
+            report.refused[file.file_name] = str(error)
+            record_rejects(self.batch.connection, self.batch, report.relation, file.file_id, error.rejects)
+            record_failed(self.batch.connection, self.batch, file, str(error))
+            return
+        report.files.append(file.file_name)
+        report.counts += load.counts
+        report.seconds += time.monotonic() - started
+        report.rows_by_slice.update(load.slices)
+
+    def _load(self, file: KnownFile, relation: Relation) -> FileLoad:
+        feed = self.feeds.get(file.feed)
         if feed is None:
             raise FileRefused(f"{file.file_name}: its feed {file.feed} is no longer declared.")
-        path = settings.landing(source.name) / file.file_name
-        with connection.transaction():
-            load = _load(connection, path, feed, source.table(file.table_name), file, batch, report.relation)
-            seconds = time.monotonic() - started
-            record_load(connection, batch, report.relation, load.counts, seconds=seconds, file_id=file.file_id)
-    except FileRefused as error:
-        report.refused[file.file_name] = str(error)
-        record_rejects(batch.connection, batch, report.relation, file.file_id, _faults(error.rejects))
-        record_failed(batch.connection, batch, file, str(error))
-        return
-    report.files.append(file.file_name)
-    report.counts += load.counts
-    report.seconds += seconds
-    for day, rows in load.slices.items():
-        report.rows_by_slice[day] = rows
+        hold_alone(self.connection, relation)
+        return load_file(
+            self.connection,
+            self.settings.landing(self.source.name) / file.file_name,
+            feed=feed,
+            table=self.source.table(file.table_name),
+            target=relation,
+            batch_id=self.batch.id,
+            only_dates=file.slices if file.status == "loaded" else None,
+        )
+
+    def _record(self, file: KnownFile, relation: Relation, load: FileLoad, seconds: float) -> None:
+        """Write the load into the ledger, in its own transaction."""
+        record_load(
+            self.connection, self.batch, relation, load.counts, seconds=seconds, file_id=file.file_id, left=load.left
+        )
+        record_loaded(self.connection, self.batch, file, load.counts, slices=load.slices, notes=load.notes)
+        record_rejects(self.connection, self.batch, relation, file.file_id, load.rejects)
+        if load.slices:
+            record_watermark(self.connection, self.batch, relation, max(load.slices).isoformat())

@@ -73,7 +73,9 @@ def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult, looked_at: st
             "issues_closed": result.closed,
             "sample": dg.MetadataValue.table(
                 [
-                    dg.TableRecord({"key": row.key, "field": row.field, "value": row.value or "", "message": row.message})
+                    dg.TableRecord(
+                        {"key": row.key, "field": row.field, "value": row.value or "", "message": row.message}
+                    )
                     for row in result.sample
                 ],
                 schema=dg.TableSchema(

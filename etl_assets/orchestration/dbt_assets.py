@@ -114,18 +114,19 @@ class _Translator(DagsterDbtTranslator):
             return super().get_asset_key(dbt_resource_props)
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
 
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:  # noqa: ARG002 (theirs)
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """The source's."""
         return self._source.name
 
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """The source's."""
         return [self._source.owner]
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         """The layer, which is the folder the model lies in."""
-        folder = dbt_resource_props["fqn"][2] if len(dbt_resource_props["fqn"]) > 2 else ""
-        return {**super().get_tags(dbt_resource_props), **({"layer": folder.removesuffix("s")} if folder else {})}
+        layers = {"staging": "staging", "dimensions": "dimension", "facts": "fact", "marts": "mart"}
+        layer = [layers[folder] for folder in dbt_resource_props["fqn"] if folder in layers]
+        return {**super().get_tags(dbt_resource_props), **({"layer": layer[0]} if layer else {})}
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition | None:
         """Schedule dates, for the models that are built by them."""

@@ -68,7 +68,10 @@ def _is_fresh(path: Path) -> bool:
         return False
     made = path.stat().st_mtime
     folders = (SQL / "models", SQL / "macros", SQL / "seeds", SQL / "tests")
-    sources = [SQL / "dbt_project.yml", *(file for folder in folders for kind in _WRITTEN for file in folder.rglob(kind))]
+    sources = [
+        SQL / "dbt_project.yml",
+        *(file for folder in folders for kind in _WRITTEN for file in folder.rglob(kind)),
+    ]
     return all(source.stat().st_mtime <= made for source in sources)
 
 

@@ -20,7 +20,9 @@ def drawn(context: dg.AssetExecutionContext, settings: Settings, event: Any) -> 
     """The event as it came or, for a model that is to be drawn, with its drawing."""
     if not isinstance(event, dg.Output | dg.MaterializeResult):
         return event
-    key = event.asset_key if isinstance(event, dg.MaterializeResult) else context.asset_key_for_output(event.output_name)
+    key = (
+        event.asset_key if isinstance(event, dg.MaterializeResult) else context.asset_key_for_output(event.output_name)
+    )
     drawing = _drawings().get(tuple(key.path))
     if not drawing:
         return event

@@ -27,7 +27,12 @@ class Issue:
 
 
 def list_issues(
-    connection: psycopg.Connection, source: str | None, *, status: str | None = "open", rule: str | None = None, most: int
+    connection: psycopg.Connection,
+    source: str | None,
+    *,
+    status: str | None = "open",
+    rule: str | None = None,
+    most: int,
 ) -> list[Issue]:
     """Up to `most` issues, errors and newest dates first; of all sources, states or rules where one is None."""
     rows = connection.execute(

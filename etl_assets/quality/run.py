@@ -66,7 +66,7 @@ def run_rule(
         _find(connection, source, table, rule, scope)
         checked, broken_keys, broken = _counts(connection, source, table, scope)
         _open_issues(connection, batch, source, table, rule)
-        closed = _close_mended(connection, batch, source, table, rule, scope)
+        closed = _close_mended(connection, batch, source, table, rule, scope=scope)
         sample, still_open = _sample(connection, source, rule)
         passed = still_open == 0
         first, last = scope or (None, None)
@@ -151,9 +151,7 @@ def _counts(
         sql.SQL(
             "select (select count(*) from {relation} where %(first)s::date is null"
             " or {slice} between %(first)s and %(last)s), count(distinct row_key), count(*) from finding"
-        ).format(
-            relation=sql.Identifier(source.schema, table.name), slice=sql.Identifier(table.load.slice_by)
-        ),
+        ).format(relation=sql.Identifier(source.schema, table.name), slice=sql.Identifier(table.load.slice_by)),
         {"first": first, "last": last},
     ).fetchone()
     return row or (0, 0, 0)
@@ -203,6 +201,7 @@ def _close_mended(
     source: Source,
     table: Table,
     rule: Rule,
+    *,
     scope: tuple[date, date] | None,
 ) -> int:
     """Close the issues of the scope that were not found again, and those of rows that moved into it."""

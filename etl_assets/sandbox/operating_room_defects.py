@@ -166,15 +166,18 @@ SCRIPTS: dict[str, Script] = {
         lengths=((125, 138),),
         blocks=((7 * HOUR, 19 * HOUR),),
     ),
+    # A turnover is told of the case that it follows.
     "turnover_too_long": Script(
         rule="TurnoverTimeAnomaly",
-        column="or_in",
+        column="or_out",
         gaps=((20, 36), (95, 150)),
+        marked=1,
     ),
     "turnover_too_short": Script(
         rule="TurnoverTimeAnomaly",
-        column="or_in",
+        column="or_out",
         gaps=((20, 36), (4, 12)),
+        marked=1,
     ),
 }
 
@@ -209,7 +212,7 @@ def night_and_morning(seed: int, day: date, next_day: date, room: int) -> tuple[
     service = Dice(seed, "night", day, room).weighted(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
     night = RoomDay(day, room, _blocks(_NIGHT, service), planted=True)
     morning = RoomDay(next_day, room, _blocks(_MORNING, service), planted=True)
-    night.blocks[0].mark = Mark("overlapping_blocks", "slot_end_time")
+    morning.blocks[0].mark = Mark("overlapping_blocks", "slot_start_time")
     return night, morning
 
 

@@ -55,6 +55,6 @@ def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool =
 
 
 def _without_secret(error: Exception) -> str:
-    """libpq's message without the URL that a malformed one would show."""
+    """The message of libpq without the URL that a malformed one would show."""
     text = str(error)
     return "the URL is not one of PostgreSQL's" if "://" in text else text.strip()

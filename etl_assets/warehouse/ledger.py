@@ -89,9 +89,7 @@ def repair(connection: psycopg.Connection) -> int:
 
 def _abandon_if_dead(connection: psycopg.Connection, batch: UUID) -> bool:
     with connection.transaction():
-        free = connection.execute(
-            f"select pg_try_advisory_xact_lock({_HELD})", {"batch": batch}
-        ).fetchone()
+        free = connection.execute(f"select pg_try_advisory_xact_lock({_HELD})", {"batch": batch}).fetchone()
         if free is None or not free[0]:
             return False
         connection.execute(

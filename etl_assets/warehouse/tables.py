@@ -50,9 +50,7 @@ def _create(connection: psycopg.Connection, table: Table, relation: Relation) ->
     lines = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns]
     lines += [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in BOOKKEEPING.items()]
     lines.append(sql.SQL("primary key ({})").format(_listed(table.keys)))
-    connection.execute(
-        sql.SQL("create table {} ({})").format(relation.identifier, sql.SQL(", ").join(lines))
-    )
+    connection.execute(sql.SQL("create table {} ({})").format(relation.identifier, sql.SQL(", ").join(lines)))
     connection.execute(
         sql.SQL("create index on {} ({})").format(relation.identifier, _listed([table.load.slice_by, "feed"]))
     )

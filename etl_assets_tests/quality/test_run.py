@@ -15,7 +15,9 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 
 DAY, NEXT_DAY = date(2026, 3, 2), date(2026, 3, 3)
-RULE = InOrder(table="or_case", name="Order", pairs=(("or_in", "or_out"),), blocks_above=0.5, why="Time does not run back.")
+RULE = InOrder(
+    table="or_case", name="Order", pairs=(("or_in", "or_out"),), blocks_above=0.5, why="Time does not run back."
+)
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def findings(
         ],
         "BlockUtilizationAnomaly": unusual_blocks(blocks, cases, used),
         "TurnoverTimeAnomaly": [
-            later["case_id"]
+            earlier["case_id"]
             for held in by_room_day(cases).values()
             for earlier, later in zip(done(held), done(held)[1:], strict=False)
             if (gap := minutes(at(later, "or_in") - at(earlier, "or_out"))) >= 0 and not 15 <= gap <= 90

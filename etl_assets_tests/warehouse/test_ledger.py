@@ -37,7 +37,16 @@ def test_a_batch_at_work_is_not_taken_for_dead(settings, ledger) -> None:
 
 
 def test_a_batch_whose_session_died_is_abandoned_by_the_next(settings, ledger) -> None:
-    with pytest.raises(psycopg.OperationalError), open_batch(settings, "operating_room", "load") as batch:
+    with pytest.raises(psycopg.OperationalError):
+        die_at_work(settings, ledger)
+    assert statuses(ledger) == ["running"]
+    with open_batch(settings, "operating_room", "load"):
+        assert statuses(ledger) == ["abandoned", "running"]
+    assert ledger.execute("select status, batch_id from etl.source_file").fetchall() == [("pending", None)]
+
+
+def die_at_work(settings, ledger: psycopg.Connection) -> None:
+    with open_batch(settings, "operating_room", "load") as batch:
         ledger.execute(
             "insert into etl.source_file (source, file_name, size_bytes, modified_at, status, batch_id)"
             " values ('operating_room', 'a.csv', 1, now(), 'loading', %s)",
@@ -46,10 +55,6 @@ def test_a_batch_whose_session_died_is_abandoned_by_the_next(settings, ledger) -
         ledger.execute("reset role")
         ledger.execute("select pg_terminate_backend(%s)", [batch.connection.info.backend_pid])
         batch.connection.execute("select 1")
-    assert statuses(ledger) == ["running"]
-    with open_batch(settings, "operating_room", "load"):
-        assert statuses(ledger) == ["abandoned", "running"]
-    assert ledger.execute("select status, batch_id from etl.source_file").fetchall() == [("pending", None)]
 
 
 def test_counts_that_do_not_add_up_are_refused_by_the_ledger_itself(settings, ledger) -> None:

@@ -36,14 +36,14 @@ def test_a_new_migration_is_applied_once(owner, folder) -> None:
 def test_an_edited_migration_is_refused_and_named(owner, folder) -> None:
     path = folder / "0002_ledger.sql"
     path.write_text(path.read_text() + "\n-- one more thing\n")
-    with pytest.raises(EtlError, match="0002_ledger.sql was edited after it was applied"):
+    with pytest.raises(EtlError, match=r"0002_ledger\.sql was edited after it was applied"):
         migrate(owner, folder)
 
 
 def test_one_that_fails_in_the_middle_leaves_nothing_and_can_be_mended(owner, folder) -> None:
     path = folder / "9000_more.sql"
     path.write_text("create table etl.more (n int); create table etl.more (n int);")
-    with pytest.raises(EtlError, match="9000_more.sql failed and left nothing behind"):
+    with pytest.raises(EtlError, match=r"9000_more\.sql failed and left nothing behind"):
         migrate(owner, folder)
     path.write_text("create table etl.more (n int)")
     assert migrate(owner, folder) == ["9000_more.sql"]

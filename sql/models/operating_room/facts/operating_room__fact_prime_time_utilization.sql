@@ -131,10 +131,10 @@ select
     coalesce(locations.surrogate_key, -1) as location_key,
     used.is_business_day,
     used.cases,
-    used.in_room_minutes,
-    used.prime_time_minutes,
-    used.in_room_minutes - used.prime_time_minutes as outside_prime_time_minutes,
-    used.staffed_minutes,
+    used.in_room_minutes::numeric(14, 2) as in_room_minutes,
+    used.prime_time_minutes::numeric(14, 2) as prime_time_minutes,
+    (used.in_room_minutes - used.prime_time_minutes)::numeric(14, 2) as outside_prime_time_minutes,
+    used.staffed_minutes::numeric(14, 2) as staffed_minutes,
     {{ share('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization
 from used
 left join rooms

@@ -1,0 +1,136 @@
+"""Text files as blocks of whole lines, in UTF-8 with LF, whatever they were written in.
+
+A byte that its encoding does not know does not cost the lines around it: it is carried along as a lone surrogate
+(U+DC00 and the byte), which no valid UTF-8 holds, and the line is told apart later.
+"""
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+
+from etl_assets.errors import FileRefused
+
+BLOCK_BYTES = 1 << 18
+"""Small enough that the warehouse does not wait for the next block, and that a block stays in the cache."""
+LONGEST_LINE = 16 << 20
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_DAMAGE = re.compile("[\udc00-\udcff\0]")
+
+
+def line_blocks(read: Callable[[int], bytes], encoding: str) -> Iterator[tuple[bytes, bool]]:
+    """Cut a byte stream into blocks of whole lines.
+
+    Args:
+        read: Gives at most so many bytes, none at the end.
+        encoding: One of Python's. A byte order mark in the stream is believed more than this.
+
+    Yields:
+        About `BLOCK_BYTES` of UTF-8, each line ended by LF (the last one too), and whether bytes were damaged.
+
+    Raises:
+        FileRefused: The encoding is none, or a line is longer than `LONGEST_LINE`.
+    """
+    first = read(BLOCK_BYTES)
+    marked = next((name for mark, name in _MARKS if first.startswith(mark)), None)
+    try:
+        known = codecs.lookup(marked or encoding).name
+    except LookupError:
+        raise FileRefused(f"there is no encoding {encoding!r}; mend the feed") from None
+    recode = _checked if known in {"utf-8", "utf-8-sig"} else _recoder(known)
+    if first.startswith(codecs.BOM_UTF8):
+        first = first[len(codecs.BOM_UTF8) :]
+    rest, chunk = b"", first
+    while chunk:
+        following = read(BLOCK_BYTES)
+        data, rest = _whole_lines(rest + chunk, last=not following, wide=known.startswith(("utf-16", "utf-32")))
+        if len(rest) > LONGEST_LINE:
+            raise FileRefused(f"a line is longer than {LONGEST_LINE >> 20} MB; this is no text file of rows")
+        if data or not following:
+            yield from _finished(recode(data, not following))
+        chunk = following
+
+
+def _whole_lines(data: bytes, *, last: bool, wide: bool) -> tuple[bytes, bytes]:
+    """The part up to the last line end, and what follows it."""
+    if last:
+        return data, b""
+    if wide:
+        cut = len(data) - len(data) % 4
+    else:
+        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+    return data[:cut], data[cut:]
+
+
+def _finished(recoded: tuple[bytes, bool]) -> Iterator[tuple[bytes, bool]]:
+    data, damaged = recoded
+    if data:
+        yield data, damaged
+
+
+def _one_line_end(data: bytes) -> bytes:
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+
+
+def _ended(data: bytes, *, last: bool) -> bytes:
+    return data + b"\n" if last and data and not data.endswith(b"\n") else data
+
+
+def _checked(data: bytes, last: bool) -> tuple[bytes, bool]:
+    """UTF-8 stays as it is, but for its line ends; what is no UTF-8 is escaped."""
+    data = _ended(_one_line_end(data), last=last)
+    if data.isascii():
+        return data, False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape").encode("utf-8", "surrogatepass"), True
+    return data, False
+
+
+def _recoder(encoding: str) -> Callable[[bytes, bool], tuple[bytes, bool]]:
+    """To UTF-8, with what is left of a line kept for the next call."""
+    codecs.register_error("escape_bytes", _escape_bytes)
+    decoder = codecs.getincrementaldecoder(encoding)("escape_bytes")
+    kept = ""
+
+    def recode(data: bytes, last: bool) -> tuple[bytes, bool]:
+        nonlocal kept
+        text = kept + decoder.decode(data, last)
+        cut = len(text) if last else max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+        text, kept = text[:cut].removeprefix("\ufeff"), text[cut:]
+        if len(kept) > LONGEST_LINE:
+            raise FileRefused(f"a line is longer than {LONGEST_LINE >> 20} MB; this is no text file of rows")
+        try:
+            return _ended(_one_line_end(text.encode("utf-8")), last=last), False
+        except UnicodeEncodeError:
+            return _ended(_one_line_end(text.encode("utf-8", "surrogatepass")), last=last), True
+
+    return recode
+
+
+def _escape_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+def damage(text: str, encoding: str) -> str | None:
+    """Why a line's text cannot be stored; None where it can."""
+    found = _DAMAGE.search(text)
+    if not found:
+        return None
+    if found[0] == "\0":
+        return "the line holds a NUL byte, which text cannot"
+    return f"byte 0x{ord(found[0]) - 0xDC00:02X} at character {found.start() + 1} is not {encoding}"
+
+
+def shown(text: str) -> str:
+    """A line with what cannot be stored written as `\\xNN`."""
+    return _DAMAGE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
