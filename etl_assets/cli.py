@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """Start the warehouse and the sandbox, load all there is, build, check, and say what was loaded."""
-    from etl_assets.sandbox.operating_room import write_files
+    from etl_assets.sandbox.operating_room.write import write_files
 
     settings = read_settings()
     folder = settings.landing("operating_room")
@@ -152,7 +152,7 @@ def issues_resolve(options: argparse.Namespace) -> None:
 
 def sandbox(options: argparse.Namespace) -> None:
     """Write believable operating-room files into the landing folder, or another."""
-    from etl_assets.sandbox.operating_room import write_files
+    from etl_assets.sandbox.operating_room.write import write_files
 
     folder = options.folder or read_settings().landing("operating_room")
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ LAYERS = [
     {"sources", "loading"},
     {"readers", "warehouse", "quality", "drawing"},
     {"spec"},
-    {"settings", "errors"},
+    {"settings"},
+    {"errors"},
 ]
 FLOOR = {layer: len(LAYERS) - height for height, names in enumerate(LAYERS) for layer in names}
 MAY_KNOW = {

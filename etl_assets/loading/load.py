@@ -23,7 +23,7 @@ from etl_assets.warehouse.file_ledger import (
     speaking_of,
 )
 from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
-from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.relation import Relation, hold_alone
 from etl_assets.warehouse.tables import ensure_table
 
 

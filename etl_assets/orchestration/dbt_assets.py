@@ -11,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from etl_assets.orchestration.dbt_project import dbt_project, manifest, reach_warehouse
 from etl_assets.orchestration.drawings import drawn
 from etl_assets.orchestration.partitions import Span, schedule_dates, span_of
+from etl_assets.orchestration.pending import widened
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import record_tests
 from etl_assets.settings import Settings
@@ -19,6 +20,8 @@ from etl_assets.warehouse.ledger import Batch, open_batch, record_build
 
 DAILY = "daily"
 """The tag of models that are built by schedule date."""
+WHOLE = "build"
+"""The kind of a batch that builds all of a source's models; the ledger tells by it what is still to be built."""
 
 
 def model_assets(source: Source) -> dg.AssetsDefinition:
@@ -36,8 +39,12 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: WarehouseResource) -> Iterator[Any]:
         settings = warehouse.settings()
         reach_warehouse(settings)
-        with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
-            words = ["build", "--vars", json.dumps(_variables(span_of(context.run.tags), batch))]
+        whole = context.selected_asset_keys == context.assets_def.keys
+        with open_batch(settings, source.name, WHOLE if whole else "build a part", run_id=context.run.run_id) as batch:
+            span = span_of(context.run.tags)
+            if whole and span:
+                span = widened(batch.connection, source, span)
+            words = ["build", "--vars", json.dumps(_variables(span, batch))]
             invocation = dbt.cli(words, context=context, raise_on_error=False)
             for event in invocation.stream():
                 yield drawn(context, settings, event)

@@ -49,6 +49,12 @@ def models_behind(connection: Connection, source: Source) -> Span | None:
     return Span(min(days), max(days)) if days else None
 
 
+def widened(connection: Connection, source: Source, span: Span) -> Span:
+    """The span, with the dates that a load has changed beside it: a case that was moved leaves its old date."""
+    behind = models_behind(connection, source)
+    return Span(min(span.first, behind.first), max(span.last, behind.last)) if behind else span
+
+
 def _one_run_a_file(found: list[Span], files: Iterable[KnownFile]) -> list[Span]:
     """Join the spans that one file speaks of: it is loaded whole, by one run."""
     for file in files:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from etl_assets.loading.intake import first_and_last
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import models_of
 from etl_assets.orchestration.partitions import Span
@@ -23,7 +24,7 @@ def reconciliation(source: Source) -> dg.ScheduleDefinition:
     )
     def tick(warehouse: WarehouseResource) -> dg.RunRequest | dg.SkipReason:
         with connect(warehouse.settings(), autocommit=True) as connection:
-            dates = reach(connection, source.name)
+            dates = reach(connection, source.name, *first_and_last(source, source.tables[0].name))
         if dates is None:
             return dg.SkipReason(f"Nothing of {source.title.lower()} has been loaded yet.")
         return dg.RunRequest(tags=Span(*dates).tags)

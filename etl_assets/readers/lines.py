@@ -98,13 +98,15 @@ def _recoder(encoding: str) -> Callable[[bytes, bool], tuple[bytes, bool]]:
     """To UTF-8, with what is left of a line kept for the next call."""
     codecs.register_error("escape_bytes", _escape_bytes)
     decoder = codecs.getincrementaldecoder(encoding)("escape_bytes")
-    kept = ""
+    kept, begun = "", False
 
     def recode(data: bytes, last: bool) -> tuple[bytes, bool]:
-        nonlocal kept
-        text = kept + decoder.decode(data, last)
+        nonlocal kept, begun
+        decoded = decoder.decode(data, last)
+        text = kept + (decoded if begun else decoded.removeprefix("\ufeff"))
+        begun = begun or bool(decoded)
         cut = len(text) if last else max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
-        text, kept = text[:cut].removeprefix("\ufeff"), text[cut:]
+        text, kept = text[:cut], text[cut:]
         if len(kept) > LONGEST_LINE:
             raise FileRefused(f"a line is longer than {LONGEST_LINE >> 20} MB; this is no text file of rows")
         try:

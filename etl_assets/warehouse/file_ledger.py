@@ -112,7 +112,7 @@ def waiting(connection: psycopg.Connection, source: str) -> list[KnownFile]:
 
 
 def speaking_of(
-    connection: psycopg.Connection, source: str, tables: Collection[str], first: date, last: date, *, again: bool
+    connection: psycopg.Connection, source: str, tables: Collection[str], span: tuple[date, date], *, again: bool
 ) -> list[KnownFile]:
     """The deliveries to load for a span of dates, both ends included, in the order in which they must be.
 
@@ -124,7 +124,7 @@ def speaking_of(
         " and (file.status = 'pending' or %(again)s and file.status = 'loaded')"
         " and exists (select from etl.file_slice as said where said.file_id = file.file_id"
         "     and said.slice between %(first)s and %(last)s and (file.status = 'pending' or said.in_force))",
-        {"source": source, "tables": list(tables), "again": again, "first": first, "last": last},
+        {"source": source, "tables": list(tables), "again": again, "first": span[0], "last": span[1]},
     )
 
 
@@ -230,24 +230,23 @@ def slices_in_force(connection: psycopg.Connection, source: str, first: date, la
 
 
 def slices_to_build(connection: psycopg.Connection, source: str, first: date, last: date) -> list[date]:
-    """The dates of a span whose rows were changed by a load after the last build that covered them began."""
+    """The dates of a span whose rows a load has changed since the last whole build of the source's models began."""
     rows = connection.execute(
-        "select distinct said.slice from etl.table_load as load"
-        " join etl.source_file as file using (file_id) join etl.file_slice as said using (file_id)"
-        " where file.source = %(source)s and said.slice between %(first)s and %(last)s"
-        " and load.rows_inserted + load.rows_updated + load.rows_deleted > 0 and not exists ("
-        "     select from etl.batch as build where build.source = %(source)s and build.kind = 'build'"
-        "     and build.status = 'success' and build.started_at > load.loaded_at) order by said.slice",
+        "with fresh as ("
+        "     select load.* from etl.table_load as load join etl.batch as batch using (batch_id)"
+        "     where batch.source = %(source)s and rows_inserted + rows_updated + rows_deleted > 0 and not exists ("
+        "         select from etl.batch as build where build.source = %(source)s and build.kind = 'build'"
+        "         and build.status = 'success' and build.started_at > load.loaded_at)"
+        " ), touched as ("
+        "     select said.slice from fresh join etl.file_slice as said using (file_id)"
+        "     union select unnest(slices_left) from fresh"
+        " ) select slice from touched where slice between %(first)s and %(last)s order by slice",
         {"source": source, "first": first, "last": last},
     )
     return [day for (day,) in rows]
 
 
-def reach(connection: psycopg.Connection, source: str) -> tuple[date, date] | None:
-    """The first and the last date that a loaded file of a source speaks of; None before the first load."""
-    row = connection.execute(
-        "select min(said.slice), max(said.slice) from etl.file_slice as said join etl.source_file as file"
-        " using (file_id) where file.source = %s and said.in_force",
-        [source],
-    ).fetchone()
-    return (row[0], row[1]) if row and row[0] else None
+def reach(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[date, date] | None:
+    """The first and the last date of a span that a loaded file of a source speaks of; None before the first load."""
+    days = slices_in_force(connection, source, first, last)
+    return (days[0], days[-1]) if days else None

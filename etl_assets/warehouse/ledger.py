@@ -1,8 +1,9 @@
 """The ledger's batches: who is working, who has died, and what each load did."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID, uuid4
 
 import psycopg
@@ -126,19 +127,22 @@ def record_load(
     *,
     seconds: float,
     file_id: int | None = None,
-    slice_of: str | None = None,
+    left: Collection[date] = (),
 ) -> None:
-    """Write down what a load did, in the load's own transaction."""
+    """Write down what a load did, in the load's own transaction.
+
+    `left` are the dates that rows were moved away from, without anything being said of these dates.
+    """
     connection.execute(
-        "insert into etl.table_load (batch_id, relation, file_id, slice, seconds, rows_read, rows_inserted,"
+        "insert into etl.table_load (batch_id, relation, file_id, slices_left, seconds, rows_read, rows_inserted,"
         " rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
-        " values (%(batch_id)s, %(relation)s, %(file_id)s, %(slice)s, %(seconds)s, %(rows_read)s, %(rows_inserted)s,"
+        " values (%(batch_id)s, %(relation)s, %(file_id)s, %(left)s, %(seconds)s, %(rows_read)s, %(rows_inserted)s,"
         " %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s, %(rows_rejected)s)",
         {
             "batch_id": batch.id,
             "relation": str(relation),
             "file_id": file_id,
-            "slice": slice_of,
+            "left": sorted(left),
             "seconds": seconds,
             **vars(counts),
         },

@@ -32,3 +32,8 @@ def read_columns(
             sql.SQL(", ").join(map(sql.Identifier, columns)), relation.identifier, sql.Literal(most)
         )
     ).fetchall()
+
+
+def hold_alone(connection: psycopg.Connection, relation: Relation) -> None:
+    """Wait until nobody else loads this relation, and hold it until the transaction ends; readers go on reading."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('etl load ' || %s, 0))", [str(relation)])

@@ -58,7 +58,7 @@ create table etl.table_load (
     batch_id uuid not null references etl.batch,
     relation text not null,
     file_id bigint references etl.source_file,
-    slice text,
+    slices_left date[] not null default '{}',
     loaded_at timestamptz not null default now(),
     seconds double precision not null,
     rows_read bigint not null,
@@ -70,6 +70,7 @@ create table etl.table_load (
     check (rows_read = rows_inserted + rows_updated + rows_unchanged + rows_rejected)
 );
 comment on table etl.table_load is 'What one load did to one table, in rows. Written in the transaction of the load.';
+comment on column etl.table_load.slices_left is 'Dates that rows were moved away from: what is built on them changes too.';
 create index on etl.table_load (relation, loaded_at desc);
 create index on etl.table_load (batch_id);
 

@@ -18,7 +18,7 @@
     Left out, every column is tracked. Values are compared as typed, nulls as equal, never as text or hashes.
   - `inferred` names a boolean column of the model: true marks a stub, a member so far met only in a fact. The
     first row that is no stub completes it in place, under the same surrogate key, and the version begins at the
-    earlier of the two moments. Stubs of members already known are passed over.
+    earlier of the two moments, in whatever order and batches they arrive. Stubs of known members are passed over.
   - Row -1 is the member nobody knows.
   - A column the model gains is added; one it loses stays, null from then on. A changed type is refused, and so is
     a full refresh: no source can give history back.

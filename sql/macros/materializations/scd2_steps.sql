@@ -80,9 +80,27 @@ where
 {%- endmacro -%}
 
 
-{#- Keep no stub of a member who is known, and one at most of the others; then complete the stubs held. -#}
+{#- Let a member begin where it was first met; then keep no stub of a member who is known, and one at most of the
+    others; then complete the stubs held. -#}
 {%- macro scd2_complete_stubs(target, said, spec) -%}
-{%- set at, stub = spec.effective_at, spec.inferred -%}
+{%- set at, stub, key_list = spec.effective_at, spec.inferred, spec.natural | join(', ') -%}
+update pg_temp.{{ said }}_incoming as said
+set {{ at }} = met.first_met
+from (
+    select {{ key_list }}, min({{ at }}) filter (where {{ stub }}) as first_met,
+        min({{ at }}) filter (where {{ stub }} is not true) as first_known
+    from pg_temp.{{ said }}_incoming
+    group by {{ key_list }}
+) as met
+where
+    {{ scd2_same(spec.natural, 'met', 'said') }}
+    and said.{{ stub }} is not true
+    and said.{{ at }} = met.first_known
+    and met.first_met < met.first_known
+    and not exists (
+        select 1 from {{ target }} as held
+        where {{ scd2_same(spec.natural, 'held', 'said') }} and held.{{ stub }} is not true
+    );
 delete from pg_temp.{{ said }}_incoming as said
 where said.{{ stub }} and (
     exists (
@@ -103,9 +121,9 @@ set
     etl_batch_id = {{ scd2_batch() }},
     updated_at = now()
 from (
-    select distinct on ({{ spec.natural | join(', ') }}) *
+    select distinct on ({{ key_list }}) *
     from pg_temp.{{ said }}_incoming
-    order by {{ spec.natural | join(', ') }}, {{ at }}
+    order by {{ key_list }}, {{ at }}
 ) as said
 where held.{{ stub }} and {{ scd2_same(spec.natural, 'held', 'said') }}
 {%- endmacro -%}

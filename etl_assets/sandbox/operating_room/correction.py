@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 
 from etl_assets.sandbox.dice import Dice
-from etl_assets.sandbox.operating_room_day import Case, RoomDay, case_number, happen, make_case, sound
-from etl_assets.sandbox.operating_room_files import (
+from etl_assets.sandbox.operating_room.day import Case, RoomDay, case_number, happen, make_case, sound
+from etl_assets.sandbox.operating_room.files import (
     Hospital,
     can_lose_last,
     last_done,

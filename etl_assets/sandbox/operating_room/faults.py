@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from etl_assets.sandbox.dice import Dice
-from etl_assets.sandbox.operating_room_day import Mark
-from etl_assets.sandbox.operating_room_rows import DATES, HEADERS
+from etl_assets.sandbox.operating_room.day import Mark
+from etl_assets.sandbox.operating_room.rows import DATES, HEADERS
 
 # Kind -> table -> the column that is spoilt.
 FAULTS: dict[str, dict[str, str]] = {

@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
-from etl_assets.sandbox import operating_room_hospital as hospital
-from etl_assets.sandbox.operating_room_day import MIDNIGHT, Block, Case
+from etl_assets.sandbox.operating_room import hospital
+from etl_assets.sandbox.operating_room.day import MIDNIGHT, Block, Case
 
 _COLUMNS = {
     "block_schedule": (

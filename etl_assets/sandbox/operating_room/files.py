@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from etl_assets.sandbox.dice import Dice
-from etl_assets.sandbox.operating_room_day import Case, Mark, RoomDay, room_day, sound
-from etl_assets.sandbox.operating_room_defects import night_and_morning, scripted_day
-from etl_assets.sandbox.operating_room_faults import FAULTS, Record, line_of
-from etl_assets.sandbox.operating_room_hospital import emergency_rooms, is_working_day
-from etl_assets.sandbox.operating_room_rows import HEADERS, KEYS, block_row, case_row, schedule_row, told_by
+from etl_assets.sandbox.operating_room.day import Case, Mark, RoomDay, room_day, sound
+from etl_assets.sandbox.operating_room.defects import night_and_morning, scripted_day
+from etl_assets.sandbox.operating_room.faults import FAULTS, Record, line_of
+from etl_assets.sandbox.operating_room.hospital import emergency_rooms, is_working_day
+from etl_assets.sandbox.operating_room.rows import HEADERS, KEYS, block_row, case_row, schedule_row, told_by
 
 EARLIEST, MOST_ROOMS = date(2000, 1, 1), 999
 _ROOMLESS = "missing_room"

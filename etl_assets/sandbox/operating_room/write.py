@@ -11,12 +11,9 @@ from datetime import date
 from pathlib import Path
 
 from etl_assets.sandbox.dice import Dice
-from etl_assets.sandbox.operating_room_correction import Correction, write_correction
-from etl_assets.sandbox.operating_room_defects import RULES, SCRIPTS
-from etl_assets.sandbox.operating_room_faults import FAULTS, Record, spoil
-from etl_assets.sandbox.operating_room_files import Hospital, files_of, place_faults, write_file
-
-__all__ = ["DEFECTS", "SPLITS", "Correction", "Planted", "Written", "write_correction", "write_files"]
+from etl_assets.sandbox.operating_room.defects import RULES, SCRIPTS
+from etl_assets.sandbox.operating_room.faults import FAULTS, Record, spoil
+from etl_assets.sandbox.operating_room.files import Hospital, files_of, place_faults, write_file
 
 DEFECTS = (*SCRIPTS, *FAULTS)
 """Every kind of defect: those that are loaded and then found, and those whose line is rejected."""

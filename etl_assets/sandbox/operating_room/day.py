@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 
-from etl_assets.sandbox import operating_room_hospital as hospital
 from etl_assets.sandbox.dice import Dice
-from etl_assets.sandbox.operating_room_hospital import Procedure, Reason, Service
+from etl_assets.sandbox.operating_room import hospital
+from etl_assets.sandbox.operating_room.hospital import Procedure, Reason, Service
 
 HOUR, MIDNIGHT = 60, 24 * 60
 _EPOCH = date(2000, 1, 1)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from etl_assets.sandbox import operating_room_hospital as hospital
 from etl_assets.sandbox.dice import Dice
-from etl_assets.sandbox.operating_room_day import (
+from etl_assets.sandbox.operating_room import hospital
+from etl_assets.sandbox.operating_room.day import (
     HOUR,
     Block,
     Case,
@@ -21,8 +21,8 @@ from etl_assets.sandbox.operating_room_day import (
     happen,
     make_case,
 )
-from etl_assets.sandbox.operating_room_hospital import Service
-from etl_assets.sandbox.operating_room_rows import room_id
+from etl_assets.sandbox.operating_room.hospital import Service
+from etl_assets.sandbox.operating_room.rows import room_id
 
 Range = tuple[int, int]
 Blocks = tuple[tuple[int, int], ...]

@@ -1,0 +1,130 @@
+"""Parquet and Excel as lines of text, so that there is one road for all files.
+
+A row becomes a CSV record in UTF-8 with its values in one spelling: ISO dates and times (with their offset where they
+have one), whole numbers without a decimal point, `true` and `false`.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from etl_assets.errors import FileRefused
+
+ROWS_A_BATCH = 2_000
+
+
+def parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
+    """A header line and then the rows of a Parquet file.
+
+    Raises:
+        pyarrow.ArrowException: It is none, or damaged.
+    """
+    import pyarrow as pa  # noqa: PLC0415 (half a second, which text files need not wait)
+    import pyarrow.parquet as pq  # noqa: PLC0415
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415
+
+    with pq.ParquetFile(path) as file:
+        yield _line(file.schema_arrow.names), False
+        for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
+            texts = pa.Table.from_arrays([_texts(column) for column in batch.columns], names=batch.schema.names)
+            written = pa.BufferOutputStream()
+            arrow_csv.write_csv(texts, written, arrow_csv.WriteOptions(include_header=False))
+            block = written.getvalue().to_pybytes()
+            if block:
+                yield block, False
+
+
+def _texts(column: Any) -> Any:  # noqa: ANN401 (pyarrow has no types)
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    if pa.types.is_floating(kind):
+        values = (None if value is None or value != value else _text(value) for value in column.to_pylist())
+        return pa.array(values, pa.string())
+    if pa.types.is_timestamp(kind):
+        column = pc.cast(column, pa.timestamp("us", tz=kind.tz), safe=False)
+        return pc.cast(column, pa.string())
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or kind == pa.duration("ns"):
+        return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
+    if pa.types.is_duration(kind):
+        return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
+    return pc.cast(column, pa.string())
+
+
+def excel_blocks(path: Path, sheet: str | None) -> Iterator[tuple[bytes, bool]]:
+    """The rows of a sheet, from its first; empty rows are empty lines.
+
+    Raises:
+        FileRefused: It has no sheet of this name.
+        openpyxl.utils.exceptions.InvalidFileException: It is no workbook, or damaged; zipfile.BadZipFile too.
+    """
+    from openpyxl import load_workbook  # noqa: PLC0415 (a quarter of a second, which text files need not wait)
+
+    book = load_workbook(path, read_only=True, data_only=True)
+    try:
+        if sheet is not None and sheet not in book.sheetnames:
+            raise FileRefused(f"it has no sheet {sheet!r}; its sheets are {', '.join(map(repr, book.sheetnames))}")
+        page = book[sheet] if sheet is not None else book.worksheets[0]
+        page.reset_dimensions()
+        lines: list[bytes] = []
+        width = 0
+        for row in page.iter_rows(values_only=True):
+            texts = [_text(value) for value in row]
+            while texts and not texts[-1]:
+                texts.pop()
+            width = width or len(texts)
+            lines.append(_line(texts + [""] * (width - len(texts))) if texts else b"\n")
+            if len(lines) >= ROWS_A_BATCH:
+                yield b"".join(lines), False
+                lines.clear()
+        if lines:
+            yield b"".join(lines), False
+    finally:
+        book.close()
+
+
+def as_json(headers: tuple[str, ...], fields: list[str]) -> str:
+    """A row as a person may read it."""
+    return json.dumps(dict(zip(headers, fields, strict=True)), ensure_ascii=False)
+
+
+def _line(texts: list[str]) -> bytes:
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerow(texts)
+    return written.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _text(value: object) -> str:
+    """The one spelling of a value."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return str(int(value)) if value.is_integer() else repr(value)
+        case datetime():
+            return value.isoformat(" ")
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return _clock(value)
+        case bytes():
+            return value.hex()
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=_text)
+    return str(value)
+
+
+def _clock(span: timedelta) -> str:
+    seconds = round(span.total_seconds())
+    sign = "-" if seconds < 0 else ""
+    return f"{sign}{abs(seconds) // 3600:02}:{abs(seconds) // 60 % 60:02}:{abs(seconds) % 60:02}"

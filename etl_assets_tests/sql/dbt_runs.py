@@ -1,0 +1,85 @@
+"""Runs of dbt inside the process of the tests, on the warehouse of one module."""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from etl_assets.settings import PROJECT
+
+SQL = PROJECT / "sql"
+TRIAL = Path(__file__).parent / "project"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What dbt said of one node."""
+
+    status: str
+    rows: int | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """A dbt project, a warehouse, and a folder for what dbt writes."""
+
+    project: Path
+    url: str
+    folder: Path
+
+    def __call__(self, *words: str, **variables: object) -> dict[str, Outcome]:
+        """Run dbt; every node's outcome by its name. What fails is told there and not raised."""
+        return {
+            each.node.name: Outcome(
+                status=str(each.status),
+                rows=each.adapter_response.get("rows_affected"),
+                message=" ".join((each.message or "").split()),
+            )
+            for each in self._invoke(words, variables).results
+        }
+
+    def parse(self) -> None:
+        """Write the manifest; no warehouse is asked."""
+        self._invoke(("parse",), {})
+
+    def _invoke(self, words: tuple[str, ...], variables: dict[str, object]) -> Any:
+        from dbt.cli.main import dbtRunner  # slow to import, and only these tests need it
+
+        folders = ["--project-dir", str(self.project), "--profiles-dir", str(SQL)]
+        with _environment(self.url, self.folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # dbt's own
+            done = dbtRunner().invoke(["--quiet", *words, *folders, "--vars", json.dumps(variables)])
+        if done.exception:
+            raise done.exception
+        return done.result
+
+
+@contextmanager
+def _environment(url: str, folder: Path) -> Iterator[None]:
+    said = conninfo_to_dict(url)
+    wanted = {
+        "ETL_DBT_HOST": str(said["host"]),
+        "ETL_DBT_PORT": str(said.get("port", 5432)),
+        "ETL_DBT_USER": str(said["user"]),
+        "ETL_DBT_PASSWORD": str(said.get("password", "")),
+        "ETL_DBT_NAME": str(said["dbname"]),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,18 @@
+{{
+    config(
+        materialized='scd2',
+        natural_key='member',
+        effective_at='said_at',
+        tracked=['region', 'level', 'is_deleted'] + (['mail'] if var('with_mail', false) else []),
+    )
+}}
+
+select
+    member,
+    region,
+    {% if var('level_as_text', false) %}level::text as {% endif %}level,
+    phone,
+    is_deleted,
+    {% if var('with_mail', false) %}mail,{% endif %}
+    said_at
+from operating_room.said_of_members

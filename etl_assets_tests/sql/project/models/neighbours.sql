@@ -1,0 +1,25 @@
+{#- Each row tells of the day after, so a change of one day changes the rows of the day before. -#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_slice',
+        unique_key='day',
+        slice_by='day',
+        slice_days_before=1,
+        post_hook=["{{ unique_key_index() }}"],
+    )
+}}
+
+with
+
+told as (
+    select
+        day,
+        lead(min(name)) over (order by day) as next_name
+    from operating_room.said_of_slices
+    where {{ in_window('day', days_before=1, days_after=1) }}
+    group by day
+)
+
+select * from told
+where {{ in_window('day', days_before=1) }}

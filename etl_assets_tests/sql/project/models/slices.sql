@@ -1,0 +1,19 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_slice',
+        on_schema_change='append_new_columns',
+        unique_key=['day', 'name'],
+        slice_by='day',
+        post_hook=["{{ unique_key_index() }}", "{{ grant_to_reader() }}"],
+    )
+}}
+
+select
+    day,
+    name,
+    worth
+    {% if var('with_note', false) %}, note{% endif %}
+    {% if var('with_note', false) %}, note as secret{% endif %}
+from operating_room.said_of_slices
+where {{ in_window('day') }}

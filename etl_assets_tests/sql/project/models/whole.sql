@@ -1,0 +1,7 @@
+{{ config(materialized='incremental', incremental_strategy='replace_slice', unique_key='name') }}
+
+select
+    name,
+    sum(worth) as worth
+from operating_room.said_of_slices
+group by name

@@ -1,0 +1,80 @@
+"""What the SQL of a layer may read, and what every relation must say of itself; read from dbt's manifest."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl_assets_tests.sql.dbt_runs import SQL, Dbt
+
+# A layer by its folder, and what may be read from it.
+MAY_READ = {
+    "staging": {"source"},
+    "dimensions": {"staging", "seed"},
+    "facts": {"staging", "dimensions"},
+    "marts": {"dimensions", "facts"},
+}
+MODELS = sorted(path.stem for path in (SQL / "models").rglob("*.sql"))
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The manifest, parsed without a warehouse to ask."""
+    dbt = Dbt(SQL, "host=127.0.0.1 port=1 user=nobody dbname=none", tmp_path_factory.mktemp("dbt"))
+    dbt.parse()
+    return json.loads((dbt.folder / "target" / "manifest.json").read_text())
+
+
+def named(manifest: dict[str, Any], name: str) -> dict[str, Any]:
+    """The model of that name."""
+    return next(node for node in manifest["nodes"].values() if node["name"] == name)
+
+
+def layer_of(manifest: dict[str, Any], unique_id: str) -> str:
+    """The folder a node lies in, or what kind of node it is."""
+    kind = unique_id.split(".")[0]
+    return Path(manifest["nodes"][unique_id]["path"]).parent.name if kind == "model" else kind
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_reads_only_the_layers_below_its_own(manifest: dict[str, Any], name: str) -> None:
+    node = named(manifest, name)
+    allowed = MAY_READ[layer_of(manifest, node["unique_id"])]
+    read = {layer_of(manifest, used) for used in node["depends_on"]["nodes"]}
+    assert read <= allowed, f"{name} may read {sorted(allowed)}, and reads {sorted(read)}"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_a_relation_of_its_source_in_the_schema_of_its_layer(manifest: dict[str, Any], name: str) -> None:
+    node = named(manifest, name)
+    source, _, relation = name.partition("__")
+    prefix = {"staging": "stg_", "dimensions": "dim_", "facts": "fact_", "marts": "mart_"}
+    layer = layer_of(manifest, node["unique_id"])
+    assert node["path"].startswith(f"{source}/{layer}/")
+    assert (node["alias"], node["alias"].startswith(prefix[layer])) == (relation, True)
+    assert node["schema"] == (f"{source}_staging" if layer == "staging" else source)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_and_each_of_its_columns_are_described_and_tested(manifest: dict[str, Any], name: str) -> None:
+    node = named(manifest, name)
+    assert node["description"]
+    assert [column for column, said in node["columns"].items() if not said["description"]] == []
+    assert [test for test in manifest["child_map"][node["unique_id"]] if test.startswith("test.")]
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "__fact_" in name])
+def test_a_fact_states_its_grain_first_and_is_built_by_date(manifest: dict[str, Any], name: str) -> None:
+    node = named(manifest, name)
+    assert re.match(r"-- One row per ", node["raw_code"])
+    assert "daily" in node["tags"]
+    assert node["config"]["slice_by"] == "surgery_date"
+    assert [test for test in manifest["unit_tests"].values() if test["model"] == name], "it has no unit test"
+
+
+def test_the_sources_are_the_staging_assets(manifest: dict[str, Any]) -> None:
+    for source in manifest["sources"].values():
+        key = source["config"]["meta"]["dagster"]["asset_key"]
+        assert key == [source["schema"], source["name"]]

@@ -1,0 +1,338 @@
+"""Type 2 history, case by case. Each case is a member of one table, so dbt runs a handful of times for all of them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
+
+FIRST, SECOND = UUID(int=1), UUID(int=2)
+
+
+class Said(NamedTuple):
+    """A row of the model: what is said of a member on a day of January."""
+
+    day: int
+    region: str | None = "n"
+    level: str = "1"
+    phone: str = "1"
+    is_deleted: bool = False
+
+
+class Held(NamedTuple):
+    """A version: from a day, to a day (none while it is in force)."""
+
+    start: int
+    end: int | None = None
+    region: str | None = "n"
+    level: str = "1"
+    phone: str = "1"
+    is_deleted: bool = False
+
+
+# case: (rows of the first run, rows of the second, versions expected after both)
+CASES: dict[str, tuple[list[Said], list[Said], list[Held]]] = {
+    "what is said again changes nothing": ([Said(1)], [Said(1)], [Held(1)]),
+    "what is said again later changes nothing": ([Said(1)], [Said(2)], [Held(1)]),
+    "a member not heard of stays": ([Said(1)], [], [Held(1)]),
+    "a new member is inserted": ([], [Said(2)], [Held(2)]),
+    "a change closes one version and opens another": ([Said(1)], [Said(2, "s")], [Held(1, 2), Held(2, None, "s")]),
+    "several changes in one batch are several versions": (
+        [Said(1)],
+        [Said(2, "s"), Said(3, "s"), Said(4, "w")],
+        [Held(1, 2), Held(2, 4, "s"), Held(4, None, "w")],
+    ),
+    "several changes of a new member are several versions": (
+        [],
+        [Said(2, "s"), Said(3, "w")],
+        [Held(2, 3, "s"), Held(3, None, "w")],
+    ),
+    "a change there and back is three versions": (
+        [Said(1)],
+        [Said(2, "s"), Said(3)],
+        [Held(1, 2), Held(2, 3, "s"), Held(3)],
+    ),
+    "a late row is threaded in": (
+        [Said(1), Said(10, "s")],
+        [Said(5, "w")],
+        [Held(1, 5), Held(5, 10, "w"), Held(10, None, "s")],
+    ),
+    "a late row that changes nothing makes no version": (
+        [Said(1), Said(10, "s")],
+        [Said(5)],
+        [Held(1, 10), Held(10, None, "s")],
+    ),
+    "a row before the first becomes the first": ([Said(10)], [Said(5, "s")], [Held(5, 10, "s"), Held(10)]),
+    "a moment said otherwise is corrected in place": ([Said(1)], [Said(1, "s")], [Held(1, None, "s")]),
+    "a moment of the past said otherwise is corrected in place": (
+        [Said(1), Said(5, "s")],
+        [Said(1, "w")],
+        [Held(1, 5, "w"), Held(5, None, "s")],
+    ),
+    "a correction and a change in one batch": (
+        [Said(1)],
+        [Said(1, "s"), Said(3, "w")],
+        [Held(1, 3, "s"), Held(3, None, "w")],
+    ),
+    "a deletion is one more version": (
+        [Said(1)],
+        [Said(2, is_deleted=True)],
+        [Held(1, 2), Held(2, is_deleted=True)],
+    ),
+    "a value can become null": ([Said(1)], [Said(2, None)], [Held(1, 2), Held(2, None, None)]),
+    "a value can come back from null": ([Said(1, None)], [Said(2)], [Held(1, 2, None), Held(2)]),
+    "null is null again": ([Said(1, None)], [Said(2, None)], [Held(1, None, None)]),
+    "numbers are compared as numbers, not as text": ([Said(1, level="0.1")], [Said(2, level="0.100")], [Held(1, level="0.1")]),
+    "an untracked column is overwritten": ([Said(1)], [Said(2, phone="2")], [Held(1, phone="2")]),
+    "an untracked column is overwritten in the version in force only": (
+        [Said(1), Said(2, "s")],
+        [Said(3, "s", phone="2")],
+        [Held(1, 2), Held(2, None, "s", phone="2")],
+    ),
+    "the last word of a batch on an untracked column counts": (
+        [Said(1)],
+        [Said(2, phone="2"), Said(3, phone="3")],
+        [Held(1, phone="3")],
+    ),
+    "a late row does not bring back an old phone": (
+        [Said(1), Said(5, "s", phone="2")],
+        [Said(3, phone="1")],
+        [Held(1, 5), Held(5, None, "s", phone="2")],
+    ),
+    "a changed member takes the new untracked value along": (
+        [Said(1)],
+        [Said(2, "s", phone="2")],
+        [Held(1, 2), Held(2, None, "s", phone="2")],
+    ),
+    "the same row twice in a batch is one row": ([Said(1)], [Said(2, "s"), Said(2, "s")], [Held(1, 2), Held(2, None, "s")]),
+}
+
+
+class Met(NamedTuple):
+    """A row of the model that has stubs."""
+
+    day: int
+    name: str | None = None
+
+
+class Known(NamedTuple):
+    """A version of a member that may be a stub."""
+
+    start: int
+    end: int | None = None
+    name: str | None = None
+
+
+STUBS: dict[str, tuple[list[Met], list[Met], list[Known]]] = {
+    "a stub is completed in place": ([Met(5)], [Met(5), Met(8, "Ann")], [Known(5, None, "Ann")]),
+    "a stub is completed from an earlier day": ([Met(5)], [Met(3, "Ann")], [Known(3, None, "Ann")]),
+    "a stub met again stays one": ([Met(5)], [Met(5), Met(9)], [Known(5)]),
+    "a stub met earlier begins earlier": ([Met(5)], [Met(2), Met(5)], [Known(2)]),
+    "a stub met earlier is completed from there": ([Met(5)], [Met(2), Met(8, "Ann")], [Known(2, None, "Ann")]),
+    "a known member is not made a stub": ([Met(3, "Ann")], [Met(1), Met(7)], [Known(3, None, "Ann")]),
+    "met and known in one batch": ([], [Met(2), Met(4, "Ann")], [Known(2, None, "Ann")]),
+    "a stub is completed and changes in one batch": (
+        [Met(5)],
+        [Met(8, "Ann"), Met(9, "Bea")],
+        [Known(5, 9, "Ann"), Known(9, None, "Bea")],
+    ),
+    "a new stub": ([], [Met(2)], [Known(2)]),
+    "many times met, one stub": ([], [Met(4), Met(2), Met(3)], [Known(2)]),
+}
+NUMBER = {case: number for number, case in enumerate([*CASES, *STUBS], start=1)}
+
+PAIRS = (
+    [("a", 1, "x"), ("b", 1, "x")],
+    [("a", 1, "y"), ("b", 1, "x"), ("b", 2, "x")],
+    [("a", 1, "x", False), ("a", 1, "y", True), ("b", 1, "x", True), ("b", 2, "x", True)],
+)
+
+
+class History(NamedTuple):
+    """What there was after the first run, after the second, and after the second again."""
+
+    first: dict[str, list[tuple]]
+    second: dict[str, list[tuple]]
+    again: dict[str, list[tuple]]
+    outcomes: dict[str, Outcome]
+
+
+TABLES = """
+    set role etl_transformer;
+    create table operating_room.said_of_members (
+        member integer, region text, level numeric, phone text, is_deleted boolean, said_at timestamptz, mail text
+    );
+    create table operating_room.said_of_stubs (member integer, name text, is_inferred boolean, said_at timestamptz);
+    create table operating_room.said_of_pairs (site text, code integer, name text, said_at timestamptz);
+    reset role
+"""
+
+
+def arrive(warehouse: psycopg.Connection, run: int) -> None:
+    """Have the models say what they say in one of the runs."""
+    warehouse.execute(
+        "truncate operating_room.said_of_members, operating_room.said_of_stubs, operating_room.said_of_pairs"
+    )
+    with warehouse.cursor() as cursor:
+        cursor.executemany(
+            "insert into operating_room.said_of_members values (%s, %s, %s, %s, %s, make_timestamptz(2026, 1, %s, 0, 0, 0))",
+            [(NUMBER[case], *row[1:], row.day) for case, runs in CASES.items() for row in runs[run]],
+        )
+        cursor.executemany(
+            "insert into operating_room.said_of_stubs values (%s, %s, %s, make_timestamptz(2026, 1, %s, 0, 0, 0))",
+            [(NUMBER[case], row.name, row.name is None, row.day) for case, runs in STUBS.items() for row in runs[run]],
+        )
+        cursor.executemany(
+            "insert into operating_room.said_of_pairs values (%s, %s, %s, make_timestamptz(2026, 1, %s, 0, 0, 0))",
+            [(*row, run + 1) for row in PAIRS[run]],
+        )
+
+
+def rows_of(warehouse: psycopg.Connection) -> dict[str, list[tuple]]:
+    """All rows of the three dimensions, with the transaction that wrote each."""
+    return {
+        name: warehouse.execute(f"select xmin::text, * from operating_room.{name} order by surrogate_key").fetchall()
+        for name in ("members", "stubs", "pairs")
+    }
+
+
+@pytest.fixture(scope="module")
+def history(warehouse: psycopg.Connection, trial: Dbt) -> History:
+    warehouse.execute(TABLES)
+    chosen = ("run", "--select", "members", "stubs", "pairs")
+    arrive(warehouse, 0)
+    trial(*chosen, etl_batch_id=str(FIRST))
+    first = rows_of(warehouse)
+    arrive(warehouse, 1)
+    outcomes = trial(*chosen, etl_batch_id=str(SECOND))
+    second = rows_of(warehouse)
+    assert {outcome.rows for outcome in trial(*chosen).values()} == {0}
+    return History(first, second, rows_of(warehouse), outcomes)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_member_has_the_versions_expected(warehouse: psycopg.Connection, history: History, case: str) -> None:
+    versions = warehouse.execute(
+        """
+        select
+            extract(day from valid_from)::integer, extract(day from valid_to)::integer, region, level::text, phone,
+            is_deleted, is_current
+        from operating_room.members
+        where member = %s
+        order by valid_from
+        """,
+        [NUMBER[case]],
+    ).fetchall()
+    assert versions == [(*held, held.end is None) for held in CASES[case][2]]
+
+
+@pytest.mark.parametrize("case", STUBS)
+def test_a_stub_is_completed_in_place(warehouse: psycopg.Connection, history: History, case: str) -> None:
+    versions = warehouse.execute(
+        """
+        select extract(day from valid_from)::integer, extract(day from valid_to)::integer, name, is_inferred, is_current
+        from operating_room.stubs
+        where member = %s
+        order by valid_from
+        """,
+        [NUMBER[case]],
+    ).fetchall()
+    assert versions == [(*known, known.name is None, known.end is None) for known in STUBS[case][2]]
+
+
+def test_a_member_may_have_two_keys(warehouse: psycopg.Connection, history: History) -> None:
+    versions = warehouse.execute(
+        "select site, code, name, is_current from operating_room.pairs where site is not null order by 1, 2, valid_from"
+    ).fetchall()
+    assert versions == PAIRS[2]
+
+
+@pytest.mark.parametrize("name", ["members", "stubs", "pairs"])
+def test_the_same_rows_again_write_nothing(history: History, name: str) -> None:
+    assert history.again[name] == history.second[name]
+
+
+def test_a_version_keeps_its_surrogate_key(warehouse: psycopg.Connection, history: History) -> None:
+    before = {(row[1], row[2]) for name in ("members", "stubs") for row in history.first[name]}
+    after = {(row[1], row[2]) for name in ("members", "stubs") for row in history.second[name]}
+    assert before <= after
+
+
+def test_there_is_one_member_nobody_knows(warehouse: psycopg.Connection, history: History) -> None:
+    unknown = warehouse.execute("select member, region, is_current from operating_room.members where surrogate_key = -1")
+    assert unknown.fetchall() == [(None, None, True)]
+
+
+def test_dbt_tells_how_many_rows_a_run_changed(history: History) -> None:
+    changed = [row for row in history.second["pairs"] if row not in history.first["pairs"]]
+    assert history.outcomes["pairs"].rows == len(changed) == 3
+
+
+@pytest.mark.parametrize(
+    ("case", "batches"),
+    [
+        pytest.param("a member not heard of stays", [FIRST], id="a version carries the batch that wrote it"),
+        pytest.param("a change closes one version and opens another", [SECOND, SECOND], id="so does one it closed"),
+    ],
+)
+def test_a_version_carries_its_batch(
+    warehouse: psycopg.Connection, history: History, case: str, batches: list[UUID]
+) -> None:
+    found = warehouse.execute(
+        "select etl_batch_id from operating_room.members where member = %s order by valid_from", [NUMBER[case]]
+    )
+    assert [batch for (batch,) in found] == batches
+
+
+@pytest.fixture(scope="module")
+def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> Iterator[dict[str, Any]]:
+    """What is refused, and what a failure in the middle leaves; then a column more."""
+    before = rows_of(warehouse)["members"]
+    refused = trial("run", "--select", "members", "tag:refused", level_as_text=True)
+    refused["full refresh"] = trial("run", "--full-refresh", "--select", "members")["members"]
+    # Old versions are closed before new ones are inserted; here the insert fails.
+    warehouse.execute("""
+        create function operating_room.fail() returns trigger language plpgsql as $$ begin raise 'no room'; end $$;
+        create trigger fail before insert on operating_room.members execute function operating_room.fail();
+        insert into operating_room.said_of_members values (1, 'e', 1, '1', false, '2026-02-01')
+    """)
+    refused["failure in the middle"] = trial("run", "--select", "members")["members"]
+    after = rows_of(warehouse)["members"]
+    warehouse.execute("""
+        drop trigger fail on operating_room.members;
+        update operating_room.said_of_members set mail = 'a@example.org' where member = 1
+    """)
+    trial("run", "--select", "members", with_mail=True)
+    yield {"before": before, "after": after, "refused": refused}
+
+
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        pytest.param("members", "members\".level is held as numeric and the model says text", id="a changed type"),
+        pytest.param("full refresh", "a full refresh is refused", id="a full refresh"),
+        pytest.param("failure in the middle", "no room", id="a failure in the middle"),
+        pytest.param("refused_two_things", "two different things of one member at one said_at", id="two words at once"),
+        pytest.param("refused_nobody", "1 rows of the model have a null in member or said_at", id="a null key"),
+        pytest.param("refused_undated", "1 rows of the model have a null in member or said_at", id="a null moment"),
+        pytest.param(
+            "refused_dated_without_zone", "said_at must be a timestamp with time zone, not date", id="a moment without a zone"
+        ),
+        pytest.param("refused_bare", "at least one tracked column", id="nothing to track"),
+    ],
+)
+def test_what_is_refused_says_why(later: dict[str, Any], node: str, words: str) -> None:
+    assert later["refused"][node].status == "error"
+    assert words in later["refused"][node].message
+
+
+def test_what_is_refused_or_fails_leaves_every_row_as_it_was(later: dict[str, Any]) -> None:
+    assert later["after"] == later["before"]
+
+
+def test_a_column_added_later_appears(warehouse: psycopg.Connection, later: dict[str, Any]) -> None:
+    found = warehouse.execute("select region, mail from operating_room.members where member = 1 order by valid_from")
+    assert found.fetchall() == [("n", "a@example.org"), ("e", "a@example.org")]
