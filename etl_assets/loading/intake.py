@@ -35,6 +35,15 @@ class Stock:
     complete: bool = True
     """Whether every new file was looked at before the time was up."""
 
+    def __add__(self, later: "Stock") -> "Stock":
+        return Stock(
+            entered=self.entered + later.entered,
+            duplicates=self.duplicates + later.duplicates,
+            failed={**self.failed, **later.failed},
+            left_alone=later.left_alone,
+            complete=later.complete,
+        )
+
 
 def take_stock(
     settings: Settings,

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -22,6 +23,10 @@ from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.settings import PROJECT, Settings, export
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import connect, dagster_url
+
+
+PATIENCE = 3
+"""How many times the quiet time a person waits for a file to be complete, who starts a run by hand."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,14 @@ def surroundings(settings: Settings) -> dict[str, str]:
 
 
 def stock(settings: Settings, source: Source, *, retry_failed: bool = False) -> Stock:
-    """Look at the landing folder now, as the sensor does by itself."""
+    """Look at the landing folder now, as the sensor does by itself; wait a little for files that just came."""
+    give_up = time.monotonic() + PATIENCE * settings.file_quiet_seconds
     with connect(settings, autocommit=True) as connection:
-        return take_stock(settings, source, connection, retry_failed=retry_failed)
+        found = take_stock(settings, source, connection, retry_failed=retry_failed)
+        while found.left_alone and time.monotonic() < give_up:
+            time.sleep(settings.file_quiet_seconds / 5)
+            found += take_stock(settings, source, connection)
+    return found
 
 
 def planned(settings: Settings, source: Source) -> list[tuple[Span, list[str]]]:

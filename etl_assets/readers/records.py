@@ -146,7 +146,8 @@ class Records:
         """The rows at these lines, value by value."""
         sought = np.array(sorted(wanted), dtype=np.int64)
         for piece in self._pieces(blocks):
-            again = piece.lines.sound & np.isin(piece.numbers, sought)
+            here = slice(*np.searchsorted(sought, (piece.numbers[0], piece.numbers[-1] + 1)))
+            again = piece.lines.sound & np.isin(piece.numbers, sought[here])
             records = piece.apart(again) + [each for each in piece.doubtful if each.line in wanted]
             for record in sorted(records, key=lambda record: record.start):
                 yield self._suspect(_text(piece, record), record.line)

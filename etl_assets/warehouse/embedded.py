@@ -36,6 +36,7 @@ CONFIGURATION = """\
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 password_encryption = 'scram-sha-256'
+scram_iterations = 1
 wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 8GB

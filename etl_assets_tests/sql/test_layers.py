@@ -34,7 +34,7 @@ def named(manifest: dict[str, Any], name: str) -> dict[str, Any]:
 
 def layer_of(manifest: dict[str, Any], unique_id: str) -> str:
     """The folder a node lies in, or what kind of node it is."""
-    kind = unique_id.split(".")[0]
+    kind, _, _ = unique_id.partition(".")
     return Path(manifest["nodes"][unique_id]["path"]).parent.name if kind == "model" else kind
 
 

@@ -1,6 +1,5 @@
 """Type 2 history, case by case. Each case is a member of one table, so dbt runs a handful of times for all of them."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -85,7 +84,11 @@ CASES: dict[str, tuple[list[Said], list[Said], list[Held]]] = {
     "a value can become null": ([Said(1)], [Said(2, None)], [Held(1, 2), Held(2, None, None)]),
     "a value can come back from null": ([Said(1, None)], [Said(2)], [Held(1, 2, None), Held(2)]),
     "null is null again": ([Said(1, None)], [Said(2, None)], [Held(1, None, None)]),
-    "numbers are compared as numbers, not as text": ([Said(1, level="0.1")], [Said(2, level="0.100")], [Held(1, level="0.1")]),
+    "numbers are compared as numbers, not as text": (
+        [Said(1, level="0.1")],
+        [Said(2, level="0.100")],
+        [Held(1, level="0.1")],
+    ),
     "an untracked column is overwritten": ([Said(1)], [Said(2, phone="2")], [Held(1, phone="2")]),
     "an untracked column is overwritten in the version in force only": (
         [Said(1), Said(2, "s")],
@@ -107,7 +110,11 @@ CASES: dict[str, tuple[list[Said], list[Said], list[Held]]] = {
         [Said(2, "s", phone="2")],
         [Held(1, 2), Held(2, None, "s", phone="2")],
     ),
-    "the same row twice in a batch is one row": ([Said(1)], [Said(2, "s"), Said(2, "s")], [Held(1, 2), Held(2, None, "s")]),
+    "the same row twice in a batch is one row": (
+        [Said(1)],
+        [Said(2, "s"), Said(2, "s")],
+        [Held(1, 2), Held(2, None, "s")],
+    ),
 }
 
 
@@ -178,7 +185,8 @@ def arrive(warehouse: psycopg.Connection, run: int) -> None:
     )
     with warehouse.cursor() as cursor:
         cursor.executemany(
-            "insert into operating_room.said_of_members values (%s, %s, %s, %s, %s, make_timestamptz(2026, 1, %s, 0, 0, 0))",
+            "insert into operating_room.said_of_members"
+            " values (%s, %s, %s, %s, %s, make_timestamptz(2026, 1, %s, 0, 0, 0))",
             [(NUMBER[case], *row[1:], row.day) for case, runs in CASES.items() for row in runs[run]],
         )
         cursor.executemany(
@@ -262,7 +270,9 @@ def test_a_version_keeps_its_surrogate_key(warehouse: psycopg.Connection, histor
 
 
 def test_there_is_one_member_nobody_knows(warehouse: psycopg.Connection, history: History) -> None:
-    unknown = warehouse.execute("select member, region, is_current from operating_room.members where surrogate_key = -1")
+    unknown = warehouse.execute(
+        "select member, region, is_current from operating_room.members where surrogate_key = -1"
+    )
     assert unknown.fetchall() == [(None, None, True)]
 
 
@@ -288,7 +298,7 @@ def test_a_version_carries_its_batch(
 
 
 @pytest.fixture(scope="module")
-def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> Iterator[dict[str, Any]]:
+def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> dict[str, Any]:
     """What is refused, and what a failure in the middle leaves; then a column more."""
     before = rows_of(warehouse)["members"]
     refused = trial("run", "--select", "members", "tag:refused", level_as_text=True)
@@ -306,20 +316,22 @@ def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> Iterat
         update operating_room.said_of_members set mail = 'a@example.org' where member = 1
     """)
     trial("run", "--select", "members", with_mail=True)
-    yield {"before": before, "after": after, "refused": refused}
+    return {"before": before, "after": after, "refused": refused}
 
 
 @pytest.mark.parametrize(
     ("node", "words"),
     [
-        pytest.param("members", "members\".level is held as numeric and the model says text", id="a changed type"),
+        pytest.param("members", 'members".level is held as numeric and the model says text', id="a changed type"),
         pytest.param("full refresh", "a full refresh is refused", id="a full refresh"),
         pytest.param("failure in the middle", "no room", id="a failure in the middle"),
         pytest.param("refused_two_things", "two different things of one member at one said_at", id="two words at once"),
         pytest.param("refused_nobody", "1 rows of the model have a null in member or said_at", id="a null key"),
         pytest.param("refused_undated", "1 rows of the model have a null in member or said_at", id="a null moment"),
         pytest.param(
-            "refused_dated_without_zone", "said_at must be a timestamp with time zone, not date", id="a moment without a zone"
+            "refused_dated_without_zone",
+            "said_at must be a timestamp with time zone, not date",
+            id="a moment without a zone",
         ),
         pytest.param("refused_bare", "at least one tracked column", id="nothing to track"),
     ],

@@ -69,6 +69,7 @@ floating as (
         and days.iso_weekday = rule.iso_weekday
         and (days.day_of_month + 6) / 7 = rule.nth
     union all
+    -- the last Monday of May
     select
         date_day,
         'Memorial Day'
@@ -81,9 +82,15 @@ holidays as (
         date_day,
         string_agg(name, ', ' order by name) as holiday_name
     from (
-        select date_day, name from observed
+        select
+            date_day,
+            name
+        from observed
         union all
-        select date_day, name from floating
+        select
+            date_day,
+            name
+        from floating
     ) as holiday
     group by date_day
 )

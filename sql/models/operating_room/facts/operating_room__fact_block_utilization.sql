@@ -188,11 +188,11 @@ measured as (
         case when measure.is_measured then coalesce(credits.turnover_credit_minutes, 0) end as turnover_credit_minutes
     from owned_blocks
     left join measured_days on owned_blocks.schedule_date = measured_days.surgery_date
-    cross join lateral (
+    inner join lateral (
         select
             measured_days.surgery_date is not null
             and (owned_blocks.owner_type <> 'group' or owned_blocks.service_code is not null) as is_measured
-    ) as measure
+    ) as measure on true
     left join used
         on owned_blocks.schedule_date = used.schedule_date
         and owned_blocks.room_id = used.room_id

@@ -33,7 +33,7 @@ canceled_cases as (
     select distinct on (booking_id) *
     from cases
     where is_canceled and {{ in_window('surgery_date') }}
-    order by booking_id, surgery_date desc, case_id
+    order by booking_id asc, surgery_date desc, case_id asc
 ),
 
 -- Bookings that were cancelled and of which the case file says nothing else.

@@ -69,14 +69,14 @@ select
     ) as is_duration_accurate
 from cases
 left join bookings on cases.booking_id = bookings.booking_id
-cross join lateral (
+inner join lateral (
     select
         coalesce(
             coalesce(cases.created_at, bookings.created_at)
             <= (cases.surgery_date - 1 + time '{{ var("same_day_cutoff") }}') at time zone cases.time_zone,
             not cases.is_unplanned
         ) as is_scheduled_at_cutoff
-) as judged
+) as judged on true
 left join rooms
     on cases.room_id = rooms.room_id
     and {{ in_force('rooms', 'cases.surgery_date') }}

@@ -61,7 +61,7 @@ touched_days as (
         blocks.time_zone,
         true
     from blocks
-    where not blocks.is_time_off and blocks.schedule_date in (select surgery_date from cases)
+    where not blocks.is_time_off and blocks.schedule_date in (select cases.surgery_date from cases)
 ),
 
 room_days as (

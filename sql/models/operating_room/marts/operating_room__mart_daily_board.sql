@@ -56,9 +56,15 @@ turned_over as (
 ),
 
 members as (
-    select surgery_date, room_id from done
+    select
+        surgery_date,
+        room_id
+    from done
     union
-    select surgery_date, room_id from room_days
+    select
+        surgery_date,
+        room_id
+    from room_days
 )
 
 select

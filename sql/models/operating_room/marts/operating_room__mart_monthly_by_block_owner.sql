@@ -90,9 +90,9 @@ select
     ratio.ratio_to_mean not between {{ var('block_outlier_low') }} and {{ var('block_outlier_high') }} as is_outlier
 from shared
 left join means on shared.month = means.month and shared.owner_type <> 'open'
-cross join lateral (
+inner join lateral (
     select
         {{ share('shared.raw_utilization', 'means.mean_raw_utilization') }} as ratio_to_mean
-) as ratio
+) as ratio on true
 left join services on shared.owner_type = 'service' and shared.owner_id = services.service_code
 left join surgeons on shared.owner_type = 'surgeon' and shared.owner_id = surgeons.surgeon_id

@@ -87,9 +87,15 @@ begun as (
 ),
 
 members as (
-    select month, service_code from done
+    select
+        month,
+        service_code
+    from done
     union
-    select month, service_code from canceled
+    select
+        month,
+        service_code
+    from canceled
 )
 
 select

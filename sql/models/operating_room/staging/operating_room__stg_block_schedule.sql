@@ -43,11 +43,10 @@ select
         blocks.released_at::date <= blocks.schedule_date - {{ var('block_release_deadline_days') }}, false
     ) as is_released_in_time
 from blocks
-cross join lateral (
-    select
-        coalesce({{ cleaned('blocks.time_zone') }}, 'UTC') as time_zone
-) as site
-cross join lateral (
+inner join lateral (
+    select coalesce({{ cleaned('blocks.time_zone') }}, 'UTC') as time_zone
+) as site on true
+inner join lateral (
     select
         (blocks.schedule_date + blocks.slot_start_time) at time zone site.time_zone as start_at,
         (
@@ -55,17 +54,18 @@ cross join lateral (
             + (blocks.slot_end_time <= blocks.slot_start_time)::integer
             + blocks.slot_end_time
         ) at time zone site.time_zone as end_at
-) as span
-cross join lateral (
+) as span on true
+inner join lateral (
     select
         -- The kind of slot decides where it names one; else a service before a surgeon before a group.
         case
             when blocks.is_public_slot then 'open'
-            when blocks.slot_type ~* 'surgeon|provider' and {{ cleaned('blocks.surgeon_id') }} is not null then 'surgeon'
+            when blocks.slot_type ~* 'surgeon|provider' and {{ cleaned('blocks.surgeon_id') }} is not null
+                then 'surgeon'
             when blocks.slot_type ~* 'group' and {{ cleaned('blocks.group_id') }} is not null then 'group'
             when {{ cleaned('blocks.service_code') }} is not null then 'service'
             when {{ cleaned('blocks.surgeon_id') }} is not null then 'surgeon'
             when {{ cleaned('blocks.group_id') }} is not null then 'group'
             else 'open'
         end as owner_type
-) as owner
+) as owner on true

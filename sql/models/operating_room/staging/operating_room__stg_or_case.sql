@@ -63,11 +63,10 @@ select
             then {{ minutes_between('moment.sched_start_at', 'moment.or_in_at') }}
     end as start_delay_minutes
 from cases
-cross join lateral (
-    select
-        coalesce({{ cleaned('cases.time_zone') }}, 'UTC') as time_zone
-) as site
-cross join lateral (
+inner join lateral (
+    select coalesce({{ cleaned('cases.time_zone') }}, 'UTC') as time_zone
+) as site on true
+inner join lateral (
     select
         case
             when cases.sched_status ilike '%cancel%' then 'canceled'
@@ -82,16 +81,16 @@ cross join lateral (
             when cases.case_class_name ilike '%add%on%' then 'add-on'
             else lower({{ cleaned('cases.case_class_name') }})
         end as case_class
-) as word
-cross join lateral (
+) as word on true
+inner join lateral (
     select
         cases.sched_start_time at time zone site.time_zone as sched_start_at,
         cases.or_in at time zone site.time_zone as or_in_at,
         cases.proc_start at time zone site.time_zone as proc_start_at,
         cases.proc_end at time zone site.time_zone as proc_end_at,
         cases.or_out at time zone site.time_zone as or_out_at
-) as moment
-cross join lateral (
+) as moment on true
+inner join lateral (
     select
         coalesce(
             word.sched_status = 'canceled',
@@ -109,4 +108,4 @@ cross join lateral (
             false
         ) as has_valid_times,
         cases.or_in::date between cases.surgery_date - 1 and cases.surgery_date + 1 as is_near_its_date
-) as verdict
+) as verdict on true

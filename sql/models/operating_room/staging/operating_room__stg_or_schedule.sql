@@ -31,11 +31,10 @@ select
     bookings.cancel_date as canceled,
     bookings.cancel_date at time zone site.time_zone as canceled_at
 from bookings
-cross join lateral (
-    select
-        coalesce({{ cleaned('bookings.time_zone') }}, 'UTC') as time_zone
-) as site
-cross join lateral (
+inner join lateral (
+    select coalesce({{ cleaned('bookings.time_zone') }}, 'UTC') as time_zone
+) as site on true
+inner join lateral (
     select
         case
             when bookings.sched_status ilike '%cancel%' then 'canceled'
@@ -43,4 +42,4 @@ cross join lateral (
             when bookings.sched_status ilike '%sched%' then 'scheduled'
             else lower({{ cleaned('bookings.sched_status') }})
         end as sched_status
-) as word
+) as word on true
