@@ -50,6 +50,8 @@ class FileLoad:
     """By line; one for each bad column of a row. The first `MOST_REJECTS` where there are more."""
     slices: dict[date, int] = field(default_factory=dict)
     """Slice date -> rows of the file that are in force now."""
+    moved_from: tuple[date, ...] = ()
+    """Dates that rows were held under which the file has under another."""
     ignored: tuple[str, ...] = ()
     """Headers that nothing names."""
     missing: tuple[str, ...] = ()
@@ -149,6 +151,7 @@ def load_file(  # noqa: PLR0913
         counts=counts,
         rejects=tuple(rows.rejects),
         slices=replaced.slices,
+        moved_from=replaced.moved_from,
         ignored=reading.layout.ignored,
         missing=reading.layout.missing,
         rows_kept=replaced.kept,

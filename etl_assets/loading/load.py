@@ -1,15 +1,16 @@
 """The one road into staging: claim, read, tidy, copy, guard, merge and write it down, in one transaction a file."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 import psycopg
 
 from etl_assets.errors import FileRefused, TransientError
-from etl_assets.loading.files import FileLoad, load_file
+from etl_assets.loading.files import FileLoad, TooManyRejects, load_file
 from etl_assets.loading.intake import feeds_of
+from etl_assets.readers.files import Reject
 from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed
 from etl_assets.spec.source import Source
@@ -101,7 +102,8 @@ class _Road:
                 self._record(file, report.relation, load, time.monotonic() - started)
         except FileRefused as error:
             report.refused[file.file_name] = str(error)
-            record_rejects(self.batch.connection, self.batch, report.relation, file.file_id, error.rejects)
+            if isinstance(error, TooManyRejects):
+                record_rejects(self.batch.connection, self.batch, report.relation, file.file_id, _told(error.rejects))
             record_failed(self.batch.connection, self.batch, file, str(error))
             return
         report.files.append(file.file_name)
@@ -121,15 +123,35 @@ class _Road:
             table=self.source.table(file.table_name),
             target=relation,
             batch_id=self.batch.id,
+            file_name=file.file_name,
             only_dates=file.slices if file.status == "loaded" else None,
         )
 
     def _record(self, file: KnownFile, relation: Relation, load: FileLoad, seconds: float) -> None:
         """Write the load into the ledger, in its own transaction."""
         record_load(
-            self.connection, self.batch, relation, load.counts, seconds=seconds, file_id=file.file_id, left=load.left
+            self.connection, self.batch, relation, load.counts, seconds=seconds, file_id=file.file_id, left=load.moved_from
         )
-        record_loaded(self.connection, self.batch, file, load.counts, slices=load.slices, notes=load.notes)
-        record_rejects(self.connection, self.batch, relation, file.file_id, load.rejects)
+        record_loaded(self.connection, self.batch, file, load.counts, slices=load.slices, notes=_notes(load))
+        record_rejects(self.connection, self.batch, relation, file.file_id, _told(load.rejects))
         if load.slices:
             record_watermark(self.connection, self.batch, relation, max(load.slices).isoformat())
+
+
+def _told(rejects: Iterable[Reject]) -> list[tuple[int, str | None, str, str]]:
+    return [(reject.line, reject.column, reject.reason, reject.raw) for reject in rejects]
+
+
+def _notes(load: FileLoad) -> str | None:
+    """What a person should know of a file that was loaded all the same."""
+    notes = []
+    if load.ignored:
+        notes.append(f"not read: {', '.join(load.ignored)}")
+    if load.missing:
+        notes.append(f"not in the file: {', '.join(load.missing)}")
+    if load.rows_kept:
+        notes.append(
+            f"{load.rows_kept:,} rows held before are not in the file and were left,"
+            " for it has lines whose key cannot be read"
+        )
+    return "; ".join(notes) or None

@@ -30,6 +30,7 @@ from etl_assets.spec.table import Table
 __all__ = ["FileReading", "Progress", "Reject", "Survey", "Suspect", "open_file", "survey"]
 
 DELIMITERS = (",", ";", "\t", "|")
+TABULAR = ("parquet", "excel")
 HEADER_WITHIN = 20
 """Lines, blank ones left out, among which the header must be: some reports have a title above it."""
 
@@ -76,6 +77,8 @@ class FileReading:
         self._path = path
         self._feed = feed
         self._status = path.stat()
+        constant = feed.constants.get(table.load.slice_by)
+        self._constant_day = constant.encode() if constant else None
         self.dates = DateReader.of(feed, table.load.slice_by)
         kind = _kind(path)
         self._kind = kind
@@ -83,13 +86,13 @@ class FileReading:
         first = next(blocks, None)
         if first is None:
             raise FileRefused("it is empty")
-        header = _find_header(first, feed, table, DELIMITERS[:1] if kind in {"parquet", "excel"} else None, kind)
+        header = _find_header(first, feed, table, DELIMITERS[:1] if kind in TABULAR else None)
         self._skip = header.end
         self._first = (first, blocks)
         self.layout: Layout = match_headers(header.names, feed=feed, table=table, file=path.name)
         """Which header feeds which column."""
         form = Form(header.delimiter, feed.encoding, header.lines + 1)
-        if kind in {"parquet", "excel"}:
+        if kind in TABULAR:
             number = header.records + (0 if kind == "parquet" else 1)
             as_raw = partial(_as_json, header.names)
             form = replace(form, first_line=number, rows_numbered=True, as_raw=as_raw, encoding="utf-8")
@@ -125,6 +128,8 @@ class FileReading:
             for count, found in self._records.survey(self._rows()):
                 rows += count
                 spellings |= {spelling for spelling in found - spellings if self.dates(spelling)}
+        if rows and self._constant_day:
+            spellings.add(self._constant_day)
         return rows, spellings
 
     def check_unchanged(self, before: os.stat_result) -> None:
@@ -138,10 +143,8 @@ class FileReading:
             raise TransientError(f"{self._path.name}: it changed while it was read; nothing of it was loaded")
 
     def _blocks(self) -> Blocks:
-        if self._kind == "parquet":
-            return tabular.parquet_blocks(self._path)
-        if self._kind == "excel":
-            return tabular.excel_blocks(self._path, self._feed.sheet)
+        if self._kind in TABULAR:
+            return tabular.table_blocks(self._path, self._kind, self._feed.sheet)
         return _text_blocks(self._path, self._feed.encoding, zipped=self._kind == "gzip")
 
     def _rows(self) -> Blocks:
@@ -177,7 +180,7 @@ class _Header:
 
 
 def _find_header(
-    first: tuple[bytes, bool], feed: Feed, table: Table, delimiters: Sequence[str] | None, kind: str
+    first: tuple[bytes, bool], feed: Feed, table: Table, delimiters: Sequence[str] | None
 ) -> _Header:
     """The line with every header that is needed, or else the one with the most headers that are known."""
     block, damaged = first

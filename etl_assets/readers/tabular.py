@@ -17,15 +17,32 @@ from etl_assets.errors import FileRefused
 ROWS_A_BATCH = 2_000
 
 
-def parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
-    """A header line and then the rows of a Parquet file.
+def table_blocks(path: Path, kind: str, sheet: str | None) -> Iterator[tuple[bytes, bool]]:
+    """A header line and then the rows of a Parquet file; the rows of an Excel sheet, empty ones as empty lines.
+
+    Args:
+        path: The file.
+        kind: `parquet` or `excel`.
+        sheet: Which sheet; the first where None.
+
+    Yields:
+        Whole lines of CSV in UTF-8, and False: nothing in them is damaged.
 
     Raises:
-        pyarrow.ArrowException: It is none, or damaged.
+        FileRefused: It is damaged, or has no sheet of this name.
     """
-    import pyarrow as pa  # noqa: PLC0415 (half a second, which text files need not wait)
-    import pyarrow.parquet as pq  # noqa: PLC0415
-    from pyarrow import csv as arrow_csv  # noqa: PLC0415
+    try:
+        yield from _parquet_blocks(path) if kind == "parquet" else _excel_blocks(path, sheet)
+    except (FileRefused, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 (the libraries raise whatever they stumble over in a damaged file)
+        raise FileRefused(f"it cannot be read as {kind}: {error}") from error
+
+
+def _parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
+    import pyarrow as pa  # half a second, which text files need not wait
+    import pyarrow.parquet as pq
+    from pyarrow import csv as arrow_csv
 
     with pq.ParquetFile(path) as file:
         yield _line(file.schema_arrow.names), False
@@ -39,8 +56,8 @@ def parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
 
 
 def _texts(column: Any) -> Any:  # noqa: ANN401 (pyarrow has no types)
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -52,21 +69,14 @@ def _texts(column: Any) -> Any:  # noqa: ANN401 (pyarrow has no types)
     if pa.types.is_timestamp(kind):
         column = pc.cast(column, pa.timestamp("us", tz=kind.tz), safe=False)
         return pc.cast(column, pa.string())
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or kind == pa.duration("ns"):
-        return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
-    if pa.types.is_duration(kind):
+    tests = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_duration)
+    if any(test(kind) for test in tests):
         return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
     return pc.cast(column, pa.string())
 
 
-def excel_blocks(path: Path, sheet: str | None) -> Iterator[tuple[bytes, bool]]:
-    """The rows of a sheet, from its first; empty rows are empty lines.
-
-    Raises:
-        FileRefused: It has no sheet of this name.
-        openpyxl.utils.exceptions.InvalidFileException: It is no workbook, or damaged; zipfile.BadZipFile too.
-    """
-    from openpyxl import load_workbook  # noqa: PLC0415 (a quarter of a second, which text files need not wait)
+def _excel_blocks(path: Path, sheet: str | None) -> Iterator[tuple[bytes, bool]]:
+    from openpyxl import load_workbook  # a quarter of a second, which text files need not wait
 
     book = load_workbook(path, read_only=True, data_only=True)
     try:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from etl_assets.errors import FileRefused
@@ -264,8 +265,6 @@ def _number_reader(kind: str, decimal: str) -> Callable[[str], str]:
 
 def _whole(number: str) -> str:
     """`90.0`, `9e1` -> `90`."""
-    from decimal import Decimal  # noqa: PLC0415 (most files never need it)
-
     value = Decimal(number)
     if value != value.to_integral_value():
         raise Unreadable("it is no whole number")

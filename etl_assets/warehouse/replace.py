@@ -24,6 +24,8 @@ class Replaced:
     """Rows that the file does not name and that were left, as one of its unreadable keys may be theirs."""
     slices: dict[date, int]
     """Slice date -> rows of the file that are in force now."""
+    moved_from: tuple[date, ...]
+    """Dates that the file says nothing of, and that rows of the file were held under."""
 
 
 def take_out_twice(connection: psycopg.Connection, delivery: Delivery) -> list[tuple[int, int]]:
@@ -83,11 +85,13 @@ def match(connection: psycopg.Connection, delivery: Delivery) -> list[tuple[int,
                 incoming.ordinal,
                 held.feed,
                 held.file_name,
+                held.{slice_by} as slice,
                 row({held}) is distinct from row({new}) as differs
             from {incoming} as incoming
             inner join {target} as held on {same}
         """).format(
             matched=sql.Identifier(MATCHED.name),
+            slice_by=sql.Identifier(delivery.slice_by),
             held=_listed([sql.Identifier("held", source.column) for source in data]),
             new=_listed([source.of("incoming") for source in data]),
             incoming=INCOMING.identifier,
@@ -141,9 +145,28 @@ def replace_slices(
         connection,
         sql.SQL("select count(*) > 0, coalesce(bool_or(differs), false) from {}").format(MATCHED.identifier),
     )
+    moved_from = _moved_from(connection, delivery, chosen) if any_differs else ()
     updated = _update(connection, delivery, chosen) if any_differs else 0
     inserted = _insert(connection, delivery, chosen, matched=any_matched)
-    return Replaced(inserted, updated, 0 if unread_keys else vanished, vanished if unread_keys else 0, slices)
+    return Replaced(inserted, updated, 0 if unread_keys else vanished, vanished if unread_keys else 0, slices, moved_from)
+
+
+def _moved_from(connection: psycopg.Connection, delivery: Delivery, chosen: sql.Composable) -> tuple[date, ...]:
+    days = connection.execute(
+        sql.SQL("""
+            select distinct matched.slice
+            from {matched} as matched
+            inner join {incoming} as incoming on incoming.ordinal = matched.ordinal
+            where matched.differs and matched.slice <> {day} and {chosen}
+            order by 1
+        """).format(
+            matched=MATCHED.identifier,
+            incoming=INCOMING.identifier,
+            day=delivery.source(delivery.slice_by).of("incoming"),
+            chosen=chosen,
+        )
+    )
+    return tuple(day for (day,) in days)
 
 
 def _vanished(
