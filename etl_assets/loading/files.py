@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 from etl_assets.errors import FileRefused
-from etl_assets.loading.tidy import key_text, misfit, sources_of
+from etl_assets.loading.tidy import key_text, reason_of, sources_of
 from etl_assets.readers.files import FileReading, Reject, open_file
 from etl_assets.readers.records import MOST_REJECTS
 from etl_assets.spec.feed import Feed
@@ -76,7 +76,7 @@ class _Rows:
         return len(self.suspects) + len(self.told)
 
 
-def load_file(  # noqa: PLR0913
+def load_file(
     connection: psycopg.Connection,
     path: Path,
     *,
@@ -179,7 +179,7 @@ def _copy(
     return _Rows(suspects, told, list(progress.rejects), kinds)
 
 
-def _find_reasons(  # noqa: PLR0913
+def _find_reasons(
     connection: psycopg.Connection, reading: FileReading, rows: _Rows, feed: Feed, table: Table, *, limit: int | None
 ) -> None:
     """Read the rejected rows again and say what is wrong with each."""
@@ -202,12 +202,7 @@ def _find_reasons(  # noqa: PLR0913
     copy_suspects(connection, len(fields), suspects())
     needed = {at for column in (*table.keys, table.load.slice_by) if (at := layout.position(column)) is not None}
     for wrong in wrong_values(connection, fields, sorted(needed), limit=MOST_REJECTS):
-        name, kind = fields[wrong.at]
-        if wrong.value is None:
-            what = reason = f"{name} is missing, and every row needs it"
-        else:
-            words = misfit(kind, feed, out_of_range=wrong.out_of_range)
-            what, reason = f"{name} is {words}", f"{name}: {wrong.value!r} is {words}"
+        name, what, reason = reason_of(wrong, fields, feed)
         rows.kinds[what] += 1
         if len(rows.rejects) < MOST_REJECTS:
             rows.rejects.append(Reject(wrong.line, name, reason, wrong.raw))

@@ -14,7 +14,7 @@ from etl_assets.readers.files import survey
 from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed, read_feeds
 from etl_assets.spec.source import Source
-from etl_assets.warehouse.file_ledger import Delivery, known, record_file, twin_in_force
+from etl_assets.warehouse.file_ledger import Delivery, known, record_file, twin_in_force, was_touched
 
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 """Endings under which file transfers write until they are done."""
@@ -137,6 +137,9 @@ def _enter(
         stock.left_alone.append(delivery.file_name)
         return
     twin = twin_in_force(connection, source.name, feed.name, found.checksum)
+    if twin and was_touched(connection, source.name, delivery, found.checksum):
+        stock.duplicates.append(delivery.file_name)
+        return
     status = "duplicate" if twin else "pending" if found.rows else "loaded"
     (stock.duplicates if twin else stock.entered).append(delivery.file_name)
     record_file(

@@ -1,4 +1,4 @@
-"""Our names for what a file brings: which field or constant each column of the table takes, and what is said of misfits.
+"""Our names for what a file brings: which field or constant each column takes, and what is said of misfits.
 
 How a value is read is no matter of this module: `readers/values.py` does it while the file is read.
 """
@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from etl_assets.errors import FileRefused
 from etl_assets.readers.headers import ZONE_COLUMN, Layout
-from etl_assets.readers.values import Unreadable, reader_of, trimmed
+from etl_assets.readers.values import UnreadableError, reader_of, trimmed
 from etl_assets.spec.feed import Feed
 from etl_assets.spec.table import Column, Table
-from etl_assets.warehouse.incoming import Source
+from etl_assets.warehouse.incoming import Source, Wrong
 
 _EXPECTED = {
+    "text": "text for a key",
     "boolean": "yes or no",
     "integer": "whole number",
     "bigint": "whole number",
@@ -33,9 +34,7 @@ def sources_of(layout: Layout, feed: Feed, table: Table) -> tuple[Source, ...]:
     """
     names = {column: field.name for field in layout.fields for column in field.columns}
     return tuple(
-        _source(column, names.get(column.name), feed)
-        for column in table.columns
-        if column.name not in table.never_load
+        _source(column, names.get(column.name), feed) for column in table.columns if column.name not in table.never_load
     )
 
 
@@ -51,7 +50,7 @@ def _constant(column: Column, feed: Feed) -> str | None:
     read = reader_of(feed, column.name, column.type, slices=column.type == "date")
     try:
         return (read(value) if read else value) if value else None
-    except Unreadable as error:
+    except UnreadableError as error:
         raise FileRefused(
             f"feed {feed.name}: its constant {value!r} for {column.name} is no {_EXPECTED[column.type]}: {error}."
             " Mend the feed."
@@ -66,6 +65,18 @@ def misfit(kind: str, feed: Feed, *, out_of_range: bool = False) -> str:
     if kind in {"date", "timestamp", "timestamptz"}:
         words += f" (feed {feed.name} writes dates {feed.date_order})"
     return words
+
+
+def reason_of(wrong: Wrong, fields: Sequence[tuple[str, str]], feed: Feed) -> tuple[str | None, str, str]:
+    """The column that is wrong, what it is not, and the same with its value."""
+    if wrong.at is None:
+        return None, "PostgreSQL cannot store it", "PostgreSQL cannot store it"
+    name, kind = fields[wrong.at]
+    if wrong.value is None:
+        missing = f"{name} is missing, and every row needs it"
+        return name, missing, missing
+    words = misfit(kind, feed, out_of_range=wrong.out_of_range)
+    return name, f"{name} is {words}", f"{name}: {wrong.value!r} is {words}"
 
 
 def key_text(keys: Sequence[str]) -> str:

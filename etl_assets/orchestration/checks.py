@@ -62,7 +62,8 @@ def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult, looked_at: st
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if as_error else dg.AssetCheckSeverity.WARN,
         description=f"{result.open:,} open findings in {result.rows_checked:,} rows"
-        + (f", {resolved:,} resolved by somebody" if resolved else ""),
+        + (f", {resolved:,} resolved by somebody" if resolved else "")
+        + (f"; {result.open_elsewhere:,} open at other dates" if result.open_elsewhere else ""),
         metadata={
             "why": rule.why,
             "looked_at": looked_at,
@@ -70,6 +71,7 @@ def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult, looked_at: st
             "findings": result.rows_broken,
             "findings_open": result.open,
             "findings_resolved": resolved,
+            "findings_open_at_other_dates": result.open_elsewhere,
             "issues_closed": result.closed,
             "sample": dg.MetadataValue.table(
                 [

@@ -90,8 +90,15 @@ _SUMMARY = """
             count(*) filter (where not passed and severity = 'error') as failed,
             count(*) filter (where not passed and severity = 'warning') as warned
         from (
-            select distinct on (relation, rule) relation, rule, passed, severity
-            from etl.quality_result
+            select distinct on (relation, rule)
+                relation,
+                rule,
+                severity,
+                not exists (
+                    select from etl.quality_issue as held
+                    where held.relation = result.relation and held.rule = result.rule and held.status = 'open'
+                ) as passed
+            from etl.quality_result as result
             where source = %(source)s
             order by relation, rule, result_id desc
         ) as last_result

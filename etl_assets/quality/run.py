@@ -35,6 +35,8 @@ class RuleResult:
     """Findings, those resolved by a person among them."""
     open: int
     """Findings that nobody has resolved."""
+    open_elsewhere: int
+    """Open findings of slices that were not looked at."""
     closed: int
     """Issues whose row has been mended since."""
     blocks: bool
@@ -43,8 +45,8 @@ class RuleResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every finding, if there are any, was resolved by somebody."""
-        return self.open == 0
+        """Whether every finding of the table, if there are any, was resolved by somebody."""
+        return self.open + self.open_elsewhere == 0
 
 
 def run_rule(
@@ -68,7 +70,7 @@ def run_rule(
         _open_issues(connection, batch, source, table, rule)
         closed = _close_mended(connection, batch, source, table, rule, scope=scope)
         sample, still_open = _sample(connection, source, rule)
-        passed = still_open == 0
+        all_open = _open_in_all(connection, source, rule)
         first, last = scope or (None, None)
         connection.execute(
             "insert into etl.quality_result (batch_id, source, relation, rule, severity, slice_from, slice_to, passed,"
@@ -81,7 +83,7 @@ def run_rule(
                 rule.severity,
                 first,
                 last,
-                passed,
+                still_open == 0,
                 checked,
                 broken,
             ],
@@ -90,6 +92,7 @@ def run_rule(
         rows_checked=checked,
         rows_broken=broken,
         open=still_open,
+        open_elsewhere=all_open - still_open,
         closed=closed,
         blocks=rule.blocks_above is not None and broken_keys > rule.blocks_above * max(checked, 1),
         sample=sample,
@@ -237,3 +240,11 @@ def _sample(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple
         [f"{source.schema}.{rule.table}", rule.name, SAMPLE],
     ).fetchall()
     return [Finding(*row[:4]) for row in rows], rows[0][4] if rows else 0
+
+
+def _open_in_all(connection: psycopg.Connection, source: Source, rule: Rule) -> int:
+    row = connection.execute(
+        "select count(*) from etl.quality_issue where relation = %s and rule = %s and status = 'open'",
+        [f"{source.schema}.{rule.table}", rule.name],
+    ).fetchone()
+    return row[0] if row else 0

@@ -112,14 +112,14 @@ class FileReading:
             yield from self._records.stream(self._rows(), self.progress)
 
     def suspects(self, lines: Set[int]) -> Iterator[Suspect]:
-        """The rows at these lines, read again.
+        """The rows at these lines, read again; to be asked when the stream has ended.
 
         Raises:
             TransientError: The file changed since it was opened.
         """
         with _told(self._path):
             self.check_unchanged(self._status)
-            yield from self._records.suspects(self._rows(), lines)
+            yield from self._records.suspects(self._rows(), lines, folded=self.progress.folded)
 
     def survey(self) -> tuple[int, set[bytes]]:
         """Its rows, and the spellings of their slice dates."""
@@ -179,9 +179,7 @@ class _Header:
     """The byte after it."""
 
 
-def _find_header(
-    first: tuple[bytes, bool], feed: Feed, table: Table, delimiters: Sequence[str] | None
-) -> _Header:
+def _find_header(first: tuple[bytes, bool], feed: Feed, table: Table, delimiters: Sequence[str] | None) -> _Header:
     """The line with every header that is needed, or else the one with the most headers that are known."""
     block, damaged = first
     known = known_headers(feed, table)
@@ -196,6 +194,8 @@ def _find_header(
             score = (found >= needed and bool(found & named), len(found & named))
             if best is None or score > best[0]:
                 best = (score, header)
+            if score[0]:
+                break
     if best is None:
         raise FileRefused("it is empty")
     header = best[1]
@@ -208,7 +208,9 @@ def _find_header(
 
 def _candidates(head: str, delimiter: str) -> Iterator[_Header]:
     lines = head.split("\n")
-    reader = csv.reader((f"{line}\n" for line in lines[: 5 * HEADER_WITHIN]), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(
+        (f"{line}\n" for line in lines[: 5 * HEADER_WITHIN]), delimiter=delimiter, skipinitialspace=True
+    )
     seen = 0
     try:
         for number, names in enumerate(reader, start=1):
@@ -251,7 +253,7 @@ def _kind(path: Path) -> str:
 
 
 def _text_blocks(path: Path, encoding: str, *, zipped: bool) -> Blocks:
-    with path.open("rb", buffering=0) as raw, (gzip.open(raw) if zipped else raw) as file:
+    with path.open("rb", buffering=0) as raw, gzip.open(raw) if zipped else raw as file:
         if zipped:
             start = file.read(4)
             if start == b"PAR1" or start.startswith(b"PK\x03\x04"):
@@ -260,7 +262,7 @@ def _text_blocks(path: Path, encoding: str, *, zipped: bool) -> Blocks:
         yield from line_blocks(partial(_read_full, file), encoding)
 
 
-def _read_full(file: io.RawIOBase, size: int) -> bytes:
+def _read_full(file: gzip.GzipFile | io.FileIO, size: int) -> bytes:
     return file.read(size) or b""
 
 

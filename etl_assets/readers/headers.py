@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from etl_assets.errors import FileRefused
 from etl_assets.spec.feed import Feed
@@ -51,6 +52,7 @@ class Layout:
         return next((at for at, field in enumerate(self.fields) if column in field.columns), None)
 
 
+@lru_cache(maxsize=10_000)
 def plain_name(header: str) -> str:
     """A header without case and punctuation: `Room ID`, `room_id` and `ROOM-ID` are the same."""
     return re.sub(r"[\W_]+", "", header).casefold()
@@ -104,7 +106,8 @@ def match_headers(headers: Sequence[str], *, feed: Feed, table: Table, file: str
         fields=_fields(there, found, table, hidden),
         ignored=tuple(header for header in headers if plain_name(header) not in used | hidden and header.strip()),
         missing=tuple(
-            column for column in wanted
+            column
+            for column in wanted
             if column not in there and column != ZONE_COLUMN and column not in table.never_load
         ),
         withheld=tuple(header for header in headers if plain_name(header) in hidden),
@@ -115,9 +118,7 @@ def _columns_of(header: str, wanted: dict[str, tuple[str, ...]]) -> str:
     return " and ".join(column for column, names in wanted.items() if plain_name(header) in names)
 
 
-def _need(
-    headers: Sequence[str], there: dict[str, tuple[str, ...]], *, feed: Feed, table: Table, file: str
-) -> None:
+def _need(headers: Sequence[str], there: dict[str, tuple[str, ...]], *, feed: Feed, table: Table, file: str) -> None:
     needed = dict.fromkeys((*table.keys, table.load.slice_by))
     lacking = [column for column in needed if column not in there and column not in feed.constants]
     if lacking:

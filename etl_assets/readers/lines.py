@@ -61,10 +61,7 @@ def _whole_lines(data: bytes, *, last: bool, wide: bool) -> tuple[bytes, bytes]:
     """The part up to the last line end, and what follows it."""
     if last:
         return data, b""
-    if wide:
-        cut = len(data) - len(data) % 4
-    else:
-        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+    cut = len(data) - len(data) % 4 if wide else max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
     return data[:cut], data[cut:]
 
 
@@ -134,5 +131,5 @@ def damage(text: str, encoding: str) -> str | None:
 
 
 def shown(text: str) -> str:
-    """A line with what cannot be stored written as `\\xNN`."""
+    """A line with each byte that cannot be stored in hexadecimal."""
     return _DAMAGE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)

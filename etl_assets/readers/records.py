@@ -18,8 +18,8 @@ import numpy as np
 from etl_assets.readers.headers import Layout
 from etl_assets.readers.lines import damage, shown
 from etl_assets.readers.scan import Bools, Scan, merge_spans
-from etl_assets.readers.splitting import Doubtful, Piece, Unsplittable, fields_of, pieces
-from etl_assets.readers.values import BLANKS, DateReader, Unreadable, reader_of, trimmed
+from etl_assets.readers.splitting import Doubtful, Piece, UnsplittableError, fields_of, lines_at, pieces
+from etl_assets.readers.values import BLANKS, DateReader, UnreadableError, reader_of, trimmed
 from etl_assets.spec.feed import Feed
 from etl_assets.spec.table import Table
 
@@ -68,6 +68,8 @@ class Progress:
     """The first `MOST_REJECTS` of them."""
     suspects: "array[int]" = field(default_factory=lambda: array("q"))
     """Lines of the suspects, ascending."""
+    folded: bool = False
+    """Whether a record has line ends inside."""
     _sent_from: "array[int]" = field(default_factory=lambda: array("q"))
     _line_from: "array[int]" = field(default_factory=lambda: array("q"))
     _folded: "array[int]" = field(default_factory=lambda: array("q"))
@@ -78,8 +80,10 @@ class Progress:
         if not self._sent_from or line - self._line_from[-1] != self.sent - self._sent_from[-1]:
             self._sent_from.append(self.sent)
             self._line_from.append(line)
-        begin = self.sent + 1 + len(self._folded)
-        self._folded.extend(range(begin, begin + line_ends_inside))
+        # PostgreSQL does not count them in the first record, before it knows what ends a line.
+        if self.sent:
+            begin = self.sent + 1 + len(self._folded)
+            self._folded.extend(range(begin, begin + line_ends_inside))
         self.sent += records
 
     def line_of(self, record: int) -> int:
@@ -120,12 +124,13 @@ class Records:
         self._layout = layout
         self._form = form
         self._nulls = frozenset(feed.nulls)
-        self._scan = Scan(layout, feed=feed, table=table, delimiter=form.delimiter.encode()[0], dates=dates)
+        self._scan = Scan(layout, feed=feed, table=table, dates=dates)
         self._day = layout.position(table.load.slice_by)
         needed = {*table.keys, table.load.slice_by}
         self._needed = [at for at, each in enumerate(layout.fields) if needed & set(each.columns)]
         self._readers = [
-            reader_of(feed, each.name, each.type, slices=at == self._day) for at, each in enumerate(layout.fields)
+            reader_of(feed, each.name, each.type, slices=at == self._day, key=at in self._needed)
+            for at, each in enumerate(layout.fields)
         ]
 
     def stream(self, blocks: Blocks, progress: Progress) -> Iterator[bytes]:
@@ -137,14 +142,19 @@ class Records:
             elif len(piece.lines.fields):
                 clean[clean] = self._scan.clean(piece.block, piece.lines)
             progress.rows += int(clean.sum())
+            progress.folded |= piece.folded
             kept = self._scan.without_unused(piece.block, piece.lines) if clean.any() else None
             doubtful = piece.doubtful + piece.apart(piece.lines.sound & ~clean)
             doubtful.sort(key=lambda record: record.start)
             yield from self._in_order(piece, clean, doubtful, kept, progress)
 
-    def suspects(self, blocks: Blocks, wanted: Set[int]) -> Iterator[Suspect]:
-        """The rows at these lines, value by value."""
+    def suspects(self, blocks: Blocks, wanted: Set[int], *, folded: bool) -> Iterator[Suspect]:
+        """The rows at these lines, value by value; `folded` as `Progress` says of the file."""
         sought = np.array(sorted(wanted), dtype=np.int64)
+        if not folded:
+            for line, number in lines_at(blocks, sought, first_line=self._form.first_line):
+                yield self._suspect(line.decode("utf-8", "surrogatepass"), number)
+            return
         for piece in self._pieces(blocks):
             here = slice(*np.searchsorted(sought, (piece.numbers[0], piece.numbers[-1] + 1)))
             again = piece.lines.sound & np.isin(piece.numbers, sought[here])
@@ -178,7 +188,12 @@ class Records:
         )
 
     def _in_order(
-        self, piece: Piece, clean: Bools, doubtful: list[Doubtful], kept: Any, progress: Progress  # noqa: ANN401
+        self,
+        piece: Piece,
+        clean: Bools,
+        doubtful: list[Doubtful],
+        kept: Any,
+        progress: Progress,
     ) -> Iterator[bytes]:
         """Runs of clean lines and the doubtful records between them."""
         runs = merge_spans(clean, piece.lines.starts, piece.lines.ends)
@@ -211,7 +226,7 @@ class Records:
         if not reason:
             try:
                 fields = fields_of(text, self._form.delimiter)
-            except Unsplittable as error:
+            except UnsplittableError as error:
                 reason = str(error)
             else:
                 if len(fields) == self._layout.width:
@@ -233,7 +248,7 @@ class Records:
             if value and read:
                 try:
                     value = read(value)
-                except Unreadable:
+                except UnreadableError:
                     refused.append(at)
             values.append(value)
         return values, refused

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from etl_assets.readers.headers import Layout
-from etl_assets.readers.values import DateReader
+from etl_assets.readers.values import LONGEST_KEY, DateReader
 from etl_assets.spec.feed import Feed
 from etl_assets.spec.table import Table
 
@@ -106,7 +106,7 @@ def _outside_quotes(octets: Octets, at: Ints, kinds: Octets, delimiter: int) -> 
 class Scan:
     """Tells the clean lines of a block, and leaves out of them what is not to be sent."""
 
-    def __init__(self, layout: Layout, *, feed: Feed, table: Table, delimiter: int, dates: DateReader) -> None:
+    def __init__(self, layout: Layout, *, feed: Feed, table: Table, dates: DateReader) -> None:
         self._width = layout.width
         self._used = np.array([field.sources[0] for field in layout.fields], dtype=np.intp)
         self._nulls = [word.encode() for word in feed.nulls if word]
@@ -116,10 +116,7 @@ class Scan:
         marks = {field.sources[0]: field.type for field in layout.fields}
         self._typed = [(at, _FORBIDDEN[kind] | _mark(feed, kind)) for at, kind in marks.items() if kind in _FORBIDDEN]
         self._temporal = [at for at, kind in marks.items() if kind in _TEMPORAL]
-        self._never = [
-            at for at, field in enumerate(layout.fields) if feed.formats.keys() & set(field.columns)
-        ]
-        self._classes = _classes(delimiter)
+        self._never = [at for at, field in enumerate(layout.fields) if feed.formats.keys() & set(field.columns)]
 
     def clean(self, block: bytes, lines: Lines) -> Bools:
         """Which of the sound lines are clean."""
@@ -133,7 +130,7 @@ class Scan:
         for word in self._nulls:
             odd |= self._is_word(octets, word, inner, outer, filled & (first == word[0]))
         for at in (*self._needed, *([] if self._day is None else [self._day])):
-            odd |= ~filled[:, at]
+            odd |= ~filled[:, at] | (outer[:, at] - inner[:, at] > LONGEST_KEY)
         for at in self._never:
             odd |= filled[:, at]
         if self._typed:
@@ -195,7 +192,8 @@ class Scan:
 
     def _not_plain(self, block: bytes, starts: Ints, ends: Ints) -> Bools:
         """Lines with a mark that the type of its field does not expect."""
-        classes: Octets = np.frombuffer(bytearray(block.translate(self._classes)), np.uint8)
+        classes: Octets = np.frombuffer(bytearray(block.translate(_CLASSES)), np.uint8)
+        classes[ends.ravel()] = 0
         if b"-" in block:
             for at in self._temporal:
                 self._forget_date_marks(block, classes, starts[:, at], ends[:, at])
@@ -260,20 +258,24 @@ def _mark(feed: Feed, kind: str) -> int:
     return DOT if kind == "numeric" and feed.decimal == "," else 0
 
 
-def _classes(delimiter: int) -> bytes:
-    """Which mark each byte is; the delimiter and the quote, which end a field, are none."""
+def _classes() -> bytes:
+    """Which mark each byte is; the quote, which may stand around a field, is none."""
     table = bytearray([OTHER]) * 256
     for characters, mark in (
         (b"0123456789\n\"", 0), (b"-", DASH), (b":", COLON), (b".", DOT), (b" /", GAP), (b"APMapm", HALF), (b"Tt", TEE),
     ):  # fmt: skip
         for character in characters:
             table[character] = mark
-    table[delimiter] = 0
     return bytes(table)
+
+
+_CLASSES = _classes()
 
 
 def merge_spans(clean: Bools, starts: Ints, ends: Ints) -> Sequence[tuple[int, int, int, int]]:
     """Runs of neighbouring clean lines: first line, line after the last, first byte, byte after the last."""
     edges = np.flatnonzero(np.diff(clean.astype(np.int8), prepend=0, append=0))
     first, after = edges[::2], edges[1::2]
-    return list(zip(first.tolist(), after.tolist(), starts[first].tolist(), (ends[after - 1] + 1).tolist(), strict=True))
+    return list(
+        zip(first.tolist(), after.tolist(), starts[first].tolist(), (ends[after - 1] + 1).tolist(), strict=True)
+    )

@@ -15,7 +15,8 @@ from etl_assets.readers import scan
 LONGEST_RECORD = 1 << 18
 """Bytes within which a quote must be closed."""
 
-csv.field_size_limit(max(csv.field_size_limit(), 1 << 24))
+_LONGEST_FIELD = 1 << 24
+"""As long as a line may be; the csv module's own limit is 128 KB, for the whole process."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Piece:
     """Each line's number in the file."""
     doubtful: list[Doubtful]
     """The records that are no sound line, blank lines left out; ascending."""
+    folded: bool
+    """Whether a record of it has line ends inside."""
 
     def apart(self, which: scan.Bools) -> list[Doubtful]:
         """Some of its lines, to be taken apart too."""
@@ -47,7 +50,7 @@ class Piece:
         return [Doubtful(*each) for each in zip(starts, ends, numbers, strict=True)]
 
 
-class Unsplittable(ValueError):
+class UnsplittableError(ValueError):
     """A line that is no record of the right form."""
 
 
@@ -55,14 +58,14 @@ def fields_of(text: str, delimiter: str) -> list[str]:
     """The fields of one record.
 
     Raises:
-        Unsplittable: Its quotes are not well formed.
+        UnsplittableError: Its quotes are not well formed.
     """
     try:
         return next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         if "end of data" in str(error):
-            raise Unsplittable("a quote is opened and never closed") from None
-        raise Unsplittable("a quote inside of a quoted field is not doubled") from None
+            raise UnsplittableError("a quote is opened and never closed") from None
+        raise UnsplittableError("a quote inside of a quoted field is not doubled") from None
 
 
 def pieces(
@@ -77,6 +80,7 @@ def pieces(
         width: Fields of a record.
         rows_numbered: Count records instead of lines.
     """
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
     byte = delimiter.encode()[0]
     carried, carried_damage = b"", False
     following = next(blocks, None)
@@ -98,7 +102,20 @@ def pieces(
         first_line += cut - (int(extra.sum()) if rows_numbered else 0)
         if cut:
             records = [Doubtful(start, end, int(numbers[at])) for at, start, end in doubtful]
-            yield Piece(block, lines.only(sound), numbers, records)
+            yield Piece(block, lines.only(sound), numbers, records, bool(extra.any()))
+
+
+def lines_at(
+    blocks: Iterator[tuple[bytes, bool]], wanted: scan.Ints, *, first_line: int
+) -> Iterator[tuple[bytes, int]]:
+    """Some lines, ascending, and their numbers. Quick, and right where no record has line ends inside."""
+    for block, _ in blocks:
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == scan.NEWLINE)
+        first, after = np.searchsorted(wanted, (first_line, first_line + len(ends)))
+        for number in wanted[first:after].tolist():
+            at = number - first_line
+            yield block[int(ends[at - 1]) + 1 if at else 0 : int(ends[at]) + 1], number
+        first_line += len(ends)
 
 
 def _undamaged(block: bytes, lines: scan.Lines) -> scan.Bools:
@@ -144,7 +161,7 @@ def _records(
 def _is_record(record: bytes, delimiter: str, width: int) -> bool:
     try:
         return len(fields_of(record.decode("utf-8", "surrogatepass"), delimiter)) == width
-    except Unsplittable:
+    except UnsplittableError:
         return False
 
 

@@ -7,8 +7,10 @@ have one), whole numbers without a decimal point, `true` and `false`.
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ def table_blocks(path: Path, kind: str, sheet: str | None) -> Iterator[tuple[byt
         yield from _parquet_blocks(path) if kind == "parquet" else _excel_blocks(path, sheet)
     except (FileRefused, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 (the libraries raise whatever they stumble over in a damaged file)
+    except Exception as error:
         raise FileRefused(f"it cannot be read as {kind}: {error}") from error
 
 
@@ -55,7 +57,7 @@ def _parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
                 yield block, False
 
 
-def _texts(column: Any) -> Any:  # noqa: ANN401 (pyarrow has no types)
+def _texts(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -64,7 +66,7 @@ def _texts(column: Any) -> Any:  # noqa: ANN401 (pyarrow has no types)
         column = column.dictionary_decode()
         kind = column.type
     if pa.types.is_floating(kind):
-        values = (None if value is None or value != value else _text(value) for value in column.to_pylist())
+        values = (None if value is None or math.isnan(value) else _text(value) for value in column.to_pylist())
         return pa.array(values, pa.string())
     if pa.types.is_timestamp(kind):
         column = pc.cast(column, pa.timestamp("us", tz=kind.tz), safe=False)
@@ -84,21 +86,23 @@ def _excel_blocks(path: Path, sheet: str | None) -> Iterator[tuple[bytes, bool]]
             raise FileRefused(f"it has no sheet {sheet!r}; its sheets are {', '.join(map(repr, book.sheetnames))}")
         page = book[sheet] if sheet is not None else book.worksheets[0]
         page.reset_dimensions()
-        lines: list[bytes] = []
+        rows = page.iter_rows(values_only=True)
         width = 0
-        for row in page.iter_rows(values_only=True):
-            texts = [_text(value) for value in row]
-            while texts and not texts[-1]:
-                texts.pop()
-            width = width or len(texts)
-            lines.append(_line(texts + [""] * (width - len(texts))) if texts else b"\n")
-            if len(lines) >= ROWS_A_BATCH:
-                yield b"".join(lines), False
-                lines.clear()
-        if lines:
+        while batch := [_trimmed(row) for row in islice(rows, ROWS_A_BATCH)]:
+            # The header is among the first rows; cells beyond them all are a fault of their row.
+            width = width or max(map(len, batch))
+            lines = (_line(texts + [""] * (width - len(texts))) if texts else b"\n" for texts in batch)
             yield b"".join(lines), False
     finally:
         book.close()
+
+
+def _trimmed(row: tuple[object, ...]) -> list[str]:
+    """The texts of a row without the empty cells at its end."""
+    texts = [_text(value) for value in row]
+    while texts and not texts[-1]:
+        texts.pop()
+    return texts
 
 
 def as_json(headers: tuple[str, ...], fields: list[str]) -> str:
@@ -116,22 +120,22 @@ def _text(value: object) -> str:
     """The one spelling of a value."""
     match value:
         case None:
-            return ""
+            text = ""
         case bool():
-            return "true" if value else "false"
+            text = "true" if value else "false"
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            text = str(int(value)) if value.is_integer() else repr(value)
         case datetime():
-            return value.isoformat(" ")
-        case date() | time():
-            return value.isoformat()
+            text = value.isoformat(" ")
         case timedelta():
-            return _clock(value)
+            text = _clock(value)
         case bytes():
-            return value.hex()
+            text = value.hex()
         case dict() | list():
-            return json.dumps(value, ensure_ascii=False, default=_text)
-    return str(value)
+            text = json.dumps(value, ensure_ascii=False, default=_text)
+        case _:
+            text = str(value)
+    return text
 
 
 def _clock(span: timedelta) -> str:

@@ -38,6 +38,10 @@ _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?"
     r"(?:[ ]*(?P<half>[ap]m))?(?:[ ]*(?P<offset>z|utc|gmt|[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?))?"
 )
+_COMPACT = (
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})t(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})"
+    r"(?:\.(?P<fraction>\d+))?(?P<offset>z|[+-]\d{2}(?::?\d{2})?)?"
+)
 _TEXT_DATES = (
     rf"(?P<day>\d{{1,2}})(?P<s>[ -]|[ ]?/)?(?P<name>{_MONTH})\.?(?(s)[ /-]|[ ]?)(?P<year>\d{{4}}|\d{{2}})",
     rf"(?P<name>{_MONTH})\.?[ -](?P<day>\d{{1,2}})(?:,[ ]?|[ ]|-)(?P<year>\d{{4}})",
@@ -58,9 +62,11 @@ _PLAIN_TIME = re.compile(r"[0-9 :./APMapm]*", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
 _LONGEST_NUMBER = 1_000
+LONGEST_KEY = 800
+"""Bytes of a key column; an index entry of PostgreSQL holds 2,704 in all."""
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A value that cannot be turned to its column's type."""
 
 
@@ -87,14 +93,14 @@ class Stamps:
         if form:
             return cls(feed.date_order, zone, (_strptime_pattern(form, feed),))
         dates = (*_DIGIT_DATES, _ORDERED[feed.date_order], *_TEXT_DATES)
-        patterns = (re.compile(rf"{_DAY_NAME}{each}(?:(?:[ ]+|t){_CLOCK})?", re.IGNORECASE | re.ASCII) for each in dates)
-        return cls(feed.date_order, zone, tuple(patterns))
+        forms = [rf"{_DAY_NAME}{each}(?:(?:[ ]+|t){_CLOCK})?" for each in dates] + [_COMPACT]
+        return cls(feed.date_order, zone, tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in forms))
 
     def read(self, text: str) -> datetime:
         """The wall clock at the site; midnight where there is a date only.
 
         Raises:
-            Unreadable: It is no date of this feed, or one that does not exist.
+            UnreadableError: It is no date of this feed, or one that does not exist.
         """
         for pattern in self.patterns:
             found = pattern.fullmatch(text)
@@ -102,8 +108,8 @@ class Stamps:
                 try:
                     return self._moment(found.groupdict())
                 except (ValueError, OverflowError) as error:
-                    raise Unreadable(str(error)) from None
-        raise Unreadable("it is written in no way we know")
+                    raise UnreadableError(str(error)) from None
+        raise UnreadableError("it is written in no way we know")
 
     def _moment(self, parts: dict[str, str | None]) -> datetime:
         name = parts.get("name")
@@ -147,15 +153,20 @@ def _at_the_site(moment: datetime, offset: str | None, zone: ZoneInfo) -> dateti
 
 _DIRECTIVES = {
     "Y": r"(?P<year>\d{4})", "y": r"(?P<year>\d{2})", "m": r"(?P<month>\d{1,2})", "d": r"(?P<day>\d{1,2})",
-    "e": r"[ ]?(?P<day>\d{1,2})", "b": rf"(?P<name>{_MONTH})\.?", "B": rf"(?P<name>{_MONTH})", "h": rf"(?P<name>{_MONTH})",
+    "e": r"[ ]?(?P<day>\d{1,2})", "b": rf"(?P<name>{_MONTH})\.?", "B": rf"(?P<name>{_MONTH})",
     "H": r"(?P<hour>\d{1,2})", "I": r"(?P<hour>\d{1,2})", "M": r"(?P<minute>\d{1,2})", "S": r"(?P<second>\d{1,2})",
     "f": r"(?P<fraction>\d+)", "p": r"(?P<half>[ap]m)", "z": r"(?P<offset>z|[+-]\d{2}:?\d{2}(?::?\d{2})?)",
     "a": r"[a-z]{3}", "A": r"[a-z]{6,9}", "%": "%",
 }  # fmt: skip
 
 
+_SHORT = {"%D": "%m/%d/%y", "%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%h": "%b"}
+
+
 def _strptime_pattern(form: str, feed: Feed) -> re.Pattern[str]:
-    written = form.replace("%D", "%m/%d/%y").replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%R", "%H:%M")
+    written = form
+    for short, long in _SHORT.items():
+        written = written.replace(short, long)
     pattern = ""
     for piece in re.findall(r"%.|\s+|[^%\s]", written):
         if piece[0] == "%":
@@ -194,7 +205,9 @@ def is_plain(text: str, kind: str, decimal: str) -> bool:
     return True
 
 
-def reader_of(feed: Feed, column: str, kind: str, *, slices: bool) -> Callable[[str], str] | None:
+def reader_of(
+    feed: Feed, column: str, kind: str, *, slices: bool = False, key: bool = False
+) -> Callable[[str], str] | None:
     """What turns the values of a column to text that PostgreSQL reads as we do; None where any text will do.
 
     Args:
@@ -202,14 +215,15 @@ def reader_of(feed: Feed, column: str, kind: str, *, slices: bool) -> Callable[[
         column: The column's name.
         kind: Its type.
         slices: Whether the file is sliced by it: then each value is read here.
+        key: Whether it is part of the key: then its text must fit into an index.
 
     Returns:
-        A function that raises Unreadable for what is no value of the type.
+        A function that raises UnreadableError for what is no value of the type.
     """
     if kind in {"integer", "bigint", "numeric"}:
         return _number_reader(kind, feed.decimal)
     if kind not in {"date", "time", "timestamp", "timestamptz"}:
-        return None
+        return _key_text if key else None
     stamps = Stamps.of(feed, column)
     always = slices or column in feed.formats
     zoned = kind == "timestamptz"
@@ -227,14 +241,20 @@ def reader_of(feed: Feed, column: str, kind: str, *, slices: bool) -> Callable[[
     return read
 
 
+def _key_text(text: str) -> str:
+    if len(text.encode()) > LONGEST_KEY:
+        raise UnreadableError("it is too long for a key")
+    return text
+
+
 def _time_of_day(text: str, stamps: Stamps, *, formatted: bool) -> str:
     found = None if formatted else _CLOCK_ONLY.fullmatch(text)
     if found and found["offset"]:
-        raise Unreadable("a UTC offset without a date")
+        raise UnreadableError("a UTC offset without a date")
     try:
         moment = _clock(date(2000, 1, 1), found.groupdict()) if found else _formatted_time(text, stamps)
     except ValueError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableError(str(error)) from None
     return moment.time().isoformat()
 
 
@@ -252,12 +272,12 @@ def _number_reader(kind: str, decimal: str) -> Callable[[str], str]:
         if is_plain(text, kind, decimal):
             return text
         if len(text) > _LONGEST_NUMBER:
-            raise Unreadable("it is too long for a number")
+            raise UnreadableError("it is too long for a number")
         number = text if decimal == "." else text.translate(str.maketrans(".,", ",."))
         if _GROUPED.fullmatch(number):
             number = number.replace(",", "")
         elif not _NUMBER.fullmatch(number):
-            raise Unreadable("it is no number")
+            raise UnreadableError("it is no number")
         return number if kind == "numeric" else _whole(number)
 
     return read
@@ -267,7 +287,7 @@ def _whole(number: str) -> str:
     """`90.0`, `9e1` -> `90`."""
     value = Decimal(number)
     if value != value.to_integral_value():
-        raise Unreadable("it is no whole number")
+        raise UnreadableError("it is no whole number")
     return format(value, "f").partition(".")[0]
 
 
@@ -300,7 +320,7 @@ class DateReader:
             return None
         try:
             return self.stamps.read(text).date()
-        except Unreadable:
+        except UnreadableError:
             return None
 
 

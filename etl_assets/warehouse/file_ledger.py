@@ -106,6 +106,17 @@ def twin_in_force(connection: psycopg.Connection, source: str, feed: str, checks
     return row[0] if row else None
 
 
+def was_touched(connection: psycopg.Connection, source: str, delivery: Delivery, checksum: str) -> bool:
+    """Whether the last delivery of this name is loaded and the same; if so, it gets the new time."""
+    return bool(
+        connection.execute(
+            "update etl.source_file set modified_at = %s where status = 'loaded' and checksum = %s and file_id = ("
+            "     select max(file_id) from etl.source_file where source = %s and file_name = %s)",
+            [delivery.modified_at, checksum, source, delivery.file_name],
+        ).rowcount
+    )
+
+
 def waiting(connection: psycopg.Connection, source: str) -> list[KnownFile]:
     """The deliveries that have not been loaded yet, in the order in which they must be."""
     return _files(connection, "file.source = %(source)s and file.status = 'pending'", {"source": source})

@@ -72,8 +72,8 @@ class Wrong:
     """A value of a suspect that cannot be stored."""
 
     line: int
-    at: int
-    """Which field."""
+    at: int | None
+    """Which field; None where each by itself is right, and PostgreSQL refused the row all the same."""
     value: str | None
     """None where it is missing and must not be."""
     out_of_range: bool
@@ -84,9 +84,7 @@ class Wrong:
 def reading_as(connection: psycopg.Connection, *, date_order: str, time_zone: str) -> Iterator[None]:
     """Read dates in this order and zone, and tell of skipped rows, in the `with` block."""
     wanted = {"datestyle": f"ISO, {date_order}", "timezone": time_zone, "client_min_messages": "notice"}
-    before = {
-        name: connection.execute("select current_setting(%s)", [name]).fetchone() for name in wanted
-    }
+    before = {name: connection.execute("select current_setting(%s)", [name]).fetchone() for name in wanted}
     for name, value in wanted.items():
         connection.execute("select set_config(%s, %s, true)", [name, value])
     try:
@@ -114,21 +112,18 @@ def copy_incoming(
     drop(connection)
     names = [sql.Identifier(name) for name, _ in fields]
     connection.execute(
-        sql.SQL("create temporary table {} (ordinal bigint generated always as identity (cache 1000), {})"
-                " on commit drop").format(
+        sql.SQL(
+            "create temporary table {} (ordinal bigint generated always as identity (cache 1000), {}) on commit drop"
+        ).format(
             sql.Identifier(INCOMING.name),
-            sql.SQL(", ").join(
-                sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in fields
-            ),
+            sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in fields),
         )
     )
     statement = sql.SQL(
         "copy {} ({}) from stdin (format csv, delimiter {}, force_null ({}), on_error ignore, log_verbosity verbose)"
     )
     listed = sql.SQL(", ").join(names)
-    return copy_in(
-        connection, statement.format(INCOMING.identifier, listed, sql.Literal(delimiter), listed), blocks
-    )
+    return copy_in(connection, statement.format(INCOMING.identifier, listed, sql.Literal(delimiter), listed), blocks)
 
 
 def drop(connection: psycopg.Connection) -> None:
@@ -148,9 +143,7 @@ def record_of(connection: psycopg.Connection, copied: Copied, skipped: Sequence[
         copied: What the COPY said.
         skipped: The records that it skipped.
     """
-    row = connection.execute(
-        sql.SQL("select coalesce(max(ordinal), 0) from {}").format(INCOMING.identifier)
-    ).fetchone()
+    row = connection.execute(sql.SQL("select coalesce(max(ordinal), 0) from {}").format(INCOMING.identifier)).fetchone()
     if row is None or row[0] > copied.rows or not skipped:
         return lambda ordinal: ordinal - 1
     return lambda ordinal: _nth_kept(ordinal - 1, sorted(skipped))
@@ -195,7 +188,9 @@ def wrong_values(
         sql.SQL("({at}, {field}, {missing}, {invalid}, {code})").format(
             at=sql.Literal(at),
             field=sql.Identifier("suspect", f"f{at}"),
-            missing=sql.SQL("{} is null").format(sql.Identifier("suspect", f"f{at}")) if at in needed else sql.SQL("false"),
+            missing=sql.SQL("{} is null").format(sql.Identifier("suspect", f"f{at}"))
+            if at in needed
+            else sql.SQL("false"),
             invalid=_invalid("suspect", at, kind),
             code=sql.SQL("(pg_input_error_info({}, {})).sql_error_code").format(
                 sql.Identifier("suspect", f"f{at}"), sql.Literal(kind)
@@ -213,8 +208,8 @@ def wrong_values(
                 case when field.invalid then field.code end,
                 suspect.raw
             from {} as suspect
-            cross join lateral (values {}) as field (at, value, missing, invalid, code)
-            where field.missing or field.invalid
+            left join lateral (values {}) as field (at, value, missing, invalid, code)
+                on field.missing or field.invalid
             order by suspect.line, field.at
             limit {}
         """).format(SUSPECT.identifier, sql.SQL(", ").join(checks), sql.Literal(limit))
@@ -224,9 +219,9 @@ def wrong_values(
 
 def _invalid(alias: str, at: int, kind: str) -> sql.Composed:
     field = sql.Identifier(alias, f"f{at}")
-    return sql.SQL("({field} is not null and ({at} = any ({refused}) or not pg_input_is_valid({field}, {kind})))").format(
-        field=field, at=sql.Literal(at), refused=sql.Identifier(alias, "refused"), kind=sql.Literal(kind)
-    )
+    return sql.SQL(
+        "({field} is not null and ({at} = any ({refused}) or not pg_input_is_valid({field}, {kind})))"
+    ).format(field=field, at=sql.Literal(at), refused=sql.Identifier(alias, "refused"), kind=sql.Literal(kind))
 
 
 def readable_key(delivery: Delivery, fields: Sequence[tuple[str, str]]) -> tuple[sql.Composed, list[sql.Composable]]:
@@ -248,9 +243,12 @@ def readable_key(delivery: Delivery, fields: Sequence[tuple[str, str]]) -> tuple
 def unreadable_keys(connection: psycopg.Connection, delivery: Delivery, fields: Sequence[tuple[str, str]]) -> int:
     """How many suspects have a key that cannot be read."""
     readable, _ = readable_key(delivery, fields)
-    return int(one(connection, sql.SQL("select count(*) from {} as suspect where not ({})").format(
-        SUSPECT.identifier, readable
-    ))[0])
+    return int(
+        one(
+            connection,
+            sql.SQL("select count(*) from {} as suspect where not ({})").format(SUSPECT.identifier, readable),
+        )[0]
+    )
 
 
 def one(connection: psycopg.Connection, statement: sql.Composable, values: object = None) -> TupleRow:

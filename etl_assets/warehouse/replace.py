@@ -108,9 +108,7 @@ def match(connection: psycopg.Connection, delivery: Delivery) -> list[tuple[int,
                 incoming.ordinal,
                 matched.feed,
                 matched.file_name
-        """).format(
-            incoming=INCOMING.identifier, matched=MATCHED.identifier, feed=sql.Literal(delivery.feed)
-        )
+        """).format(incoming=INCOMING.identifier, matched=MATCHED.identifier, feed=sql.Literal(delivery.feed))
     )
     return [(ordinal, feed, file) for ordinal, feed, file in foreign]
 
@@ -148,7 +146,9 @@ def replace_slices(
     moved_from = _moved_from(connection, delivery, chosen) if any_differs else ()
     updated = _update(connection, delivery, chosen) if any_differs else 0
     inserted = _insert(connection, delivery, chosen, matched=any_matched)
-    return Replaced(inserted, updated, 0 if unread_keys else vanished, vanished if unread_keys else 0, slices, moved_from)
+    return Replaced(
+        inserted, updated, 0 if unread_keys else vanished, vanished if unread_keys else 0, slices, moved_from
+    )
 
 
 def _moved_from(connection: psycopg.Connection, delivery: Delivery, chosen: sql.Composable) -> tuple[date, ...]:
@@ -257,9 +257,13 @@ def _same_key(delivery: Delivery) -> sql.Composed:
     return _equal([sql.Identifier("held", name) for name in delivery.keys], delivery.key_of("incoming"))
 
 
-def _equal(left: list[sql.Composable] | list[sql.Identifier], right: list[sql.Composable] | list[sql.Identifier]) -> sql.Composed:
+def _equal(
+    left: list[sql.Composable] | list[sql.Identifier], right: list[sql.Composable] | list[sql.Identifier]
+) -> sql.Composed:
     return sql.SQL(" and ").join(sql.SQL("{} = {}").format(*pair) for pair in zip(left, right, strict=True))
 
 
-def _listed(parts: list[sql.Composable] | list[sql.Identifier] | list[sql.Composed] | list[sql.Literal]) -> sql.Composed:
+def _listed(
+    parts: list[sql.Composable] | list[sql.Identifier] | list[sql.Composed] | list[sql.Literal],
+) -> sql.Composed:
     return sql.SQL(", ").join(parts)

@@ -226,7 +226,9 @@ def test_two_runs_at_once_load_a_file_once(settings, landing, warehouse) -> None
     assert len(cases(warehouse)) == 5_000
 
 
-def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_completes_it(settings, landing, warehouse) -> None:
+def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_completes_it(
+    settings, landing, warehouse
+) -> None:
     drop(landing, "or_case_0.csv", row("held"))
     load(settings)
     drop(landing, "or_case_1.csv", *(row(f"C{n}") for n in range(200_000)))
@@ -239,12 +241,18 @@ def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_comple
     )
     environment = {**os.environ, "ETL_HOME": str(settings.home), "ETL_WAREHOUSE_URL": settings.warehouse_url}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)
-    wait_for(warehouse, "select count(*) = 2 from pg_locks where locktype = 'advisory' and database = (select oid"
-             " from pg_database where datname = current_database())")  # that of the batch, and that of the table
+    wait_for(
+        warehouse,
+        "select count(*) = 2 from pg_locks where locktype = 'advisory' and database = (select oid"
+        " from pg_database where datname = current_database())",
+    )  # that of the batch, and that of the table
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(warehouse, "select not exists (select from pg_locks where locktype = 'advisory' and database = (select oid"
-             " from pg_database where datname = current_database()))")
+    wait_for(
+        warehouse,
+        "select not exists (select from pg_locks where locktype = 'advisory' and database = (select oid"
+        " from pg_database where datname = current_database()))",
+    )
     assert cases(warehouse) == [("held", 0, "1")]
     assert statuses(warehouse)["or_case_1.csv"] == "STARTED"
 
@@ -260,3 +268,12 @@ def wait_for(warehouse: psycopg.Connection, question: str) -> None:
     while warehouse.execute(question).fetchone() != (True,):
         assert time.monotonic() < give_up, question
         time.sleep(0.01)
+
+
+def test_a_loaded_file_that_is_only_touched_stays_what_it_is(settings, landing, warehouse) -> None:
+    drop(landing, "or_case_1.csv", row("A"))
+    load(settings)
+    drop(landing, "or_case_1.csv", row("A"))
+    assert load(settings).files == []
+    assert statuses(warehouse) == {"or_case_1.csv": "COMPLETED"}
+    assert warehouse.execute("select count(*) from etl.source_file").fetchone() == (1,)

@@ -1,60 +1,16 @@
-import csv
 import gzip
-import io
-from datetime import date, datetime, time
+from datetime import date
 from pathlib import Path
 
-import openpyxl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_assets.errors import FileRefused, TransientError
-from etl_assets.readers import lines, splitting, tabular
-from etl_assets.readers.files import open_file, survey
+from etl_assets.readers import lines, splitting
+from etl_assets.readers.files import survey
 from etl_assets.readers.headers import Layout
-from etl_assets.spec.feed import Feed
-from etl_assets.spec.table import PerFile, Table, columns
-
-VISIT = Table(
-    name="visit",
-    key="visit_id",
-    load=PerFile(slice_by="visit_date", start=date(2000, 1, 1)),
-    columns=columns(
-        text="visit_id room_name note",
-        date="visit_date",
-        timestamp="seen_at",
-        time="called",
-        integer="minutes",
-        numeric="price",
-        boolean="is_new",
-    ),
-    never_load=("ssn",),
-)
-HEADER = "visit_id,visit_date,room_name,seen_at,minutes"
-
-
-def feed(**words) -> Feed:
-    return Feed(**{"name": "clinic", "table": "visit", "pattern": "*"} | words)
-
-
-def write(folder: Path, content: str | bytes, name: str = "visits.csv", encoding: str = "utf-8") -> Path:
-    path = folder / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
-    return path
-
-
-def read(path: Path, **words):
-    """The rows by line, and the reading."""
-    reading = open_file(path, feed=feed(**words), table=VISIT)
-    sent = b"".join(reading.stream()).decode()
-    rows = list(csv.reader(io.StringIO(sent, newline=""), delimiter=reading.delimiter))
-    names = [field.name for field in reading.layout.fields]
-    progress = reading.progress
-    assert progress.sent == len(rows)
-    return {progress.line_of(at): dict(zip(names, row, strict=True)) for at, row in enumerate(rows)}, reading
+from etl_assets_tests.readers.visits import HEADER, VISIT, feed, read, write
 
 
 def rooms(path: Path, **words) -> dict[int, str]:
@@ -77,7 +33,9 @@ GOOD = "A1,2024-03-23,Room 1,2024-03-23 06:10:00,30"
         pytest.param(f"{GOOD}\r{GOOD}\r", {2: "Room 1", 3: "Room 1"}, id="CR alone"),
         pytest.param(f"\n{GOOD}\n  \n,,,,\n{GOOD}\n\n\n", {3: "Room 1", 6: "Room 1"}, id="blank lines are no rows"),
         pytest.param('A1,2024-03-23,"Room, ""one""",,\n', {2: 'Room, "one"'}, id="quotes, doubled ones and delimiters"),
-        pytest.param(f'A1,2024-03-23,"Room\nback\n1",,\n{GOOD}\n', {2: "Room\nback\n1", 5: "Room 1"}, id="line ends in quotes"),
+        pytest.param(
+            f'A1,2024-03-23,"Room\nback\n1",,\n{GOOD}\n', {2: "Room\nback\n1", 5: "Room 1"}, id="line ends in quotes"
+        ),
         pytest.param("A1,2024-03-23, \tRoom 1\u00a0 ,,\n", {2: "Room 1"}, id="blanks around a value"),
         pytest.param('A1,2024-03-23,"  Room 1 ",,\n', {2: "Room 1"}, id="blanks inside of the quotes"),
         pytest.param('A1, 2024-03-23, "Room, 1", ,\n', {2: "Room, 1"}, id="blanks before a quote"),
@@ -99,8 +57,12 @@ def test_a_field_is_what_stands_there(tmp_path, body, expected) -> None:
         pytest.param(b"A2,2024-03-23,x,\n", "it has 4 fields where the header has 5", id="too few fields"),
         pytest.param(b"A2,2024-03-23,x,,,y\n", "it has 6 fields where the header has 5", id="too many fields"),
         pytest.param(b'A2,2024-03-23,"x,,\n', "a quote is opened and never closed", id="an unclosed quote"),
-        pytest.param(b'A2,2024-03-23,"x"y,,\n', "a quote inside of a quoted field is not doubled", id="an ill-formed quote"),
-        pytest.param(b"A2,2024-03-23,Caf\xe9,,\n", "byte 0xE9 at character 18 is not utf-8", id="a byte of another encoding"),
+        pytest.param(
+            b'A2,2024-03-23,"x"y,,\n', "a quote inside of a quoted field is not doubled", id="an ill-formed quote"
+        ),
+        pytest.param(
+            b"A2,2024-03-23,Caf\xe9,,\n", "byte 0xE9 at character 18 is not utf-8", id="a byte of another encoding"
+        ),
         pytest.param(b"A2,2024-03-23,x\0,,\n", "the line holds a NUL byte, which text cannot", id="a NUL"),
     ],
 )
@@ -189,7 +151,9 @@ def test_the_delimiter_is_found_from_the_header(tmp_path, delimiter) -> None:
 )
 def test_headers_are_known_by_their_letters(tmp_path, header) -> None:
     values = dict(zip(HEADER.split(","), GOOD.split(","), strict=True))
-    line = ",".join(values.get(name.lower().strip("?").replace(" ", "_").replace("-", "_"), "x") for name in header.split(","))
+    line = ",".join(
+        values.get(name.lower().strip("?").replace(" ", "_").replace("-", "_"), "x") for name in header.split(",")
+    )
     rows, reading = read(write(tmp_path, f"{header}\n{line}\n"))
     assert rows == {2: values}
     assert reading.layout.ignored == (("Extra",) if "Extra" in header else ())
@@ -204,7 +168,13 @@ def test_columns_are_taken_from_the_headers_that_the_feed_names(tmp_path) -> Non
     path = write(tmp_path, "Nr;Tag;Uhrzeit;Raum\n7;23.03.2024;06:10;OP 1\n8;24.03.2024;;OP 2\n")
     rows, _ = read(
         path,
-        columns={"visit_id": ("Nr",), "visit_date": ("Tag",), "seen_at": ("Tag", "Uhrzeit"), "room_name": ("Raum",), "note": ("Raum",)},
+        columns={
+            "visit_id": ("Nr",),
+            "visit_date": ("Tag",),
+            "seen_at": ("Tag", "Uhrzeit"),
+            "room_name": ("Raum",),
+            "note": ("Raum",),
+        },
         date_order="dmy",
     )
     assert [(row["seen_at"], row["room_name"]) for row in rows.values()] == [("23.03.2024 06:10", "OP 1"), ("", "OP 2")]
@@ -220,7 +190,9 @@ def test_columns_are_taken_from_the_headers_that_the_feed_names(tmp_path) -> Non
         pytest.param("a.csv", HEADER.encode("utf-16-le"), "NUL bytes", id="utf-16 without a mark"),
         pytest.param("a.csv", b"visit_id,visit_date,caf\xe9\n", "not utf-8", id="a header of another encoding"),
         pytest.param("a.csv.gz", b"visit_id", "its name says gzip", id="not gzipped"),
-        pytest.param("a.csv.gz", gzip.compress(f"{HEADER}\n{GOOD}\n".encode() * 999)[:-20], "cannot be read", id="cut short"),
+        pytest.param(
+            "a.csv.gz", gzip.compress(f"{HEADER}\n{GOOD}\n".encode() * 999)[:-20], "cannot be read", id="cut short"
+        ),
         pytest.param("a.parquet", b"visit_id", "its name says parquet", id="not Parquet"),
         pytest.param("a.parquet", b"PAR1" + b"x" * 50, "cannot be read", id="damaged Parquet"),
         pytest.param("a.xlsx", b"visit_id", "its name says excel", id="not Excel"),
@@ -279,96 +251,73 @@ def test_a_file_that_changes_while_it_is_read_is_not_trusted(tmp_path) -> None:
         list(reading.suspects({2}))
 
 
-PARQUET = {
-    "visit_id": ["A", "B"],
-    "visit_date": [date(2024, 3, 23), None],
-    "seen_at": pa.array([datetime(2024, 3, 23, 6, 10), None], pa.timestamp("ns")),
-    "called": [time(6, 10), None],
-    "minutes": pa.array([30.0, float("nan")]),
-    "price": pa.array(["1.50", None]),
-    "is_new": [True, None],
-    "note": pa.array(['two\nlines, "quoted"', ""]).dictionary_encode(),
-}
-
-
-def test_parquet_comes_as_text_with_row_numbers(tmp_path) -> None:
-    pq.write_table(pa.table(PARQUET), tmp_path / "visits.parquet")
-    rows, reading = read(tmp_path / "visits.parquet")
-    assert rows == {
-        1: {
-            "visit_id": "A", "visit_date": "2024-03-23", "seen_at": "2024-03-23 06:10:00.000000", "called": "06:10:00.000000",
-            "minutes": "30", "price": "1.50", "is_new": "true", "note": 'two\nlines, "quoted"',
-        }
-    }  # fmt: skip
-    assert list(reading.progress.suspects) == [2]
-    assert list(reading.suspects({2}))[0].raw.startswith('{"visit_id": "B", "visit_date": ""')
-
-
-def test_a_parquet_time_with_a_zone_becomes_the_sites_wall_clock(tmp_path) -> None:
-    moment = pa.array([datetime(2024, 3, 23, 12)], pa.timestamp("us", tz="UTC"))
-    pq.write_table(pa.table({"visit_id": ["A"], "visit_date": [date(2024, 3, 23)], "seen_at": moment}), tmp_path / "v.pq")
-    rows, _ = read(tmp_path / "v.pq", time_zone="America/New_York")
-    assert rows[1]["seen_at"] == "2024-03-23 08:00:00"
-
-
-def workbook(path: Path, *rows, title: str = "Sheet") -> Path:
-    book = openpyxl.Workbook()
-    book.active.title = "Other"
-    sheet = book.active if title == "Sheet" else book.create_sheet(title)
-    for row in rows:
-        sheet.append(row)
-    book.save(path)
-    return path
-
-
-def test_excel_comes_as_text_with_its_own_row_numbers(tmp_path) -> None:
-    path = workbook(
-        tmp_path / "visits.xlsx",
-        ("Visits of March",),
-        ("Visit Id", "Visit Date", "Seen At", "Called", "Minutes", "Is New", "Note"),
-        (7, date(2024, 3, 23), datetime(2024, 3, 23, 6, 10), time(6, 10), 30.0, True, "two\nlines"),
-        (),
-        ("B", "never", None, None, 1.5, None, None),
-    )
-    rows, reading = read(path)
-    assert rows[3] == {
-        "visit_id": "7", "visit_date": "2024-03-23", "seen_at": "2024-03-23 06:10:00", "called": "06:10:00",
-        "minutes": "30", "is_new": "true", "note": "two\nlines",
-    }  # fmt: skip
-    assert list(reading.progress.suspects) == [5]
-    assert list(reading.suspects({5}))[0].raw.startswith('{"Visit Id": "B"')
-    assert survey(path, feed(), VISIT).rows == 2
-
-
-def test_a_sheet_is_chosen_by_name(tmp_path) -> None:
-    path = workbook(tmp_path / "v.xlsx", ("visit_id", "visit_date"), ("A", "2024-03-23"), title="March")
-    assert list(read(path, sheet="March")[0]) == [2]
-    with pytest.raises(FileRefused, match="'Other', 'March'"):
-        read(path, sheet="April")
-
-
-def test_parquet_and_excel_over_several_batches_keep_their_numbers(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(tabular, "ROWS_A_BATCH", 7)
-    ids = [f"A{n}" for n in range(40)]
-    notes = ["two\nlines" if n % 3 == 0 else "one" for n in range(40)]
-    days = [date(2024, 3, 23)] * 40
-    pq.write_table(pa.table({"visit_id": ids, "visit_date": days, "note": notes}), tmp_path / "v.parquet")
-    found = read(tmp_path / "v.parquet")[0]
-    assert {line: row["visit_id"] for line, row in found.items()} == {n + 1: f"A{n}" for n in range(40)}
-
-
 FIELDS = st.sampled_from(
-    ["", " ", "a", "x y", " pad ", "NULL", "é", "à", "°C", "\u00a0b", "A1", "A2", "5\" bed", '"q"', '"q, r"', '"d ""e"" f"', '"two\nlines"',
-     '"open', 'bad"x"', '"x"y', '""', '"""', "2024-03-23", "23.03.2024", "2024-02-30", "3/4/24", "20240323", "23 Mar 2024", "now",
-     "2024-03-23 06:10", "2024-03-23T06:10:00Z", "2024-03-23 06:10-05", "2024-03-23 06:10 AM", "06:10", "06:10 pm", "06:10+01", "12", "-7", "90.0", "1,200",
-     "1.5", "abc", "0x1F", "1_000", "\0", "true"]
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "a",
+        "x y",
+        " pad ",
+        "NULL",
+        "é",
+        "à",
+        "°C",
+        "\u00a0b",
+        "A1",
+        "A2",
+        '5" bed',
+        '"q"',
+        '"q, r"',
+        '"d ""e"" f"',
+        '"two\nlines"',
+        '"open',
+        'bad"x"',
+        '"x"y',
+        '""',
+        '"""',
+        "2024-03-23",
+        "23.03.2024",
+        "2024-02-30",
+        "3/4/24",
+        "20240323",
+        "23 Mar 2024",
+        "now",
+        "2024-03-23 06:10",
+        "2024-03-23T06:10:00Z",
+        "2024-03-23 06:10-05",
+        "2024-03-23 06:10 AM",
+        "06:10",
+        "06:10 pm",
+        "06:10+01",
+        "12",
+        "-7",
+        "90.0",
+        "1,200",
+        '"1,200"',
+        '"2024-03-23"',
+        '"12"',
+        "1.5",
+        "abc",
+        "0x1F",
+        "1_000",
+        "\0",
+        "true",
+    ]
+)
 ROWS = st.lists(st.lists(FIELDS, min_size=5, max_size=5) | st.lists(FIELDS, max_size=7), max_size=12)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=ROWS, end=st.sampled_from(["\n", "\r\n", "\r"]), junk=st.booleans(), block=st.integers(20, 300), extra=st.booleans())
-def test_the_quick_way_and_the_careful_way_agree(tmp_path, rows, end, junk, block, extra) -> None:
+@given(
+    rows=ROWS,
+    end=st.sampled_from(["\n", "\r\n", "\r"]),
+    junk=st.booleans(),
+    block=st.integers(20, 300),
+    extra=st.booleans(),
+)
+def test_the_quick_way_and_the_careful_way_agree(  # noqa: PLR0917
+    tmp_path, rows, end, junk, block, extra
+) -> None:
     header = "visit_id,visit_date,room_name,seen_at,minutes" if not extra else "visit_id,x,visit_date,seen_at,other"
     text = end.join([header, *(",".join(row) for row in rows)]) + end
     content = text.encode() + (b"A9,2024-03-23,\xe9,," + end.encode() if junk else b"")

@@ -326,8 +326,8 @@ def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> dict[s
         pytest.param("full refresh", "a full refresh is refused", id="a full refresh"),
         pytest.param("failure in the middle", "no room", id="a failure in the middle"),
         pytest.param("refused_two_things", "two different things of one member at one said_at", id="two words at once"),
-        pytest.param("refused_nobody", "1 rows of the model have a null in member or said_at", id="a null key"),
-        pytest.param("refused_undated", "1 rows of the model have a null in member or said_at", id="a null moment"),
+        pytest.param("refused_nobody", "rows of the model have a null in member.", id="a null key"),
+        pytest.param("refused_undated", "rows of the model have a null in said_at.", id="a null moment"),
         pytest.param(
             "refused_dated_without_zone",
             "said_at must be a timestamp with time zone, not date",

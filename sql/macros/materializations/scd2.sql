@@ -51,23 +51,29 @@
             {{ scd2_create(target_relation, spec) }}
         {%- endcall -%}
     {%- else -%}
+        {%- do run_query("lock table " ~ target_relation ~ " in share row exclusive mode") -%}
         {%- do scd2_fit_columns(target_relation, spec) -%}
     {%- endif -%}
 
+    {%- call statement('differing') -%}
+        {{ scd2_differing(target_relation, said, spec) }}
+    {%- endcall -%}
     {%- set counts = namespace(written=0) -%}
-    {%- for name, step in scd2_steps(target_relation, said, spec) -%}
-        {%- call statement(name) -%}
-            {{ step }}
-        {%- endcall -%}
-        {%- if name.startswith('write') -%}
-            {%- set counts.written = counts.written + load_result(name)['response'].rows_affected -%}
-        {%- elif name == 'incoming' -%}
-            {%- do scd2_check_incoming(spec, said) -%}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- if scd2_count_differing(spec, said) -%}
+        {%- for name, step in scd2_steps(target_relation, said, spec) -%}
+            {%- call statement(name) -%}
+                {{ step }}
+            {%- endcall -%}
+            {%- if name.startswith('write') -%}
+                {%- set counts.written = counts.written + load_result(name)['response'].rows_affected -%}
+            {%- elif name == 'incoming' -%}
+                {%- do scd2_check_incoming(spec, said) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
     {%- call statement('tidy') -%}
         drop view pg_temp.{{ said }};
-        drop table pg_temp.{{ said }}_incoming, pg_temp.{{ said }}_versions
+        drop table if exists pg_temp.{{ said }}_differing, pg_temp.{{ said }}_incoming, pg_temp.{{ said }}_versions
     {%- endcall -%}
     {%- do store_raw_result('main', message='SCD2 ' ~ counts.written, code='SCD2', rows_affected=counts.written) -%}
 
@@ -167,20 +173,35 @@ overriding system value values (-1, {{ 'false, ' if spec.inferred }}'1900-01-01Z
 {%- endmacro -%}
 
 
-{#- Refuse rows without a key or a moment, and members that are said to be two things at one moment. -#}
+{#- How many members differ; rows without a key are refused. -#}
+{%- macro scd2_count_differing(spec, said) -%}
+    {%- set found = run_query(
+        "select count(*), count(*) filter (where " ~ spec.natural | join(' is null or ') ~ " is null) from pg_temp."
+        ~ said ~ "_differing"
+    ).rows[0] -%}
+    {%- if found[1] -%}
+        {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ spec.natural | join(' or ')
+            ~ ". The table was left as it was.") }}
+    {%- endif -%}
+    {{ return(found[0]) }}
+{%- endmacro -%}
+
+
+{#- Refuse rows without a moment, and members that are said to be two things at one moment. -#}
 {%- macro scd2_check_incoming(spec, said) -%}
     {%- set by = spec.natural + [spec.effective_at] -%}
     {%- set found = run_query(
-        "select count(*) filter (where " ~ by | join(' is null or ') ~ " is null), count(*) filter (where times > 1) from ("
+        "select count(*) filter (where " ~ spec.effective_at ~ " is null), count(*) filter (where times > 1) from ("
         "select " ~ by | join(', ') ~ ", count(*) as times from pg_temp." ~ said ~ "_incoming group by " ~ by | join(', ')
         ~ ") as moment"
     ).rows[0] -%}
     {%- if found[0] -%}
-        {{ exceptions.raise_compiler_error(this ~ ": " ~ found[0] ~ " rows of the model have a null in "
-            ~ by | join(' or ') ~ ". The table was left as it was.") }}
+        {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ spec.effective_at
+            ~ ". The table was left as it was.") }}
     {%- elif found[1] -%}
         {{ exceptions.raise_compiler_error(this ~ ": " ~ found[1] ~ " times the model says two different things of one "
-            ~ spec.natural | join(', ') ~ " at one " ~ spec.effective_at ~ ". The table was left as it was. The model must pick one.") }}
+            ~ spec.natural | join(', ') ~ " at one " ~ spec.effective_at
+            ~ ". The table was left as it was. The model must pick one.") }}
     {%- endif -%}
 {%- endmacro -%}
 

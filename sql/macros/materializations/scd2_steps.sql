@@ -31,52 +31,47 @@
 {%- endmacro -%}
 
 
-{#- Every row said of the members of whom anything is said that the table does not hold yet. The rest, as a rule
-    nearly all, goes no further than this join. -#}
-{%- macro scd2_incoming(target, said, spec) -%}
+{#- The members of whom something is said that the table does not hold yet: as a rule few, and only they go further
+    than this join. -#}
+{%- macro scd2_differing(target, said, spec) -%}
 {%- set at = spec.effective_at -%}
-create temporary table {{ said }}_incoming as
-with
-
-said as materialized (
-    select * from pg_temp.{{ said }}
-),
-
-differing as (
-    select distinct {{ scd2_of(spec.natural, 'said') }}
-    from said
-    left join {{ target }} as held
-        on {{ scd2_same(spec.natural, 'held', 'said') }}
-        and held.valid_from <= said.{{ at }}
-        and (held.valid_to is null or held.valid_to > said.{{ at }})
-    where
-        {%- if spec.inferred %}
-        -- a stub says nothing of a member who is known
-        (said.{{ spec.inferred }} is not true or held.surrogate_key is null)
-        and
-        {%- endif %}
-        (
-            held.surrogate_key is null
-            or ({{ scd2_of(spec.tracked, 'held') }}) is distinct from ({{ scd2_of(spec.tracked, 'said') }})
-            {%- if spec.overwritten %}
-            or (
-                held.is_current
-                and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})
-            )
-            {%- endif %}
-            {%- if spec.inferred %}
-            or held.{{ spec.inferred }}
-            {%- endif %}
-        )
-)
-
-select distinct said.*
-from said
+create temporary table {{ said }}_differing as
+select distinct {{ scd2_of(spec.natural, 'said') }}
+from pg_temp.{{ said }} as said
+left join {{ target }} as held
+    on {{ scd2_same(spec.natural, 'held', 'said') }}
+    and held.valid_from <= said.{{ at }}
+    and (held.valid_to is null or held.valid_to > said.{{ at }})
 where
-    ({{ scd2_of(spec.natural, 'said') }}) in (select {{ spec.natural | join(', ') }} from differing)
-    {%- for key in spec.natural %}
-    or said.{{ key }} is null
-    {%- endfor %}
+    {%- if spec.inferred %}
+    -- a stub says nothing of a member who is known
+    (said.{{ spec.inferred }} is not true or held.surrogate_key is null or held.{{ spec.inferred }})
+    and
+    {%- endif %}
+    (
+        held.surrogate_key is null
+        or ({{ scd2_of(spec.tracked, 'held') }}) is distinct from ({{ scd2_of(spec.tracked, 'said') }})
+        {%- if spec.overwritten %}
+        or (
+            held.is_current
+            and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})
+        )
+        {%- endif %}
+        {%- if spec.inferred %}
+        or (held.{{ spec.inferred }} and said.{{ spec.inferred }} is not true)
+        {%- endif %}
+    );
+analyze {{ said }}_differing
+{%- endmacro -%}
+
+
+{#- Every row said of those members. The model is asked once more, which costs less than keeping all it said. -#}
+{%- macro scd2_incoming(target, said, spec) -%}
+create temporary table {{ said }}_incoming as
+select distinct said.*
+from pg_temp.{{ said }} as said
+inner join pg_temp.{{ said }}_differing as differing on {{ scd2_same(spec.natural, 'differing', 'said') }};
+analyze {{ said }}_incoming ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
 
 
@@ -130,7 +125,7 @@ where held.{{ stub }} and {{ scd2_same(spec.natural, 'held', 'said') }}
 
 
 {#- The timeline of those members: what is held, as restated, and what is new, each ending where the next begins.
-    A moment at which no tracked column changes makes no version. -#}
+    A moment at which no tracked column changes makes no version. What need not be written is left out. -#}
 {%- macro scd2_versions(target, said, spec) -%}
 {%- set at, keys, tracked = spec.effective_at, spec.natural, spec.tracked -%}
 {%- set rest = spec.overwritten + ([spec.inferred] if spec.inferred else []) -%}
@@ -138,7 +133,9 @@ create temporary table {{ said }}_versions as
 with
 
 held as (
-    select *
+    select
+        *,
+        ctid as place
     from {{ target }} as held
     where exists (select 1 from pg_temp.{{ said }}_incoming as said where {{ scd2_same(keys, 'held', 'said') }})
 ),
@@ -152,6 +149,12 @@ moments as (
         {% for name in rest %}case when held.surrogate_key is null then said.{{ name }} else held.{{ name }} end as {{ name }},
         {% endfor -%}
         held.surrogate_key,
+        held.place,
+        held.valid_to as held_valid_to,
+        coalesce(
+            said.{{ at }} is not null
+            and ({{ scd2_of(tracked, 'held') }}) is distinct from ({{ scd2_of(tracked, 'said') }}), false
+        ) as is_restated,
         coalesce(held.valid_from, said.{{ at }}) as valid_from
     from held
     full join pg_temp.{{ said }}_incoming as said
@@ -167,19 +170,30 @@ compared as (
             as is_change
     from moments
     window timeline as (partition by {{ keys | join(', ') }} order by valid_from)
+),
+
+chained as (
+    select
+        *,
+        lead(valid_from) over (partition by {{ keys | join(', ') }} order by valid_from) as valid_to
+    from compared
+    where surrogate_key is not null or is_change
 )
 
 select
     {{ (keys + tracked + rest) | join(', ') }},
     surrogate_key,
+    place,
     valid_from,
-    lead(valid_from) over (partition by {{ keys | join(', ') }} order by valid_from) as valid_to
-from compared
-where surrogate_key is not null or is_change
+    valid_to
+from chained
+where surrogate_key is null or is_restated or valid_to is distinct from held_valid_to;
+analyze {{ said }}_versions (surrogate_key)
 {%- endmacro -%}
 
 
-{#- Restate and close: before the insert, so that no member has two current versions at any moment. -#}
+{#- Restate and close: before the insert, so that no member has two current versions at any moment. A row's place saves
+    looking for it; nobody else writes while the table is locked. -#}
 {%- macro scd2_write_held(target, said, spec) -%}
 update {{ target }} as held
 set
@@ -189,10 +203,7 @@ set
     etl_batch_id = {{ scd2_batch() }},
     updated_at = now()
 from pg_temp.{{ said }}_versions as version
-where
-    held.surrogate_key = version.surrogate_key
-    and ({{ scd2_of(spec.tracked + ['valid_to'], 'held') }})
-    is distinct from ({{ scd2_of(spec.tracked + ['valid_to'], 'version') }})
+where held.ctid = version.place
 {%- endmacro -%}
 
 

@@ -5,11 +5,12 @@
 
 with
 
-cases as (
+-- Both are read twice; kept whole in between, they would lose the window.
+cases as not materialized (
     select * from {{ ref('operating_room__stg_or_case') }}
 ),
 
-bookings as (
+bookings as not materialized (
     select * from {{ ref('operating_room__stg_or_schedule') }}
 ),
 

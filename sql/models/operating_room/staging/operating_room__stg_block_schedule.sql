@@ -43,8 +43,10 @@ select
         blocks.released_at::date <= blocks.schedule_date - {{ var('block_release_deadline_days') }}, false
     ) as is_released_in_time
 from blocks
+-- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select coalesce({{ cleaned('blocks.time_zone') }}, 'UTC') as time_zone
+    limit 1
 ) as site on true
 inner join lateral (
     select
@@ -54,6 +56,7 @@ inner join lateral (
             + (blocks.slot_end_time <= blocks.slot_start_time)::integer
             + blocks.slot_end_time
         ) at time zone site.time_zone as end_at
+    limit 1
 ) as span on true
 inner join lateral (
     select
@@ -68,4 +71,5 @@ inner join lateral (
             when {{ cleaned('blocks.group_id') }} is not null then 'group'
             else 'open'
         end as owner_type
+    limit 1
 ) as owner on true

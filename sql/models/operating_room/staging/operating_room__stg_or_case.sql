@@ -63,8 +63,10 @@ select
             then {{ minutes_between('moment.sched_start_at', 'moment.or_in_at') }}
     end as start_delay_minutes
 from cases
+-- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select coalesce({{ cleaned('cases.time_zone') }}, 'UTC') as time_zone
+    limit 1
 ) as site on true
 inner join lateral (
     select
@@ -81,6 +83,7 @@ inner join lateral (
             when cases.case_class_name ilike '%add%on%' then 'add-on'
             else lower({{ cleaned('cases.case_class_name') }})
         end as case_class
+    limit 1
 ) as word on true
 inner join lateral (
     select
@@ -89,6 +92,7 @@ inner join lateral (
         cases.proc_start at time zone site.time_zone as proc_start_at,
         cases.proc_end at time zone site.time_zone as proc_end_at,
         cases.or_out at time zone site.time_zone as or_out_at
+    limit 1
 ) as moment on true
 inner join lateral (
     select
@@ -108,4 +112,5 @@ inner join lateral (
             false
         ) as has_valid_times,
         cases.or_in::date between cases.surgery_date - 1 and cases.surgery_date + 1 as is_near_its_date
+    limit 1
 ) as verdict on true

@@ -31,8 +31,10 @@ select
     bookings.cancel_date as canceled,
     bookings.cancel_date at time zone site.time_zone as canceled_at
 from bookings
+-- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select coalesce({{ cleaned('bookings.time_zone') }}, 'UTC') as time_zone
+    limit 1
 ) as site on true
 inner join lateral (
     select
@@ -42,4 +44,5 @@ inner join lateral (
             when bookings.sched_status ilike '%sched%' then 'scheduled'
             else lower({{ cleaned('bookings.sched_status') }})
         end as sched_status
+    limit 1
 ) as word on true
