@@ -17,6 +17,7 @@ import os
 import platform
 import random
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -282,6 +283,7 @@ def main() -> None:
     if options.way:
         run_one(options.way, options.file, os.environ["BENCHMARK_URL"], compare=options.compare)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server and the files go with us
     with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)

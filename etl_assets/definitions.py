@@ -9,7 +9,7 @@ from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import source_job
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import nightly_housekeeping, reconciliation
-from etl_assets.orchestration.sensors import file_sensor, follow_sensor
+from etl_assets.orchestration.sensors import file_sensor
 from etl_assets.orchestration.staging_assets import staging_assets
 from etl_assets.sources import SOURCES
 
@@ -18,7 +18,7 @@ defs = dg.Definitions(
     asset_checks=[rule_checks(source) for source in SOURCES],
     jobs=[*map(source_job, SOURCES), housekeeping],
     schedules=[*map(reconciliation, SOURCES), nightly_housekeeping],
-    sensors=[*map(file_sensor, SOURCES), follow_sensor()],
+    sensors=[*map(file_sensor, SOURCES)],
     resources={"warehouse": WarehouseResource(), "dbt": dbt_resource()},
     executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
 )

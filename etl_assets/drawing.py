@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 KINDS = ("heatmap", "histogram")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def columns_of(drawing: Mapping[str, str]) -> list[str]:
@@ -18,8 +20,8 @@ def draw(drawing: Mapping[str, str], rows: Sequence[Sequence[object]]) -> bytes:
     """Draw rows as a model's `meta.drawing` asks.
 
     Args:
-        drawing: `kind` (heatmap: mean of `value` by `x` and `y`; histogram: distribution of `value`), the columns,
-            `title`, and `unit` of the value.
+        drawing: `kind` (heatmap: mean of `value` by `x` and `y`, where `by: weekday` makes a date of `x` its day of
+            the week; histogram: distribution of `value`), the columns, `title`, and `unit` of the value.
         rows: Of the columns that `columns_of` gives; rows with a null are left out.
 
     Returns:
@@ -47,8 +49,10 @@ def draw(drawing: Mapping[str, str], rows: Sequence[Sequence[object]]) -> bytes:
     return out.getvalue()
 
 
-def _heatmap(figure: Figure, axes, rows: Sequence[Sequence[object]], drawing: Mapping[str, str]) -> None:
-    across = sorted({row[0] for row in rows})  # type: ignore[type-var]
+def _heatmap(figure: Figure, axes: Axes, rows: Sequence[Sequence[object]], drawing: Mapping[str, str]) -> None:
+    if drawing.get("by") == "weekday":
+        rows = [(WEEKDAYS[day.weekday()], *rest) for day, *rest in rows]  # type: ignore[attr-defined]
+    across = sorted({row[0] for row in rows}, key=WEEKDAYS.index if "by" in drawing else None)  # type: ignore[arg-type]
     down = sorted({row[1] for row in rows})  # type: ignore[type-var]
     sums: dict[tuple[object, object], list[float]] = {}
     for x, y, value in rows:
@@ -61,7 +65,7 @@ def _heatmap(figure: Figure, axes, rows: Sequence[Sequence[object]], drawing: Ma
     axes.set_yticks(range(len(down)), [str(y) for y in down])
 
 
-def _histogram(axes, values: Sequence[float], drawing: Mapping[str, str]) -> None:
+def _histogram(axes: Axes, values: Sequence[float], drawing: Mapping[str, str]) -> None:
     axes.hist(values, bins=min(60, max(10, len(set(values)))), color="#4c72b0")
     middle = sorted(values)[len(values) // 2]
     axes.axvline(middle, color="#c44e52", label=f"median {middle:g}")

@@ -14,9 +14,14 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 
 
+def check_keys(source: Source) -> dict[dg.AssetCheckKey, Rule]:
+    """The declared rules, by the key of their check."""
+    return {dg.AssetCheckKey(asset_key(source, rule.table), rule.name): rule for rule in source.rules}
+
+
 def rule_checks(source: Source) -> dg.AssetChecksDefinition:
     """One asset check a rule, all of a source's in one op."""
-    rules = {dg.AssetCheckKey(asset_key(source, rule.table), rule.name): rule for rule in source.rules}
+    rules = check_keys(source)
 
     @dg.multi_asset_check(
         name=f"check_{source.name}",

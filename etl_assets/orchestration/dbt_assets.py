@@ -140,20 +140,3 @@ class _Translator(DagsterDbtTranslator):
         if DAILY not in dbt_resource_props.get("tags", ()):
             return None
         return schedule_dates(self._source.tables[0].load)
-
-    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> dg.AutomationCondition | None:
-        """Follow what is upstream, once its blocking checks have passed.
-
-        Dagster's `eager` will not do: it follows the latest date only, waits for dates on which no file ever
-        came, and asks for every date that is new to the calendar. A change of a dimension is no reason to
-        build every date again: the nightly reconciliation does that.
-        """
-        updated = dg.AutomationCondition.any_deps_updated()
-        if DAILY in dbt_resource_props.get("tags", ()):
-            updated = updated.ignore(dg.AssetSelection.tag("layer", "dimension"))
-        return (
-            updated.since_last_handled()
-            & ~dg.AutomationCondition.in_progress()
-            & ~dg.AutomationCondition.any_deps_in_progress()
-            & dg.AutomationCondition.all_deps_blocking_checks_passed()
-        )

@@ -18,7 +18,7 @@ from etl_assets.errors import EtlError
 from etl_assets.loading.intake import Stock, take_stock
 from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.partitions import Span
-from etl_assets.orchestration.pending import models_behind, pending_work
+from etl_assets.orchestration.pending import pending_work
 from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.settings import PROJECT, Settings, export
 from etl_assets.spec.source import Source
@@ -69,10 +69,7 @@ def stock(settings: Settings, source: Source, *, retry_failed: bool = False) -> 
 def planned(settings: Settings, source: Source) -> list[tuple[Span, list[str]]]:
     """The spans that wait for a run, each with the files that wait in it; no files where only models are behind."""
     with connect(settings, autocommit=True) as connection:
-        work = [(each.span, [file.file_name for file in each.files]) for each in pending_work(connection, source)]
-        behind = models_behind(connection, source)
-    covered = behind and any(span.first <= behind.first and behind.last <= span.last for span, _ in work)
-    return work + ([(behind, [])] if behind and not covered else [])
+        return [(each.span, [file.file_name for file in each.files]) for each in pending_work(connection, source)]
 
 
 def run_span(

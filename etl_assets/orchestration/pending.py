@@ -1,4 +1,4 @@
-"""Which spans of schedule dates need a run: the ledger decides, and not what Dagster remembers."""
+"""What waits to be done: the ledger decides, and not what Dagster remembers."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ from etl_assets.orchestration.partitions import Span, spans
 from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import Connection
-from etl_assets.warehouse.file_ledger import KnownFile, slices_in_force, slices_to_build, waiting
+from etl_assets.warehouse.file_ledger import KnownFile, slices_in_force, waiting
+from etl_assets.warehouse.ledger import loads_to_build
 
 
 @dataclass(frozen=True)
@@ -20,39 +21,44 @@ class Work:
 
     span: Span
     files: tuple[KnownFile, ...]
+    digest: str
+    """The same for the same work, and for no other."""
 
-    @property
-    def digest(self) -> str:
-        """The same for the same files."""
-        return hashlib.sha256(",".join(str(file.file_id) for file in self.files).encode()).hexdigest()[:16]
-
-    def selection(self, source: Source) -> list[dg.AssetKey]:
+    def staging(self, source: Source) -> set[dg.AssetKey]:
         """The staging assets that the files are for."""
-        return sorted({asset_key(source, file.table_name) for file in self.files})
+        return {asset_key(source, file.table_name) for file in self.files}
 
 
 def pending_work(connection: Connection, source: Source) -> list[Work]:
-    """The spans to run, each file in exactly one of them, oldest dates first."""
+    """The spans to run, oldest first, each file in exactly one of them; then what is only to be built."""
     files = waiting(connection, source.name)
     dates = {day for file in files for day in file.slices}
-    if not dates:
-        return []
-    held = slices_in_force(connection, source.name, min(dates), max(dates))
-    found = _one_run_a_file(spans(dates, held), files)
-    return [Work(span, tuple(file for file in files if _touches(file, span))) for span in found]
+    held = slices_in_force(connection, source.name, min(dates), max(dates)) if dates else []
+    found = [_files_of(span, files) for span in _one_run_a_file(spans(dates, held), files)]
+    behind = models_behind(connection, source)
+    covered = behind and any(
+        each.span.first <= behind.span.first and behind.span.last <= each.span.last for each in found
+    )
+    return found + ([behind] if behind and not covered else [])
 
 
-def models_behind(connection: Connection, source: Source) -> Span | None:
+def models_behind(connection: Connection, source: Source) -> Work | None:
     """The dates that were loaded since the models were last built; None where the models are up to date."""
     first, last = first_and_last(source, source.tables[0].name)
-    days = slices_to_build(connection, source.name, first, last)
-    return Span(min(days), max(days)) if days else None
+    newest, days = loads_to_build(connection, source.name, first, last)
+    return Work(Span(min(days), max(days)), (), f"build after load {newest}") if days else None
 
 
 def widened(connection: Connection, source: Source, span: Span) -> Span:
     """The span, with the dates that a load has changed beside it: a case that was moved leaves its old date."""
     behind = models_behind(connection, source)
-    return Span(min(span.first, behind.first), max(span.last, behind.last)) if behind else span
+    return Span(min(span.first, behind.span.first), max(span.last, behind.span.last)) if behind else span
+
+
+def _files_of(span: Span, files: Iterable[KnownFile]) -> Work:
+    chosen = tuple(file for file in files if _touches(file, span))
+    numbers = ",".join(str(file.file_id) for file in chosen)
+    return Work(span, chosen, hashlib.sha256(numbers.encode()).hexdigest()[:16])
 
 
 def _one_run_a_file(found: list[Span], files: Iterable[KnownFile]) -> list[Span]:

@@ -1,10 +1,11 @@
-"""Sensors that run alone: new files start runs, and what is upstream starts what is built on it."""
+"""Sensors that run alone: new files start runs, and so does staging whose models are behind."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
 from etl_assets.loading.intake import take_stock
+from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.jobs import RETRIES, everything_of, models_of
 from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
@@ -16,32 +17,33 @@ LOOK_SECONDS = 20
 MOST_RUNS = 10
 """Runs that one tick starts at the most: they are made one after another, six a second."""
 ATTEMPTS = 3
-FILES_TAG = "etl/files"
+WORK_TAG = "etl/work"
 
 
 def file_sensor(source: Source) -> dg.SensorDefinition:
-    """Watches the landing folder of a source, and starts a run for each span of dates that waiting files speak of."""
+    """Watches the landing folder of a source; starts a run for each span of dates that there is work on."""
 
     @dg.sensor(
         name=f"{source.name}_files",
         asset_selection=everything_of(source),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Looks for new and changed files of {source.title.lower()} and starts runs for their dates.",
+        description=f"{source.title}: looks for new and changed files and starts runs for their dates; builds the models"
+        " of dates that were loaded without them.",
     )
     def look(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
         settings = warehouse.settings()
         with connect(settings, autocommit=True) as connection:
             stock = take_stock(settings, source, connection, seconds=LOOK_SECONDS)
-            for name, reason in stock.failed.items():
-                context.log.error(f"{name} cannot be taken in: {reason}")
+            for reason in stock.failed.values():
+                context.log.error(reason)
             work = pending_work(connection, source)
         requests = list(_requests(context, source, work))[:MOST_RUNS]
         if requests:
             return dg.SensorResult(run_requests=requests)
         return dg.SkipReason(
             f"{len(stock.entered)} new files, {len(stock.duplicates)} seen before, {len(stock.failed)} unreadable,"
-            f" {len(stock.left_alone)} still being written; {len(work)} spans under way."
+            f" {len(stock.left_alone)} still being written; {len(work)} spans wait or are under way."
             + ("" if stock.complete else " There are more; the next look goes on.")
         )
 
@@ -49,32 +51,31 @@ def file_sensor(source: Source) -> dg.SensorDefinition:
 
 
 def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Work]) -> Iterator[dg.RunRequest]:
+    graph = context.repository_def.asset_graph  # type: ignore[union-attr]  # a sensor in use has one
+    models = models_of(source).resolve(graph)
+    model_checks = [key for key in graph.asset_check_keys if key.asset_key in models]
     for each in work:
-        earlier = context.instance.get_runs(dg.RunsFilter(tags={FILES_TAG: each.digest}))
-        if any(not run.is_finished for run in earlier):
+        earlier = context.instance.get_runs(dg.RunsFilter(tags={WORK_TAG: each.digest}))
+        if any(not run.is_finished for run in earlier) or (not each.files and _at_work(context.instance, models)):
             continue
         if len(earlier) >= ATTEMPTS:
             context.log.error(
-                f"{each.span.first} to {each.span.last}: {ATTEMPTS} runs have not loaded the {len(each.files)} files"
-                f" that wait. Look at the last run, {earlier[0].run_id}; then materialise the dates by hand."
+                f"{each.span.first} to {each.span.last}: {ATTEMPTS} runs have not done what waits there. Look at the"
+                f" last one, {earlier[0].run_id}, mend what it says, and materialise the dates by hand."
             )
             continue
-        chosen = dg.AssetSelection.assets(*each.selection(source)) | models_of(source)
         yield dg.RunRequest(
             run_key=f"{each.digest}:{len(earlier)}",
-            tags={**RETRIES, **each.span.tags, FILES_TAG: each.digest},
-            run_config={"ops": {f"load_{source.name}": {"config": {"again": False}}}},
-            asset_selection=sorted(chosen.resolve(context.repository_def.asset_graph)),
+            tags={**RETRIES, **each.span.tags, WORK_TAG: each.digest},
+            run_config={"ops": {f"load_{source.name}": {"config": {"again": False}}}} if each.files else {},
+            asset_selection=sorted(each.staging(source) | models),
+            # Where nothing is loaded, the rules of staging still stand between it and what is built on it.
+            asset_check_keys=None if each.files else [*check_keys(source), *model_checks],
         )
 
 
-def follow_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Builds what is downstream of an asset that somebody materialised by hand."""
-    return dg.AutomationConditionSensorDefinition(
-        "follow_upstream",
-        target=dg.AssetSelection.all(),
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=30,
-        run_tags=dict(RETRIES),
-        description="Builds models whose upstream has been materialised without them.",
-    )
+def _at_work(instance: dg.DagsterInstance, models: set[dg.AssetKey]) -> bool:
+    """Whether some run that has not ended will build models: what it leaves behind, the next look finds."""
+    unfinished = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    runs = instance.get_runs(dg.RunsFilter(statuses=[*unfinished, dg.DagsterRunStatus.NOT_STARTED]))
+    return any(run.asset_selection is None or run.asset_selection & models for run in runs)

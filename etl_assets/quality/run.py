@@ -69,8 +69,7 @@ def run_rule(
         checked, broken_keys, broken = _counts(connection, source, table, scope)
         _open_issues(connection, batch, source, table, rule)
         closed = _close_mended(connection, batch, source, table, rule, scope=scope)
-        sample, still_open = _sample(connection, source, rule)
-        all_open = _open_in_all(connection, source, rule)
+        sample, still_open, all_open = _open_of_all(connection, source, rule)
         first, last = scope or (None, None)
         connection.execute(
             "insert into etl.quality_result (batch_id, source, relation, rule, severity, slice_from, slice_to, passed,"
@@ -231,20 +230,14 @@ def _close_mended(
     ).rowcount
 
 
-def _sample(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple[list[Finding], int]:
+def _open_of_all(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple[list[Finding], int, int]:
+    """A few open findings, those of this run first; how many of this run are open; and how many of all."""
     rows = connection.execute(
-        "select finding.row_key, finding.field, finding.value, finding.message, count(*) over ()"
-        " from finding join etl.quality_issue as held on held.relation = %s and held.rule = %s"
-        " and held.key = finding.row_key and held.field = finding.field where held.status = 'open'"
-        " order by finding.row_slice desc, finding.row_key limit %s",
+        "select held.key, held.field, held.value, held.message, count(finding.row_key) over (), count(*) over ()"
+        " from etl.quality_issue as held"
+        " left join finding on finding.row_key = held.key and finding.field = held.field"
+        " where held.relation = %s and held.rule = %s and held.status = 'open'"
+        " order by finding.row_key is null, held.slice desc, held.key, held.field limit %s",
         [f"{source.schema}.{rule.table}", rule.name, SAMPLE],
     ).fetchall()
-    return [Finding(*row[:4]) for row in rows], rows[0][4] if rows else 0
-
-
-def _open_in_all(connection: psycopg.Connection, source: Source, rule: Rule) -> int:
-    row = connection.execute(
-        "select count(*) from etl.quality_issue where relation = %s and rule = %s and status = 'open'",
-        [f"{source.schema}.{rule.table}", rule.name],
-    ).fetchone()
-    return row[0] if row else 0
+    return [Finding(*row[:4]) for row in rows], *(rows[0][4:] if rows else (0, 0))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from etl_assets.errors import FileRefused
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 17
 """Small enough that the warehouse does not wait for the next block, and that a block stays in the cache."""
 LONGEST_LINE = 16 << 20
 

@@ -240,23 +240,6 @@ def slices_in_force(connection: psycopg.Connection, source: str, first: date, la
     return [day for (day,) in rows]
 
 
-def slices_to_build(connection: psycopg.Connection, source: str, first: date, last: date) -> list[date]:
-    """The dates of a span whose rows a load has changed since the last whole build of the source's models began."""
-    rows = connection.execute(
-        "with fresh as ("
-        "     select load.* from etl.table_load as load join etl.batch as batch using (batch_id)"
-        "     where batch.source = %(source)s and rows_inserted + rows_updated + rows_deleted > 0 and not exists ("
-        "         select from etl.batch as build where build.source = %(source)s and build.kind = 'build'"
-        "         and build.status = 'success' and build.started_at > load.loaded_at)"
-        " ), touched as ("
-        "     select said.slice from fresh join etl.file_slice as said using (file_id)"
-        "     union select unnest(slices_left) from fresh"
-        " ) select slice from touched where slice between %(first)s and %(last)s order by slice",
-        {"source": source, "first": first, "last": last},
-    )
-    return [day for (day,) in rows]
-
-
 def reach(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[date, date] | None:
     """The first and the last date of a span that a loaded file of a source speaks of; None before the first load."""
     days = slices_in_force(connection, source, first, last)

@@ -167,3 +167,31 @@ def record_build(batch: Batch, relation: str, *, status: str, rows_changed: int 
         " on conflict do nothing",
         [batch.id, relation, status, rows_changed, seconds],
     )
+
+
+def loads_to_build(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[int, list[date]]:
+    """What loads have changed since the last whole build of the source's models began.
+
+    Args:
+        connection: As the loader.
+        source: Whose.
+        first: The first date that may be built.
+        last: The last one.
+
+    Returns:
+        The newest load's number, 0 where there is none, and the dates, in order.
+    """
+    rows = connection.execute(
+        "with fresh as ("
+        "     select load.* from etl.table_load as load join etl.batch as batch using (batch_id)"
+        "     where batch.source = %(source)s and rows_inserted + rows_updated + rows_deleted > 0 and not exists ("
+        "         select from etl.batch as build where build.source = %(source)s and build.kind = 'build'"
+        "         and build.status = 'success' and build.started_at > load.loaded_at)"
+        " ), touched as ("
+        "     select load_id, said.slice from fresh join etl.file_slice as said using (file_id)"
+        "     union all select load_id, unnest(slices_left) from fresh"
+        " ) select slice, max(load_id) from touched where slice between %(first)s and %(last)s"
+        " group by slice order by slice",
+        {"source": source, "first": first, "last": last},
+    ).fetchall()
+    return max((load for _, load in rows), default=0), [day for day, _ in rows]
