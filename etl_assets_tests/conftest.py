@@ -94,7 +94,7 @@ def settings(new_database: Callable[[], str], tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of the published data sets, which are not ours to ship."""
     folder = os.environ.get("ETL_REAL_DATA_DIR")

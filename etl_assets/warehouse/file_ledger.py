@@ -199,10 +199,11 @@ def record_loaded(
             [(file.file_id, day, rows) for day, rows in sorted(slices.items())],
         )
     connection.execute(
-        "update etl.rejected_row as rejected set status = 'superseded' where status = 'new' and file_id <> %s"
-        " and file_id in (select file_id from etl.source_file where feed = %s)"
-        " and not exists (select from etl.file_slice as said where said.file_id = rejected.file_id and said.in_force)",
-        [file.file_id, file.feed],
+        "update etl.rejected_row as rejected set status = 'superseded' from etl.source_file as earlier"
+        " where rejected.status = 'new' and earlier.file_id = rejected.file_id and earlier.file_id < %s"
+        " and earlier.feed = %s and (earlier.file_name = %s or not exists ("
+        "     select from etl.file_slice as said where said.file_id = earlier.file_id and said.in_force))",
+        [file.file_id, file.feed, file.file_name],
     )
 
 

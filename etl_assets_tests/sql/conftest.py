@@ -1,8 +1,6 @@
 """A module's warehouse, a connection that may write anywhere in it, and dbt on it."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -27,12 +25,3 @@ def dbt(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 def trial(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """The dbt project that exists only to try the macros."""
     return Dbt(TRIAL, warehouse_url, tmp_path_factory.mktemp("dbt"))
-
-
-@pytest.fixture(scope="module")
-def real_data() -> Path:
-    """The folder of the published data sets, for a warehouse that a whole module shares."""
-    folder = os.environ.get("ETL_REAL_DATA_DIR")
-    if not folder:
-        pytest.skip("ETL_REAL_DATA_DIR names no folder: the known answers of the real file were NOT checked")
-    return Path(folder)

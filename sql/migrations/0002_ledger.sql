@@ -103,7 +103,7 @@ create table etl.rejected_row (
     unique nulls not distinct (file_id, line_number, column_name, reason)
 );
 comment on table etl.rejected_row is
-'One fault of one row that could not be loaded. Superseded: nothing that its file said is in force any more.';
+'One fault of one row that could not be loaded. Superseded: its file was sent anew, or nothing it said is in force.';
 create index on etl.rejected_row (status) where status = 'new';
 
 create table etl.watermark (

@@ -1,0 +1,113 @@
+"""Planted defects, from the file to the checks and back: found exactly, resolved, mended. One story, in order."""
+
+from datetime import date
+
+import pytest
+
+from etl_assets.sandbox.operating_room.write import DEFECTS, Written, write_files
+from etl_assets_tests.orchestration.installation import Installation
+
+START, DAYS, ROOMS = date(2026, 1, 5), 56, 6
+
+
+def write(installation: Installation, defects: dict[str, int]) -> Written:
+    return write_files(installation.landing, start=START, days=DAYS, rooms=ROOMS, split="month", defects=defects)
+
+
+@pytest.fixture(scope="module")
+def planted(installation: Installation) -> Written:
+    """Two of every kind, loaded by the command that people use."""
+    written = write(installation, dict.fromkeys(DEFECTS, 2))
+    installation.etl("run", "operating_room")
+    return written
+
+
+def open_findings(installation: Installation) -> dict[str, int]:
+    rows = installation.query(
+        "select check_name, count(*) from stg.unresolved_exceptions where source_table like 'stg.%' group by 1"
+    )
+    return dict(rows)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "InvalidSurgeryDates",
+        "MissingRequiredFields",
+        "InvalidTimeSequence",
+        "OverlappingBlocks",
+        "OverlappingCases",
+        "UnusualCaseDuration",
+        "RoomUtilizationOutlier",
+        "BlockUtilizationAnomaly",
+        "TurnoverTimeAnomaly",
+    ],
+)
+def test_each_rule_finds_what_was_planted_and_no_more(installation, planted, rule) -> None:
+    assert open_findings(installation).get(rule, 0) == planted.expected_findings[rule] > 0
+
+
+def test_no_other_rule_finds_anything(installation, planted) -> None:
+    assert set(open_findings(installation)) == set(planted.expected_findings)
+
+
+def test_each_finding_names_the_row_that_was_planted(installation, planted) -> None:
+    keys = {(row.rule, row.key) for row in planted.planted if row.rule}
+    found = installation.query(
+        "select check_name, primary_key_value from stg.unresolved_exceptions where source_table like 'stg.%'"
+    )
+    extra = {rule for row in planted.planted for rule in row.extra}
+    assert keys <= set(found)
+    assert {rule for rule, key in found if (rule, key) not in keys} <= extra
+
+
+def test_each_spoilt_line_is_rejected_with_its_file_and_line(installation, planted) -> None:
+    rejected = installation.query("select distinct source_file, line_number from stg.data_load_error")
+    assert set(rejected) == {(row.file, row.line) for row in planted.planted if row.rule is None}
+
+
+def test_counts_add_up_in_every_file(installation, planted) -> None:
+    rows = installation.query(
+        "select file_name, rows_read, inserted + updated + unchanged, rejected from ("
+        " select file_name, load.rows_read, rows_inserted as inserted, rows_updated as updated,"
+        " rows_unchanged as unchanged, load.rows_rejected as rejected"
+        " from etl.table_load as load join etl.source_file using (file_id)) as each_load"
+    )
+    assert {name: read for name, read, _, _ in rows} == dict(planted.rows)
+    assert all(read == kept + rejected for _, read, kept, rejected in rows)
+
+
+def test_running_again_changes_no_row_and_says_so(installation, planted) -> None:
+    before = installation.fingerprint()
+    said = installation.etl("run", "operating_room")
+    assert "no new files, nothing to do" in said
+    assert ", 0 rows changed;" in said
+    assert installation.fingerprint() == before
+
+
+def test_loading_every_date_again_writes_nothing_either(installation, planted) -> None:
+    before = installation.fingerprint()
+    said = installation.etl("run", "operating_room", "--from", str(START), "--to", "2026-03-01")
+    assert ", 0 rows changed;" in said
+    assert installation.fingerprint() == before
+
+
+def test_what_is_resolved_stays_resolved(installation, planted) -> None:
+    before = open_findings(installation)["UnusualCaseDuration"]
+    [(issue,)] = installation.query(
+        "select min(exception_id) from stg.unresolved_exceptions where check_name = 'UnusualCaseDuration'"
+    )
+    installation.etl("issues", "resolve", str(issue), "--by", "Dr. Ito", "--notes", "it was so")
+    installation.etl("run", "operating_room", "--from", str(START), "--to", "2026-03-01")
+    assert open_findings(installation)["UnusualCaseDuration"] == before - 1
+    status = installation.query("select status from stg.data_quality_exception where exception_id = %s", issue)
+    assert status == [("resolved",)]
+
+
+def test_mending_the_data_closes_every_finding_and_supersedes_every_reject(installation, planted) -> None:
+    write(installation, {})
+    installation.etl("run", "operating_room")
+    # A date a century early is in no file any more, and its date was in no file that came since.
+    installation.etl("run", "operating_room", "--from", str(START), "--to", "2026-03-01")
+    assert open_findings(installation) == {}
+    assert installation.query("select distinct status from stg.data_load_error") == [("SUPERSEDED",)]
