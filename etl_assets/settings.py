@@ -20,7 +20,7 @@ class Settings:
     landing_dir: Path
     """ETL_LANDING_DIR: where senders drop files, one folder a source; `landing` in the home."""
     warehouse_url: str | None = field(repr=False)
-    """ETL_WAREHOUSE_URL: an external PostgreSQL, 16 or later; unset, the embedded one is used."""
+    """ETL_WAREHOUSE_URL: an external PostgreSQL, 17 or later; unset, the embedded one is used."""
     dagster_url: str | None = field(repr=False)
     """ETL_DAGSTER_URL: Dagster's own database; unset, the database `dagster` beside the warehouse."""
     feeds: Path | None

@@ -22,7 +22,7 @@ from etl_assets.orchestration.pending import pending_work
 from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.settings import PROJECT, Settings, export
 from etl_assets.spec.source import Source
-from etl_assets.warehouse.connection import connect, dagster_url
+from etl_assets.warehouse.connection import connect
 
 
 PATIENCE = 3
@@ -40,15 +40,14 @@ class Outcome:
 
 
 def surroundings(settings: Settings) -> dict[str, str]:
-    """What Dagster's processes must find in their environment; the database's password is in it."""
+    """What Dagster's processes must find in their environment besides our own settings; no secret is in it."""
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     return {
         "DAGSTER_HOME": str(home),
-        "ETL_DAGSTER_URL": dagster_url(settings),
-        "ETL_COMPUTE_LOGS": str(settings.home / "logs"),
+        "ETL_HOME": str(settings.home),
         "DAGSTER_EVENT_BATCH_SIZE": "100",  # a year's partitions in one run: 3 s instead of 19
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}",

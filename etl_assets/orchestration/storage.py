@@ -1,37 +1,45 @@
-"""Dagster's records in PostgreSQL, over connections that are kept. Named by dagster.yaml; see docs/decisions."""
+"""Dagster's records in PostgreSQL, where the settings say, over connections that are kept. Named by dagster.yaml.
+
+These are dagster-postgres's own classes. They are asked for what the webserver asks for itself at its start: without
+that, each event opens one or two connections (docs/decisions/0005).
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage
-from dagster_postgres.utils import pg_url_from_config
+from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
-# What the webserver asks for itself at its start: one connection is held, and more are made at need.
+from etl_assets.settings import read_settings
+from etl_assets.warehouse.connection import dagster_url
+
+# One connection is held, and more are made at need.
 KEPT: Mapping[str, int] = {"statement_timeout": 0, "pool_recycle": 1800, "max_overflow": 20}
 
 
-class KeptEventLogStorage(PostgresEventLogStorage):
-    """dagster-postgres's own event log, which otherwise opens two connections an event."""
+class _AsSettingsSay:
+    """A storage that dagster.yaml need not tell where it is; the embedded server is started where it is down."""
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> "KeptEventLogStorage":
-        """The storage that dagster.yaml describes, in the words of dagster-postgres."""
-        storage = cls(postgres_url=pg_url_from_config(config_value), inst_data=inst_data)
+    def config_type(cls) -> dict[str, object]:
+        """Nothing is configured in dagster.yaml."""
+        return {}
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+        """The storage of this installation."""
+        storage: Any = cls(postgres_url=dagster_url(read_settings()), inst_data=inst_data, **config_value)
         storage.optimize_for_webserver(**KEPT)
         return storage
 
 
-class KeptRunStorage(PostgresRunStorage):
-    """dagster-postgres's own run storage, which otherwise opens a connection a question."""
+class KeptRunStorage(_AsSettingsSay, PostgresRunStorage):
+    """Runs, their tags, and the daemon's heartbeats."""
 
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> "KeptRunStorage":
-        """The storage that dagster.yaml describes, in the words of dagster-postgres."""
-        storage = cls(postgres_url=pg_url_from_config(config_value), inst_data=inst_data)
-        storage.optimize_for_webserver(**KEPT)
-        return storage
+
+class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
+    """Events of runs and assets."""
+
+
+class KeptScheduleStorage(_AsSettingsSay, PostgresScheduleStorage):
+    """Ticks of schedules and sensors."""

@@ -12,8 +12,8 @@ from etl_assets.warehouse import embedded
 __all__ = ["LOADER", "READER", "TRANSFORMER", "Connection", "connect", "dagster_url", "warehouse_url"]
 
 LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
-OLDEST = 160000
-"""PostgreSQL 16: the first that can say whether a text is a valid value of a type."""
+OLDEST = 170000
+"""PostgreSQL 17: the first whose COPY skips a row that does not fit and says which."""
 
 
 def warehouse_url(settings: Settings) -> str:
@@ -46,7 +46,7 @@ def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool =
         raise kind(f"The warehouse cannot be reached: {_without_secret(error)}") from None
     if connection.info.server_version < OLDEST:
         connection.close()
-        raise EtlError("The warehouse is older than PostgreSQL 16. Name another in ETL_WAREHOUSE_URL, or upgrade it.")
+        raise EtlError("The warehouse is older than PostgreSQL 17. Name another in ETL_WAREHOUSE_URL, or upgrade it.")
     if role:
         connection.execute("select set_config('role', %s, false)", [role])
         if not autocommit:

@@ -74,7 +74,7 @@ def start(folder: Path) -> str:
     with _alone(folder):
         if not (folder / "ready").exists():
             _make(folder)
-        if not _is_running(folder):
+        if not is_running(folder):
             _start(folder)
         if not (folder / "ready").exists():
             _make_databases(folder)
@@ -87,7 +87,7 @@ def stop(folder: Path) -> bool:
     if not (folder / "ready").exists():
         return False
     with _alone(folder):
-        if not _is_running(folder):
+        if not is_running(folder):
             return False
         _pg_ctl(folder, "stop", "-m", "fast")
     return True
@@ -98,6 +98,19 @@ def url(folder: Path, database: str = "warehouse") -> str:
     port = (folder / "port").read_text().strip()
     password = (folder / "password").read_text().strip()
     return f"postgresql://{LOGIN}:{quote(password)}@{HOST}:{port}/{database}"
+
+
+def is_running(folder: Path) -> bool:
+    """Whether it answers on the port that it has written down itself.
+
+    No program is asked: a process that serves gRPC, as Dagster's code server does, may crash in the fork.
+    """
+    try:
+        lines = (folder / "data" / "postmaster.pid").read_text().splitlines()
+        with socket.create_connection((HOST, int(lines[PORT_LINE])), timeout=5):
+            return True
+    except (OSError, IndexError, ValueError):
+        return False
 
 
 def _make(folder: Path) -> None:
@@ -158,19 +171,6 @@ def _port(folder: Path) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise EtlError(f"No port of {HOST} is free for the embedded warehouse.")
-
-
-def _is_running(folder: Path) -> bool:
-    """Whether it answers on the port that it has written down itself.
-
-    No program is asked: a process that serves gRPC, as Dagster's code server does, may crash in the fork.
-    """
-    try:
-        lines = (folder / "data" / "postmaster.pid").read_text().splitlines()
-        with socket.create_connection((HOST, int(lines[PORT_LINE])), timeout=5):
-            return True
-    except (OSError, IndexError, ValueError):
-        return False
 
 
 def _pg_ctl(folder: Path, *words: str) -> None:

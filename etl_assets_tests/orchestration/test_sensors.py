@@ -1,0 +1,169 @@
+"""What a look into the landing folder asks for."""
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from etl_assets.definitions import defs
+from etl_assets.loading.load import load_span
+from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, file_sensor
+from etl_assets.settings import Settings
+from etl_assets.sources.operating_room import SOURCE
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.ledger import open_batch
+
+MONDAY = date(2026, 3, 2)
+STAGING = {dg.AssetKey(["stg", name]) for name in ("block_schedule", "or_case", "or_schedule")}
+
+
+@pytest.fixture
+def landing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ETL_HOME", str(settings.home))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", settings.warehouse_url or "")
+    monkeypatch.setenv("ETL_FILE_QUIET_SECONDS", "0")
+    folder = settings.landing("operating_room")
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def drop(landing: Path, name: str, *days: int) -> None:
+    dates = [MONDAY + timedelta(days=day) for day in days]
+    rows = [f"{name}-{day},{day},1" for day in dates]
+    path = landing / name
+    path.write_text("\n".join(["case_id,surgery_date,room_id", *rows]) + "\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+def look(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+    context = dg.build_sensor_context(
+        instance=instance, repository_def=defs.get_repository_def(), resources={"warehouse": WarehouseResource()}
+    )
+    return list(file_sensor(SOURCE).evaluate_tick(context).run_requests)
+
+
+def dates_of(request: dg.RunRequest) -> tuple[str, str]:
+    return (
+        request.tags["dagster/asset_partition_range_start"],
+        request.tags["dagster/asset_partition_range_end"],
+    )
+
+
+def load(settings: Settings) -> None:
+    with open_batch(settings, "operating_room", "load") as batch:
+        load_span(settings, SOURCE, ["or_case"], (MONDAY, MONDAY + timedelta(days=400)), batch)
+
+
+def build(settings: Settings) -> None:
+    with open_batch(settings, "operating_room", "build"):
+        pass
+
+
+def test_nothing_new_starts_nothing(landing, instance) -> None:
+    assert look(instance) == []
+
+
+def test_a_new_file_starts_one_run_for_its_dates_and_tables(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0, 1, 4)
+    [request] = look(instance)
+    assert dates_of(request) == ("2026-03-02", "2026-03-06")
+    assert set(request.asset_selection) & STAGING == {dg.AssetKey(["stg", "or_case"])}
+    assert dg.AssetKey(["operating_room", "fact_turnover"]) in request.asset_selection
+
+
+def test_files_of_far_dates_are_runs_of_their_own(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    drop(landing, "or_case_2.csv", 100)
+    assert [dates_of(request) for request in look(instance)] == [
+        ("2026-03-02", "2026-03-02"),
+        ("2026-06-10", "2026-06-10"),
+    ]
+
+
+def test_a_file_that_spans_what_divides_is_one_run(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0, 100)
+    assert [dates_of(request) for request in look(instance)] == [("2026-03-02", "2026-06-10")]
+
+
+def test_the_same_work_is_asked_for_once_by_its_key(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    [first], [second] = look(instance), look(instance)
+    assert first.run_key == second.run_key
+
+
+def test_work_under_way_is_not_asked_for_again(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    [request] = look(instance)
+    start(instance, request, dg.DagsterRunStatus.STARTED)
+    assert look(instance) == []
+
+
+def test_a_run_that_failed_is_tried_again_and_then_given_up_aloud(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    keys = set()
+    for _ in range(ATTEMPTS):
+        [request] = look(instance)
+        keys.add(request.run_key)
+        start(instance, request, dg.DagsterRunStatus.FAILURE)
+    assert len(keys) == ATTEMPTS
+    assert look(instance) == []
+
+
+def test_dates_loaded_without_their_models_are_built_with_their_checks(settings, landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0, 1)
+    look(instance)
+    load(settings)
+    [request] = look(instance)
+    assert dates_of(request) == ("2026-03-02", "2026-03-03")
+    assert not set(request.asset_selection) & STAGING
+    assert set(check_keys(SOURCE)) <= set(request.asset_check_keys)
+    build(settings)
+    assert look(instance) == []
+
+
+def test_the_old_date_of_a_case_that_moved_is_built_too(settings, landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    look(instance)
+    load(settings)
+    build(settings)
+    (landing / "or_case_2.csv").write_text(
+        f"case_id,surgery_date,room_id\nor_case_1.csv-{MONDAY},{MONDAY + timedelta(days=3)},1\n"
+    )
+    look(instance)
+    load(settings)
+    assert [dates_of(request) for request in look(instance)] == [("2026-03-02", "2026-03-05")]
+
+
+def test_a_file_nobody_can_read_starts_nothing_and_is_in_the_ledger(settings, landing, instance) -> None:
+    (landing / "or_case_1.xlsx").write_bytes(b"no workbook")
+    assert look(instance) == []
+    with connect(settings) as connection:
+        assert connection.execute("select status from stg.file_tracking").fetchall() == [("FAILED",)]
+
+
+def start(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
+    """The run that the daemon would have made of a request."""
+    job = defs.get_repository_def().get_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(job, tags=dict(request.tags), asset_selection=frozenset(request.asset_selection))
+    assert run.tags[WORK_TAG]
+    instance.run_storage.handle_run_event(
+        run.run_id, _ended(run, status)
+    )
+
+
+def _ended(run: dg.DagsterRun, status: dg.DagsterRunStatus) -> dg.DagsterEvent:
+    kinds = {
+        dg.DagsterRunStatus.STARTED: dg.DagsterEventType.RUN_START,
+        dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
+    }
+    return dg.DagsterEvent(event_type_value=kinds[status].value, job_name=run.job_name)

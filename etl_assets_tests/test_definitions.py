@@ -1,0 +1,86 @@
+"""The code location as Dagster finds it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from etl_assets.definitions import defs
+from etl_assets.settings import PROJECT
+from etl_assets.sources import SOURCES
+from etl_assets.warehouse import embedded
+
+GRAPH = defs.get_repository_def().asset_graph
+LAYERS = {"staging", "dimension", "fact", "mart"}
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """Dagster keeps its records in the embedded server, which is started for it: not left running behind a test."""
+    folder = PROJECT / ".etl" / "postgres"
+    ran = embedded.is_running(folder)
+    yield
+    if not ran:
+        embedded.stop(folder)
+
+
+@pytest.mark.usefixtures("as_it_was")
+def test_it_is_valid_with_an_empty_environment(tmp_path: Path) -> None:
+    """No variable but the home that Python itself wants; no warehouse, and nothing to resolve a host with."""
+    dagster = Path(sys.executable).with_name("dagster")
+    done = subprocess.run(
+        [dagster, "definitions", "validate"],
+        cwd=PROJECT,
+        env={"HOME": str(tmp_path), "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.materializable_asset_keys), ids=lambda key: key.to_user_string())
+def test_every_asset_says_whose_it_is_and_what_it_is(key: dg.AssetKey) -> None:
+    node = GRAPH.get(key)
+    assert node.group_name in {source.name for source in SOURCES}
+    assert node.owners
+    assert node.description
+    assert node.tags.get("layer") in LAYERS or key.path[-1] == "service_alias"
+
+
+def test_a_fact_depends_on_the_same_date_of_staging() -> None:
+    view = GRAPH.get(dg.AssetKey(["operating_room_staging", "stg_or_case"]))
+    assert view.partitions_def == GRAPH.get(dg.AssetKey(["stg", "or_case"])).partitions_def
+    assert view.parent_keys == {dg.AssetKey(["stg", "or_case"])}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_every_rule_is_a_check_that_gives_its_reason(source) -> None:
+    for rule in source.rules:
+        check = GRAPH.get(dg.AssetCheckKey(dg.AssetKey([source.schema, rule.table]), rule.name))
+        assert rule.why in check.description
+        assert check.blocking == (rule.blocks_above is not None)
+
+
+def test_every_model_has_tests_that_show_as_checks() -> None:
+    checked = {key.asset_key for key in GRAPH.asset_check_keys}
+    models = {key for key in GRAPH.materializable_asset_keys if key.path[0] == "operating_room"}
+    assert models <= checked
+
+
+def test_sensors_and_schedules_run_by_themselves() -> None:
+    repository = defs.get_repository_def()
+    assert {sensor.name for sensor in repository.sensor_defs} == {"operating_room_files"}
+    assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
+    assert all(schedule.default_status is dg.DefaultScheduleStatus.RUNNING for schedule in repository.schedule_defs)
+
+
+def test_the_constraints_hold_names_and_versions_only() -> None:
+    lines = [line for line in (PROJECT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert lines
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in lines)
