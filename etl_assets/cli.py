@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> None:
     """Load the files that wait, or the dates that are named, and build and check what follows."""
     from etl_assets.definitions import defs  # Dagster: seconds, and the other commands do without
     from etl_assets.orchestration import launch
+    from etl_assets.orchestration.partitions import Span
 
     settings, source = read_settings(), options.source
     tables = [launch.known_table(source, name) for name in options.table]
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"etl: {name} is still being written, and was left alone.", file=sys.stderr)
     if options.first or options.last:
         first = options.first or options.last
-        plan = [(launch.Span(first, options.last or first), ["every file of these dates"])]
+        plan = [(Span(first, options.last or first), ["every file of these dates"])]
     else:
         plan = launch.planned(settings, source)
     for span, files in plan:
@@ -158,18 +159,23 @@ def sandbox(options: argparse.Namespace) -> None:
 
     folder = options.folder or read_settings().landing("operating_room")
     folder.mkdir(parents=True, exist_ok=True)
-    written = write_files(
-        folder,
-        seed=options.seed,
-        start=options.start,
-        days=options.days,
-        rooms=options.rooms,
-        defects=dict(options.defect),
-        split=options.split,
-    )
+    try:
+        written = write_files(
+            folder,
+            seed=options.seed,
+            start=options.start,
+            days=options.days,
+            rooms=options.rooms,
+            defects=dict(options.defect),
+            split=options.split,
+        )
+    except ValueError as error:
+        raise EtlError(str(error)) from error
     print(f"{len(written.files)} files in {folder}")
     for rule, number in sorted(written.expected_findings.items()):
-        print(f"  {rule}: {number} findings planted")
+        print(f"  to be found by {rule}: {number}" * (number > 0), end="\n" * (number > 0))
+    for name, number in sorted(written.expected_rejects.items()):
+        print(f"  lines to be rejected of {name}: {number}")
 
 
 def migrate_quietly(settings: Settings) -> list[str]:
@@ -184,7 +190,8 @@ def report(sources: Sequence[Source], runs: Sequence[str]) -> None:
         connection.execute("reset role")
         lines = [line for source in sources for line in summary(connection, source.name, runs)]
     print(
-        f"\n{'relation':44} {'rows':>10} {'changed':>8} {'rejected':>8} {'passed':>6} {'failed':>6} {'warned':>6} {'s':>6}"
+        f"\n{'relation':44} {'rows':>10} {'changed':>8} {'rejected':>8} {'passed':>6} {'failed':>6} {'warned':>6}"
+        f" {'s':>6}"
     )
     for line in lines:
         print(

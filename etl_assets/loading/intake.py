@@ -15,6 +15,7 @@ from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed, read_feeds
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.file_ledger import Delivery, known, record_file, twin_in_force, was_touched
+from etl_assets.warehouse.ledger import repair
 
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 """Endings under which file transfers write until they are done."""
@@ -53,7 +54,7 @@ def take_stock(
     seconds: float | None = None,
     retry_failed: bool = False,
 ) -> Stock:
-    """Enter the new and changed files of a source into the ledger.
+    """Enter the new and changed files of a source into the ledger; what a killed run held waits again.
 
     Each file is entered in a transaction of its own, so that a look that is cut off loses nothing and the next
     one goes on where it ended.
@@ -69,6 +70,7 @@ def take_stock(
         EtlError: The feeds cannot be read.
     """
     stock = Stock()
+    repair(connection)
     feeds = feeds_of(settings, source)
     folder = settings.landing(source.name)
     seen = known(connection, source.name, failed=not retry_failed)
@@ -82,7 +84,7 @@ def take_stock(
         if _may_be_unfinished(delivery, settings.file_quiet_seconds):
             stock.left_alone.append(delivery.file_name)
         else:
-            _enter(connection, source, feeds, path, delivery, stock)
+            _enter(connection, source, feeds, path, delivery, stock=stock)
     return stock
 
 
@@ -111,7 +113,13 @@ def first_and_last(source: Source, table: str) -> tuple[date, date]:
 
 
 def _enter(
-    connection: psycopg.Connection, source: Source, feeds: Sequence[Feed], path: Path, delivery: Delivery, stock: Stock
+    connection: psycopg.Connection,
+    source: Source,
+    feeds: Sequence[Feed],
+    path: Path,
+    delivery: Delivery,
+    *,
+    stock: Stock,
 ) -> None:
     feed = next((feed for feed in feeds if feed.takes(path.name)), None)
     try:
@@ -130,8 +138,15 @@ def _enter(
             )
     except FileRefused as error:
         stock.failed[delivery.file_name] = str(error)
-        names = {"table_name": feed.table, "feed": feed.name} if feed else {}
-        record_file(connection, source.name, delivery, status="failed", notes=str(error), **names)
+        record_file(
+            connection,
+            source.name,
+            delivery,
+            status="failed",
+            table_name=feed.table if feed else None,
+            feed=feed.name if feed else None,
+            notes=str(error),
+        )
         return
     if _delivery(path, delivery.file_name) != delivery:
         stock.left_alone.append(delivery.file_name)

@@ -130,7 +130,13 @@ class _Road:
     def _record(self, file: KnownFile, relation: Relation, load: FileLoad, seconds: float) -> None:
         """Write the load into the ledger, in its own transaction."""
         record_load(
-            self.connection, self.batch, relation, load.counts, seconds=seconds, file_id=file.file_id, left=load.moved_from
+            self.connection,
+            self.batch,
+            relation,
+            load.counts,
+            seconds=seconds,
+            file_id=file.file_id,
+            left=load.moved_from,
         )
         record_loaded(self.connection, self.batch, file, load.counts, slices=load.slices, notes=_notes(load))
         record_rejects(self.connection, self.batch, relation, file.file_id, _told(load.rejects))

@@ -23,8 +23,8 @@ def drawn(context: dg.AssetExecutionContext, settings: Settings, event: Any) -> 
     key = (
         event.asset_key if isinstance(event, dg.MaterializeResult) else context.asset_key_for_output(event.output_name)
     )
-    drawing = _drawings().get(tuple(key.path))
-    if not drawing:
+    drawing = _drawings().get(tuple(key.path)) if key else None
+    if not key or not drawing:
         return event
     with connect(settings, role=TRANSFORMER) as connection:
         rows = read_columns(connection, Relation(*key.path), columns_of(drawing), most=MOST_ROWS)

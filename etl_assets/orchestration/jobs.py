@@ -1,6 +1,7 @@
 """What belongs to a source, and the job that runs all of it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -21,7 +22,7 @@ def models_of(source: Source) -> dg.AssetSelection:
     return everything_of(source) - dg.AssetSelection.assets(*(asset_key(source, table.name) for table in source.tables))
 
 
-def source_job(source: Source) -> object:
+def source_job(source: Source) -> Any:
     """The job of a source, for people who start one by hand."""
     return dg.define_asset_job(
         name=source.name,

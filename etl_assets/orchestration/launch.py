@@ -24,7 +24,6 @@ from etl_assets.settings import PROJECT, Settings, export
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import connect
 
-
 PATIENCE = 3
 """How many times the quiet time a person waits for a file to be complete, who starts a run by hand."""
 

@@ -1,6 +1,6 @@
 """Schedule dates as Dagster partitions, and the spans of them that runs are made of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -57,7 +57,7 @@ def spans(dates: Iterable[date], held: Iterable[date] = ()) -> list[Span]:
     return found
 
 
-def span_of(tags: dict[str, str]) -> Span | None:
+def span_of(tags: Mapping[str, str]) -> Span | None:
     """The schedule dates that a run's tags name; None for a run without partitions."""
     single = tags.get("dagster/partition")
     first = tags.get("dagster/asset_partition_range_start", single)

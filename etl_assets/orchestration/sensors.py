@@ -1,6 +1,7 @@
 """Sensors that run alone: new files start runs, and so does staging whose models are behind."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 import dagster as dg
 
@@ -28,8 +29,8 @@ def file_sensor(source: Source) -> dg.SensorDefinition:
         asset_selection=everything_of(source),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"{source.title}: looks for new and changed files and starts runs for their dates; builds the models"
-        " of dates that were loaded without them.",
+        description=f"{source.title}: looks for new and changed files and starts runs for their dates;"
+        " builds the models of dates that were loaded without them.",
     )
     def look(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
         settings = warehouse.settings()
@@ -74,7 +75,7 @@ def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Wo
         )
 
 
-def _at_work(instance: dg.DagsterInstance, models: set[dg.AssetKey]) -> bool:
+def _at_work(instance: dg.DagsterInstance, models: AbstractSet[dg.AssetKey]) -> bool:
     """Whether some run that has not ended will build models: what it leaves behind, the next look finds."""
     unfinished = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     runs = instance.get_runs(dg.RunsFilter(statuses=[*unfinished, dg.DagsterRunStatus.NOT_STARTED]))

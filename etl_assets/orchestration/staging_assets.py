@@ -5,6 +5,7 @@ Any subset of them can still be picked in the UI or on the command line.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -43,7 +44,7 @@ def staging_assets(source: Source) -> dg.AssetsDefinition:
     )
     def load(
         context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         settings = warehouse.settings()
         span = span_of(context.run.tags)
         if span is None:
@@ -80,7 +81,7 @@ def _spec(source: Source, key: dg.AssetKey, table: Table) -> dg.AssetSpec:
     )
 
 
-def _metadata(report: LoadReport) -> dict[str, object]:
+def _metadata(report: LoadReport) -> dict[str, Any]:
     slices = sorted(report.rows_by_slice.items())
     return {
         **vars(report.counts),

@@ -5,7 +5,7 @@ that, each event opens one or two connections (docs/decisions/0005).
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
@@ -26,9 +26,10 @@ class _AsSettingsSay:
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Any:
         """The storage of this installation."""
-        storage: Any = cls(postgres_url=dagster_url(read_settings()), inst_data=inst_data, **config_value)
+        made: Any = cls
+        storage = made(postgres_url=dagster_url(read_settings()), inst_data=inst_data, **config_value)
         storage.optimize_for_webserver(**KEPT)
         return storage
 

@@ -127,7 +127,7 @@ def _find(
         keys=sql.SQL(", ").join(map(sql.Identifier, table.keys)),
         slice=sql.Identifier(table.load.slice_by),
         relation=sql.Identifier(source.schema, table.name),
-        rule=sql.SQL(rule.breaking_rows()),  # type: ignore[arg-type]  # our own declarations
+        rule=sql.SQL(rule.breaking_rows()),  # our own declarations
     )
     scope_from, scope_to = scope or (None, None)
     # A statement that makes a table takes no parameters of the server's: psycopg puts them in, quoted.

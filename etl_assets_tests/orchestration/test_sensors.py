@@ -156,9 +156,7 @@ def start(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.Dagst
     job = defs.get_repository_def().get_implicit_global_asset_job_def()
     run = instance.create_run_for_job(job, tags=dict(request.tags), asset_selection=frozenset(request.asset_selection))
     assert run.tags[WORK_TAG]
-    instance.run_storage.handle_run_event(
-        run.run_id, _ended(run, status)
-    )
+    instance.run_storage.handle_run_event(run.run_id, _ended(run, status))
 
 
 def _ended(run: dg.DagsterRun, status: dg.DagsterRunStatus) -> dg.DagsterEvent:
