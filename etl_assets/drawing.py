@@ -52,7 +52,7 @@ def draw(drawing: Mapping[str, str], rows: Sequence[Sequence[object]]) -> bytes:
 def _heatmap(figure: Figure, axes: Axes, rows: Sequence[Sequence[object]], drawing: Mapping[str, str]) -> None:
     if drawing.get("by") == "weekday":
         rows = [(WEEKDAYS[day.weekday()], *rest) for day, *rest in rows]  # type: ignore[attr-defined]
-    across = sorted({row[0] for row in rows}, key=WEEKDAYS.index if "by" in drawing else str)  # type: ignore[arg-type]
+    across = sorted({row[0] for row in rows}, key=WEEKDAYS.index if "by" in drawing else str)
     down = sorted({row[1] for row in rows}, key=str)
     sums: dict[tuple[object, object], list[float]] = {}
     for x, y, value in rows:

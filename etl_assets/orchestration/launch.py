@@ -17,12 +17,14 @@ import dagster as dg
 from etl_assets.errors import EtlError
 from etl_assets.loading.intake import Stock, take_stock
 from etl_assets.orchestration.dbt_project import TARGET
+from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.partitions import Span
 from etl_assets.orchestration.pending import pending_work
 from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.settings import PROJECT, Settings, export
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.ledger import repair
 
 PATIENCE = 3
 """How many times the quiet time a person waits for a file to be complete, who starts a run by hand."""
@@ -93,6 +95,9 @@ def run_span(
     """
     export(surroundings(settings))
     with _quiet(settings), dg.DagsterInstance.get() as instance:
+        with connect(settings, autocommit=True) as connection:
+            repair(connection)
+            bury(instance, connection)
         job = code_location.resolve_job_def(source.name)
         chosen = {asset_key(source, name) for name in tables or [table.name for table in source.tables]}
         staging = {asset_key(source, table.name) for table in source.tables}

@@ -7,6 +7,7 @@ import dagster as dg
 
 from etl_assets.loading.intake import take_stock
 from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.jobs import RETRIES, everything_of, models_of
 from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
@@ -36,6 +37,7 @@ def file_sensor(source: Source) -> dg.SensorDefinition:
         settings = warehouse.settings()
         with connect(settings, autocommit=True) as connection:
             stock = take_stock(settings, source, connection, seconds=LOOK_SECONDS)
+            bury(context.instance, connection)
             for reason in stock.failed.values():
                 context.log.error(reason)
             work = pending_work(connection, source)

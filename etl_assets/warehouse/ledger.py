@@ -195,3 +195,12 @@ def loads_to_build(connection: psycopg.Connection, source: str, first: date, las
         {"source": source, "first": first, "last": last},
     ).fetchall()
     return max((load for _, load in rows), default=0), [day for day, _ in rows]
+
+
+def abandoned_runs(connection: psycopg.Connection) -> list[str]:
+    """Dagster's ids of the runs of this week whose batches were abandoned."""
+    rows = connection.execute(
+        "select distinct run_id from etl.batch where status = 'abandoned' and run_id is not null"
+        " and started_at > now() - interval '7 days'"
+    )
+    return [run for (run,) in rows]

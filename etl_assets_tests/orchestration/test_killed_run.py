@@ -13,7 +13,7 @@ def write(installation: Installation) -> None:
     lines = ["case_id,surgery_date,room_id,or_in,or_out"]
     for number in range(ROWS):
         day = START + timedelta(days=number % 5)
-        lines.append(f"C{number},{day},{number % 40},{day} 08:00,{day} 09:00")
+        lines.append(f"C{number},{day},{number // 5},{day} 08:00,{day} 11:00")  # each in a room of its own
     (installation.landing / "or_case_1.csv").write_text("\n".join(lines) + "\n")
 
 
