@@ -1,4 +1,7 @@
-"""Hang a model's drawing into the metadata of its materialisation, where its yml asks for one (`meta.drawing`)."""
+"""Hang a model's drawing into the metadata of its materialisation, where its yml asks for one (`meta.drawing`).
+
+A model that is built by date would hold one drawing a date: a mart is to ask, of another `relation` where need be.
+"""
 
 import base64
 import json
@@ -27,7 +30,8 @@ def drawn(context: dg.AssetExecutionContext, settings: Settings, event: Any) -> 
     if not key or not drawing:
         return event
     with connect(settings, role=TRANSFORMER) as connection:
-        rows = read_columns(connection, Relation(*key.path), columns_of(drawing), most=MOST_ROWS)
+        relation = Relation(*drawing.get("relation", ".".join(key.path)).split(".", 1))
+        rows = read_columns(connection, relation, columns_of(drawing), most=MOST_ROWS)
     picture = base64.b64encode(draw(drawing, rows)).decode()
     metadata = {"drawing": dg.MetadataValue.md(f"![{drawing['title']}](data:image/png;base64,{picture})")}
     if isinstance(event, dg.MaterializeResult):
