@@ -15,14 +15,3 @@ class FileRefused(EtlError):
 
 class SchemaDrift(EtlError):
     """A table of the warehouse and its declaration disagree about a column's type."""
-
-
-class ShrunkenLoad(EtlError):
-    """A full load brought so few rows that replacing the table would lose data."""
-
-    def __init__(self, table: str, *, held: int, arrived: int, floor: float) -> None:
-        super().__init__(
-            f"{table}: {arrived:,} rows arrived where {held:,} are held, under the floor of {floor:.0%}."
-            " The table was left as it was."
-            f" If the source really shrank, run: etl run {table.replace('.', ' ')} --accept-shrink"
-        )
