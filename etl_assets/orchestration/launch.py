@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -124,11 +123,6 @@ def serve(settings: Settings, words: list[str]) -> int:
         return subprocess.call(command)  # noqa: S603 (our own words, and the person's own)
     except KeyboardInterrupt:
         return 0
-
-
-def first_date(source: Source) -> date:
-    """The first schedule date that a source has."""
-    return source.tables[0].load.start
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> Iterator[str]:

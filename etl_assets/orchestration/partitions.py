@@ -27,11 +27,6 @@ class Span:
             "dagster/asset_partition_range_end": self.last.isoformat(),
         }
 
-    @property
-    def days(self) -> int:
-        """How many dates."""
-        return (self.last - self.first).days + 1
-
 
 def schedule_dates(load: PerFile) -> dg.DailyPartitionsDefinition:
     """One partition a schedule date, as far ahead as files may speak of."""

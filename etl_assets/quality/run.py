@@ -238,6 +238,6 @@ def _open_of_all(connection: psycopg.Connection, source: Source, rule: Rule) -> 
         " left join finding on finding.row_key = held.key and finding.field = held.field"
         " where held.relation = %s and held.rule = %s and held.status = 'open'"
         " order by finding.row_key is null, held.slice desc, held.key, held.field limit %s",
-        [f"{source.schema}.{rule.table}", rule.name, SAMPLE],
+        [_relation(source, source.table(rule.table)), rule.name, SAMPLE],
     ).fetchall()
     return [Finding(*row[:4]) for row in rows], *(rows[0][4:] if rows else (0, 0))
