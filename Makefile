@@ -27,7 +27,7 @@ stop: install ## stop the embedded warehouse
 	@$(BIN)/etl stop
 
 test: install ## run all the tests
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 lint: install ## ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .

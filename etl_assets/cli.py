@@ -2,14 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import list_issues, resolve_issue
 from etl_assets.quality.report import Line, summary
-from etl_assets.settings import PROJECT, Settings, names, read_settings
+from etl_assets.settings import PROJECT, Settings, export, names, read_settings
 from etl_assets.sources import SOURCES
 from etl_assets.spec.source import Source
 from etl_assets.warehouse import embedded
@@ -17,13 +18,13 @@ from etl_assets.warehouse.connection import connect, warehouse_url
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 
 SANDBOX_DAYS, SANDBOX_ROOMS, SANDBOX_START = 42, 8, date(2026, 1, 5)
+SANDBOX_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
 
 
 def run(options: argparse.Namespace) -> None:
-    """Load the files that wait, or the dates that are named, and build and check what follows."""
+    """Load the files that wait, or the open billing periods, or what is named; build and check what follows."""
     from etl_assets.definitions import defs  # Dagster: seconds, and the other commands do without
     from etl_assets.orchestration import launch
-    from etl_assets.orchestration.partitions import Span
 
     settings, source = read_settings(), options.source
     tables = [launch.known_table(source, name) for name in options.table]
@@ -33,20 +34,21 @@ def run(options: argparse.Namespace) -> None:
         print(f"etl: {reason}", file=sys.stderr)
     for name in stock.left_alone:
         print(f"etl: {name} is still being written, and was left alone.", file=sys.stderr)
-    if options.first or options.last:
-        first = options.first or options.last
-        plan = [(Span(first, options.last or first), ["every file of these dates"])]
+    by_hand = bool(options.first or options.last or options.period)
+    if by_hand:
+        plan = [(launch.asked(source, first=options.first, last=options.last, period=options.period), "all there is")]
     else:
         plan = launch.planned(settings, source)
-    for span, files in plan:
-        print(f"{source.name}: {span.first} to {span.last}, {len(files)} files" + (" (dry run)" * options.dry_run))
+    for span, what in plan:
+        print(f"{source.name}: {span.first} to {span.last}, {what}" + (" (dry run)" * options.dry_run))
     outcomes = [
         launch.run_span(
             settings,
             defs,
             source,
             span,
-            again=bool(options.first or options.last),
+            again=by_hand,
+            accept_shrink=options.accept_shrink,
             tables=tables,
             models=not options.only_load,
         )
@@ -71,8 +73,9 @@ def demo(options: argparse.Namespace) -> None:
     if not folder.exists():
         folder.mkdir(parents=True)
         write_files(folder, start=SANDBOX_START, days=SANDBOX_DAYS, rooms=SANDBOX_ROOMS, split="week")
-    for source in SOURCES:
-        run(parser().parse_args(["run", source.name]))
+    with stand_ins(settings):
+        for source in SOURCES:
+            run(parser().parse_args(["run", source.name, *SANDBOX_PERIODS.get(source.name, ())]))
     print(
         "\nThe UI: make dev, then http://127.0.0.1:3000     Any SQL client: etl url     New files go to: " + str(folder)
     )
@@ -84,7 +87,24 @@ def dev(options: argparse.Namespace) -> None:
 
     settings = read_settings()
     migrate_quietly(settings)
-    sys.exit(launch.serve(settings, ["--host", options.host, "--port", str(options.port)]))
+    with stand_ins(settings):
+        code = launch.serve(settings, ["--host", options.host, "--port", str(options.port)])
+    sys.exit(code)
+
+
+@contextmanager
+def stand_ins(settings: Settings) -> Iterator[None]:
+    """Stand in for the services that nobody has set up, for as long as the block lasts."""
+    from etl_assets.sandbox.tracktik.company import Company
+    from etl_assets.sandbox.tracktik.service import serve
+
+    if settings.of_source("tracktik"):
+        yield
+        return
+    with serve(Company()) as service:
+        print(f"tracktik: ETL_TRACKTIK_URL is not set; a sandbox stands in at {service.url}")
+        export({**service.credentials, "ETL_TRACKTIK_CALLS_PER_MINUTE": "60000"})
+        yield
 
 
 def status(options: argparse.Namespace) -> None:
@@ -153,7 +173,14 @@ def issues_resolve(options: argparse.Namespace) -> None:
     print(f"Issue {options.id} is resolved.")
 
 
-def sandbox(options: argparse.Namespace) -> None:
+def sandbox_service(options: argparse.Namespace) -> None:
+    """Stand in for the TrackTik API on a port of this machine, until stopped; prints how to reach it."""
+    from etl_assets.sandbox.tracktik.service import run_service
+
+    run_service(options.port)
+
+
+def sandbox_files(options: argparse.Namespace) -> None:
     """Write believable operating-room files into the landing folder, or another."""
     from etl_assets.sandbox.operating_room.write import write_files
 
@@ -241,6 +268,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("table", nargs="*", help="staging tables to load; all of them where none is named")
     command.add_argument("--from", dest="first", type=day, metavar="DATE", help="load and build again from this date")
     command.add_argument("--to", dest="last", type=day, metavar="DATE", help="to this date, included")
+    command.add_argument("--period", metavar="ID[..ID]", help="a billing period, or those from one to another")
+    command.add_argument(
+        "--accept-shrink", action="store_true", help="believe a service's list that is far shorter than what is held"
+    )
     command.add_argument("--only-load", action="store_true", help="load and check staging, and build nothing on it")
     command.add_argument("--retry-failed", action="store_true", help="look again at files that were refused")
     command.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
@@ -271,7 +302,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_sandbox(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "sandbox", sandbox)
+    stand_in = commands.add_parser("sandbox", help="Stand-ins for the sources, to try and to test with.")
+    commands = stand_in.add_subparsers(required=True, metavar="SOURCE")
+    command = _command(commands, "tracktik", sandbox_service)
+    command.add_argument("--port", type=int, default=8089)
+    command = _command(commands, "operating_room", sandbox_files)
     command.add_argument("--folder", type=Path, help="where to write; the landing folder where left out")
     command.add_argument("--start", type=day, default=SANDBOX_START, metavar="DATE")
     command.add_argument("--days", type=int, default=SANDBOX_DAYS)

@@ -8,8 +8,8 @@ from etl_assets.orchestration.dbt_project import dbt_resource
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import source_job
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.schedules import nightly_housekeeping, reconciliation
-from etl_assets.orchestration.sensors import file_sensor
+from etl_assets.orchestration.schedules import nightly_housekeeping, readings, reconciliation
+from etl_assets.orchestration.sensors import work_sensor
 from etl_assets.orchestration.staging_assets import staging_assets
 from etl_assets.sources import SOURCES
 
@@ -17,8 +17,12 @@ defs = dg.Definitions(
     assets=[assets for source in SOURCES for assets in (staging_assets(source), model_assets(source))],
     asset_checks=[rule_checks(source) for source in SOURCES],
     jobs=[*map(source_job, SOURCES), housekeeping],
-    schedules=[*map(reconciliation, SOURCES), nightly_housekeeping],
-    sensors=[*map(file_sensor, SOURCES)],
+    schedules=[
+        *map(reconciliation, SOURCES),
+        *(reading for source in SOURCES for reading in readings(source)),
+        nightly_housekeeping,
+    ],
+    sensors=[*map(work_sensor, SOURCES)],
     resources={"warehouse": WarehouseResource(), "dbt": dbt_resource()},
     executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
 )

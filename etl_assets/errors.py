@@ -9,9 +9,23 @@ class TransientError(EtlError):
     """The source, the warehouse or the network was busy; the same run may pass later."""
 
 
+class ListChanged(TransientError):
+    """A list changed while it was read page by page: some record may be missing, or be there twice."""
+
+
 class FileRefused(EtlError):
     """A file that cannot be taken in at all; nothing of it was loaded."""
 
 
 class SchemaDrift(EtlError):
     """A table of the warehouse and its declaration disagree about a column's type."""
+
+
+class ShrunkenLoad(EtlError):
+    """A list that brought so few records that it cannot be whole; nothing of it was loaded."""
+
+    def __init__(self, table: str, *, held: int, arrived: int, floor: float, again: str) -> None:
+        super().__init__(
+            f"{table}: {arrived:,} records arrived where {held:,} are held, under the floor of {floor:.0%}."
+            f" The table was left as it was. If the source really shrank, run: {again} --accept-shrink"
+        )

@@ -27,6 +27,8 @@ class Settings:
     """ETL_FEEDS: a YAML file of a hospital's own feeds, looked at before those we ship."""
     file_quiet_seconds: float
     """ETL_FILE_QUIET_SECONDS: how long a file must have been left alone before it is taken for complete; 5."""
+    given: Mapping[str, str] = field(repr=False)
+    """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
     @property
     def embedded(self) -> bool:
@@ -36,6 +38,13 @@ class Settings:
     def landing(self, source: str) -> Path:
         """The folder in which the files of a source are dropped."""
         return self.landing_dir / source
+
+    def of_source(self, name: str) -> dict[str, str]:
+        """What is set of a source: ETL_TRACKTIK_URL is `url` of tracktik."""
+        prefix = f"ETL_{name.upper()}_"
+        return {
+            word.removeprefix(prefix).lower(): value for word, value in self.given.items() if word.startswith(prefix)
+        }
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -54,6 +63,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dagster_url=given.get("ETL_DAGSTER_URL") or None,
         feeds=Path(feeds) if feeds else None,
         file_quiet_seconds=_number(given, "ETL_FILE_QUIET_SECONDS", 5.0),
+        given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 
 

@@ -39,12 +39,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one module stay together, for they share its database."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def server() -> Path:
     """The folder of the running server, whose database `pattern` has all migrations and staging tables."""
@@ -92,6 +86,12 @@ def settings(new_database: Callable[[], str], tmp_path: Path) -> Settings:
     return read_settings(
         {"ETL_HOME": str(tmp_path), "ETL_WAREHOUSE_URL": new_database(), "ETL_FILE_QUIET_SECONDS": "0"}
     )
+
+
+@pytest.fixture(scope="module")
+def module_settings(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation that the tests of one module share."""
+    return read_settings({"ETL_HOME": str(tmp_path_factory.mktemp("home")), "ETL_WAREHOUSE_URL": warehouse_url})
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def test_a_date_that_is_none_is_shown_how(home, capsys) -> None:
 
 def test_a_dry_run_says_what_waits_and_takes_nothing_in(home, capsys) -> None:
     folder = home / "landing" / "operating_room"
-    said(capsys, "sandbox", "--days", "3", "--rooms", "2")
+    said(capsys, "sandbox", "operating_room", "--days", "3", "--rooms", "2")
     assert len(list(folder.iterdir())) == 3
     told = said(capsys, "run", "operating_room", "--dry-run")
     assert "2026-01-05 to 2026-01-07, 3 files (dry run)" in told
@@ -73,5 +73,5 @@ def test_a_warehouse_that_is_up_to_date_is_told_so(home, capsys) -> None:
 
 
 def test_a_defect_that_nobody_knows_is_named(home, capsys) -> None:
-    told = said(capsys, "sandbox", "--defect", "flood=1", exit_code=1)
+    told = said(capsys, "sandbox", "operating_room", "--defect", "flood=1", exit_code=1)
     assert "no defect is called flood" in told

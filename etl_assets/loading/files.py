@@ -106,7 +106,7 @@ def load_file(
 
     Raises:
         FileRefused: It cannot be read at all.
-        TooManyRejects: More than `table.load.max_rejected` of its rows cannot be stored. The transaction is then to be
+        TooManyRejects: More than `max_rejected` of its rows cannot be stored. The transaction is then to be
             rolled back, as after any other error.
         TransientError: It changed while it was read.
     """
@@ -115,7 +115,7 @@ def load_file(
         target=target,
         sources=sources_of(reading.layout, feed, table),
         keys=table.keys,
-        slice_by=table.load.slice_by,
+        slice_by=table.slice_by,
         feed=feed.name,
         file_name=file_name or path.name,
         batch_id=batch_id,
@@ -126,7 +126,7 @@ def load_file(
         rows = _copy(connection, reading, delivery, fields)
         progress = reading.progress
         rejected = rows.count + progress.unsplit
-        refused = rejected > table.load.max_rejected * progress.rows
+        refused = rejected > table.per_file.max_rejected * progress.rows
         _find_reasons(connection, reading, rows, feed, table, limit=MOST_TOLD_OF_A_REFUSED if refused else None)
         if refused:
             raise TooManyRejects(_refusal(delivery, table, rejected, progress.rows, rows.kinds), rows.rejects)
@@ -200,7 +200,7 @@ def _find_reasons(
     layout = reading.layout
     fields = [(each.name, each.type) for each in layout.fields]
     copy_suspects(connection, len(fields), suspects())
-    needed = {at for column in (*table.keys, table.load.slice_by) if (at := layout.position(column)) is not None}
+    needed = {at for column in (*table.keys, table.slice_by) if (at := layout.position(column)) is not None}
     for wrong in wrong_values(connection, fields, sorted(needed), limit=MOST_REJECTS):
         name, what, reason = reason_of(wrong, fields, feed)
         rows.kinds[what] += 1
@@ -213,6 +213,6 @@ def _refusal(delivery: Delivery, table: Table, rejected: int, read: int, kinds: 
     reasons = "; ".join(f"{what} ({count:,} times)" for what, count in kinds.most_common(5) if count)
     return (
         f"{delivery.file_name}: {rejected:,} of {read:,} rows cannot be stored ({rejected / read:.1%}), over the"
-        f" {table.load.max_rejected:.0%} that {table.name} allows, so nothing of it was loaded. Mostly: {reasons}."
+        f" {table.per_file.max_rejected:.0%} that {table.name} allows, so nothing of it was loaded. Mostly: {reasons}."
         f" Have the file mended, or feed {delivery.feed}."
     )

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -13,7 +13,7 @@ from etl_assets.errors import EtlError, FileRefused
 from etl_assets.readers.files import survey
 from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed, read_feeds
-from etl_assets.spec.source import Source
+from etl_assets.spec.source import FileDrop, Source
 from etl_assets.warehouse.file_ledger import Delivery, known, record_file, twin_in_force, was_touched
 from etl_assets.warehouse.ledger import repair
 
@@ -94,6 +94,8 @@ def feeds_of(settings: Settings, source: Source) -> Sequence[Feed]:
     Raises:
         EtlError: They cannot be read, or name a table or column that the source does not have.
     """
+    if not isinstance(source.reader, FileDrop):
+        return ()
     feeds = (*(read_feeds(settings.feeds) if settings.feeds else ()), *read_feeds(source.reader.feeds))
     for feed in feeds:
         try:
@@ -104,12 +106,6 @@ def feeds_of(settings: Settings, source: Source) -> Sequence[Feed]:
         if unknown:
             raise EtlError(f"feed {feed.name} fills {', '.join(sorted(unknown))}, which {feed.table} does not have.")
     return feeds
-
-
-def first_and_last(source: Source, table: str) -> tuple[date, date]:
-    """The dates that can be partitions of a table today."""
-    load = source.table(table).load
-    return load.start, datetime.now(UTC).date() + timedelta(days=load.horizon_days)
 
 
 def _enter(
@@ -129,11 +125,11 @@ def _enter(
                 f" {', '.join(sorted({feed.pattern for feed in feeds}))}."
             )
         found = survey(path, feed, source.table(feed.table))
-        first, last = first_and_last(source, feed.table)
+        first, last = source.dates(datetime.now(UTC).date())
         slices = [day for day in found.dates if first <= day <= last]
         if found.rows and not slices:
             raise FileRefused(
-                f"{delivery.file_name}: none of its {found.rows:,} rows has a {source.table(feed.table).load.slice_by}"
+                f"{delivery.file_name}: none of its {found.rows:,} rows has a {source.table(feed.table).slice_by}"
                 f" from {first} to {last} that can be read. Is the feed {feed.name} right about its dates?"
             )
     except FileRefused as error:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 
 import psycopg
@@ -10,6 +10,7 @@ import psycopg
 from etl_assets.errors import FileRefused, TransientError
 from etl_assets.loading.files import FileLoad, TooManyRejects, load_file
 from etl_assets.loading.intake import feeds_of
+from etl_assets.loading.report import LoadReport
 from etl_assets.readers.files import Reject
 from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed
@@ -23,22 +24,9 @@ from etl_assets.warehouse.file_ledger import (
     record_rejects,
     speaking_of,
 )
-from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
+from etl_assets.warehouse.ledger import Batch, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation, hold_alone
 from etl_assets.warehouse.tables import ensure_table
-
-
-@dataclass
-class LoadReport:
-    """What one run loaded into one table."""
-
-    relation: Relation
-    counts: Counts = field(default_factory=Counts)
-    files: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    """Files that could not be loaded, with the reason."""
-    rows_by_slice: dict[date, int] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def load_span(

@@ -39,7 +39,7 @@ def rule_checks(source: Source) -> dg.AssetChecksDefinition:
     )
     def check(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         settings = warehouse.settings()
-        span = span_of(context.run.tags)
+        span = span_of(source, context.run.tags)
         with (
             open_batch(settings, source.name, "check", run_id=context.run.run_id) as batch,
             connect(settings, autocommit=True) as connection,

@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, dbt_assets
 
-from etl_assets.orchestration.dbt_project import dbt_project, manifest, reach_warehouse
+from etl_assets.orchestration.dbt_project import SQL, dbt_project, manifest, reach_warehouse
 from etl_assets.orchestration.drawings import drawn
-from etl_assets.orchestration.partitions import Span, schedule_dates, span_of
+from etl_assets.orchestration.partitions import Span, partitions_of, span_of
 from etl_assets.orchestration.pending import widened
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import record_tests
@@ -18,8 +18,9 @@ from etl_assets.settings import Settings
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.ledger import Batch, open_batch, record_build
 
-DAILY = "daily"
-"""The tag of models that are built by schedule date."""
+PARTITIONED = {"daily", "periodic"}
+"""The tags of models that are built by schedule date or by billing period."""
+FOLDERS = ("models", "seeds")
 WHOLE = "build"
 """The kind of a batch that builds all of a source's models; the ledger tells by it what is still to be built."""
 
@@ -30,7 +31,7 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     @dbt_assets(
         manifest=manifest(),
         project=dbt_project(),
-        select=f"path:models/{source.name} path:seeds/{source.name}",
+        select=" ".join(f"path:{folder}/{source.name}" for folder in FOLDERS if (SQL / folder / source.name).exists()),
         name=f"build_{source.name}",
         dagster_dbt_translator=_Translator(source),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -41,7 +42,7 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
         reach_warehouse(settings)
         whole = context.selected_asset_keys == context.assets_def.keys
         with open_batch(settings, source.name, WHOLE if whole else "build a part", run_id=context.run.run_id) as batch:
-            span = span_of(context.run.tags)
+            span = span_of(source, context.run.tags)
             if whole and span:
                 span = widened(batch.connection, source, span)
             words = ["build", "--vars", json.dumps(_variables(span, batch))]
@@ -136,7 +137,7 @@ class _Translator(DagsterDbtTranslator):
         return {**super().get_tags(dbt_resource_props), **({"layer": layer[0]} if layer else {})}
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition | None:
-        """Schedule dates, for the models that are built by them."""
-        if DAILY not in dbt_resource_props.get("tags", ()):
+        """Schedule dates or billing periods, for the models that are built by them."""
+        if PARTITIONED.isdisjoint(dbt_resource_props.get("tags", ())):
             return None
-        return schedule_dates(self._source.tables[0].load)
+        return partitions_of(self._source)

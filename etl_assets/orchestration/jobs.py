@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from etl_assets.orchestration.staging_assets import asset_key
+from etl_assets.orchestration.staging_assets import staging_keys
 from etl_assets.spec.source import Source
 
 # An automatic retry takes the assets that failed, and not those that are there already.
@@ -19,7 +19,7 @@ def everything_of(source: Source) -> dg.AssetSelection:
 
 def models_of(source: Source) -> dg.AssetSelection:
     """All that is built on a source's staging tables."""
-    return everything_of(source) - dg.AssetSelection.assets(*(asset_key(source, table.name) for table in source.tables))
+    return everything_of(source) - dg.AssetSelection.assets(*staging_keys(source))
 
 
 def source_job(source: Source) -> Any:
@@ -27,6 +27,7 @@ def source_job(source: Source) -> Any:
     return dg.define_asset_job(
         name=source.name,
         selection=everything_of(source),
-        description=f"{source.title}: load the files of the chosen schedule dates, check them, build the models.",
+        description=f"{source.title}: load the chosen {'billing periods' if source.calendar else 'schedule dates'},"
+        " check them, build the models.",
         tags=RETRIES,
     )

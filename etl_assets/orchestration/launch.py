@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -17,11 +18,12 @@ from etl_assets.errors import EtlError
 from etl_assets.loading.intake import Stock, take_stock
 from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.dead_runs import bury
-from etl_assets.orchestration.partitions import Span
+from etl_assets.orchestration.partitions import Span, recent, tags_of, today, whole_periods
 from etl_assets.orchestration.pending import pending_work
-from etl_assets.orchestration.staging_assets import asset_key
+from etl_assets.orchestration.schedules import OPEN_PERIODS
+from etl_assets.orchestration.staging_assets import asset_key, staging_keys
 from etl_assets.settings import PROJECT, Settings, export
-from etl_assets.spec.source import Source
+from etl_assets.spec.source import Service, Source
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import repair
 
@@ -65,10 +67,35 @@ def stock(settings: Settings, source: Source, *, retry_failed: bool = False) -> 
     return found
 
 
-def planned(settings: Settings, source: Source) -> list[tuple[Span, list[str]]]:
-    """The spans that wait for a run, each with the files that wait in it; no files where only models are behind."""
+def planned(settings: Settings, source: Source) -> list[tuple[Span, str]]:
+    """The spans that wait for a run, each with what is to be done in it.
+
+    A service is always asked for its open billing periods.
+    """
+    if isinstance(source.reader, Service):
+        span = recent(source, OPEN_PERIODS)
+        return [(span, "the open billing periods")]
     with connect(settings, autocommit=True) as connection:
-        return [(each.span, [file.file_name for file in each.files]) for each in pending_work(connection, source)]
+        return [(each.span, f"{len(each.files)} files") for each in pending_work(connection, source)]
+
+
+def asked(source: Source, *, first: date | None, last: date | None, period: str | None) -> Span:
+    """The span that a person asks for by dates, or by billing periods such as 2026_01 or 2026_01..2026_26.
+
+    Raises:
+        EtlError: The source has no billing periods, or none of that name; or the dates are turned round.
+    """
+    if period:
+        if source.calendar is None:
+            raise EtlError(f"{source.name} has no billing periods; say --from and --to.")
+        begin, _, end = period.partition("..")
+        span = Span(source.calendar.named(begin).first, source.calendar.named(end or begin).last)
+    else:
+        begins, ends = first or last or today(), last or first or today()
+        span = Span(begins, ends)
+    if span.first > span.last:
+        raise EtlError(f"{span.first} to {span.last}: the first date is after the last one.")
+    return whole_periods(source, span)
 
 
 def run_span(
@@ -78,6 +105,7 @@ def run_span(
     span: Span,
     *,
     again: bool = False,
+    accept_shrink: bool = False,
     tables: Collection[str] = (),
     models: bool = True,
 ) -> Outcome:
@@ -89,6 +117,7 @@ def run_span(
         source: Whose dates.
         span: Which dates.
         again: Read loaded files again too.
+        accept_shrink: Believe lists that are far shorter than what is held.
         tables: Only these staging tables; all of them where none is named.
         models: Build what is downstream as well.
     """
@@ -98,16 +127,16 @@ def run_span(
             repair(connection)
             bury(instance, connection)
         job = code_location.resolve_job_def(source.name)
-        chosen = {asset_key(source, name) for name in tables or [table.name for table in source.tables]}
-        staging = {asset_key(source, table.name) for table in source.tables}
+        staging = staging_keys(source)
+        chosen = {asset_key(source, name) for name in tables} or staging
         everything = set(job.asset_layer.executable_asset_keys)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             asset_selection=sorted(chosen | (everything - staging if models else set())),
-            tags=span.tags,
+            tags=tags_of(source, span),
             run_config={
-                "ops": {f"load_{source.name}": {"config": {"again": again}}},
+                "ops": {f"load_{source.name}": {"config": {"again": again, "accept_shrink": accept_shrink}}},
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )

@@ -1,12 +1,12 @@
-"""Schedule dates as Dagster partitions, and the spans of them that runs are made of."""
+"""Schedule dates and billing periods as Dagster partitions, and the spans of them that runs are made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from etl_assets.spec.table import PerFile
+from etl_assets.spec.source import Source
 
 # A quarter's file has no Sundays in it; it is still one run. Longer gaps, and gaps that others' data lie in, divide.
 BRIDGE = timedelta(days=14)
@@ -14,24 +14,52 @@ BRIDGE = timedelta(days=14)
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """Consecutive schedule dates, both ends included."""
+    """Consecutive dates, both ends included."""
 
     first: date
     last: date
 
-    @property
-    def tags(self) -> dict[str, str]:
-        """The tags that make a run one of these partitions."""
-        return {
-            "dagster/asset_partition_range_start": self.first.isoformat(),
-            "dagster/asset_partition_range_end": self.last.isoformat(),
-        }
+
+def today() -> date:
+    """The date in UTC."""
+    return datetime.now(UTC).date()
 
 
-def schedule_dates(load: PerFile) -> dg.DailyPartitionsDefinition:
-    """One partition a schedule date, as far ahead as files may speak of."""
+def partitions_of(source: Source) -> dg.PartitionsDefinition[str]:
+    """One partition a billing period, where the source has a calendar, or one a schedule date."""
+    if source.calendar:
+        # Cron cannot say every fourteen days, and Dagster would forget a mapping of our own making.
+        return dg.StaticPartitionsDefinition(list(source.calendar.by_id))
+    first, last = source.dates(today())
     # Dagster's own last partition is yesterday's.
-    return dg.DailyPartitionsDefinition(start_date=load.start.isoformat(), end_offset=load.horizon_days + 1)
+    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), end_offset=(last - today()).days + 1)
+
+
+def whole_periods(source: Source, span: Span) -> Span:
+    """The span, with the rest of the billing periods that it begins and ends in.
+
+    Raises:
+        EtlError: It lies outside of the calendar.
+    """
+    if source.calendar is None:
+        return span
+    return Span(source.calendar.period_of(span.first).first, source.calendar.period_of(span.last).last)
+
+
+def recent(source: Source, periods: int) -> Span:
+    """The billing period of today and those before it, so many in all."""
+    if source.calendar is None:
+        return Span(today(), today())
+    place = source.calendar.periods.index(source.calendar.period_of(today()))
+    return Span(source.calendar.periods[max(place - periods + 1, 0)].first, source.calendar.periods[place].last)
+
+
+def tags_of(source: Source, span: Span) -> dict[str, str]:
+    """The tags that make a run that of these partitions; of a billing period that is touched, all is run."""
+    first, last = span.first.isoformat(), span.last.isoformat()
+    if source.calendar:
+        first, last = source.calendar.period_of(span.first).id, source.calendar.period_of(span.last).id
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
 def spans(dates: Iterable[date], held: Iterable[date] = ()) -> list[Span]:
@@ -52,13 +80,15 @@ def spans(dates: Iterable[date], held: Iterable[date] = ()) -> list[Span]:
     return found
 
 
-def span_of(tags: Mapping[str, str]) -> Span | None:
-    """The schedule dates that a run's tags name; None for a run without partitions."""
+def span_of(source: Source, tags: Mapping[str, str]) -> Span | None:
+    """The dates that a run's tags name; None for a run without partitions."""
     single = tags.get("dagster/partition")
     first = tags.get("dagster/asset_partition_range_start", single)
     last = tags.get("dagster/asset_partition_range_end", single)
     if not first or not last:
         return None
+    if source.calendar:
+        return Span(source.calendar.named(first).first, source.calendar.named(last).last)
     return Span(date.fromisoformat(first), date.fromisoformat(last))
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from etl_assets.loading.intake import first_and_last
-from etl_assets.orchestration.partitions import Span, spans
+from etl_assets.orchestration.partitions import Span, recent, spans, today, whole_periods
 from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import Connection
@@ -44,9 +43,12 @@ def pending_work(connection: Connection, source: Source) -> list[Work]:
 
 def models_behind(connection: Connection, source: Source) -> Work | None:
     """The dates that were loaded since the models were last built; None where the models are up to date."""
-    first, last = first_and_last(source, source.tables[0].name)
-    newest, days = loads_to_build(connection, source.name, first, last)
-    return Work(Span(min(days), max(days)), (), f"build after load {newest}") if days else None
+    newest, days = loads_to_build(connection, source.name, *source.dates(today()))
+    if not newest:
+        return None
+    # What is read whole has no date; what it says anew is in force from now on.
+    span = whole_periods(source, Span(min(days), max(days))) if days else recent(source, 1)
+    return Work(span, (), f"build after load {newest}")
 
 
 def widened(connection: Connection, source: Source, span: Span) -> Span:

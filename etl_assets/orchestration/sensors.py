@@ -9,9 +9,10 @@ from etl_assets.loading.intake import take_stock
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.jobs import RETRIES, everything_of, models_of
+from etl_assets.orchestration.partitions import tags_of
 from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.spec.source import Source
+from etl_assets.spec.source import FileDrop, Source
 from etl_assets.warehouse.connection import connect
 
 LOOK_SECONDS = 20
@@ -22,16 +23,18 @@ ATTEMPTS = 3
 WORK_TAG = "etl/work"
 
 
-def file_sensor(source: Source) -> dg.SensorDefinition:
-    """Watches the landing folder of a source; starts a run for each span of dates that there is work on."""
+def work_sensor(source: Source) -> dg.SensorDefinition:
+    """Starts a run for each span of dates that there is work on: of files that came, of models that are behind."""
+    sends_files = isinstance(source.reader, FileDrop)
 
     @dg.sensor(
-        name=f"{source.name}_files",
+        name=f"{source.name}_{'files' if sends_files else 'models'}",
         asset_selection=everything_of(source),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"{source.title}: looks for new and changed files and starts runs for their dates;"
-        " builds the models of dates that were loaded without them.",
+        description=f"{source.title}: "
+        + "looks for new and changed files and starts runs for their dates; " * sends_files
+        + "builds the models of dates that were loaded without them.",
     )
     def look(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
         settings = warehouse.settings()
@@ -44,9 +47,13 @@ def file_sensor(source: Source) -> dg.SensorDefinition:
         requests = list(_requests(context, source, work))[:MOST_RUNS]
         if requests:
             return dg.SensorResult(run_requests=requests)
-        return dg.SkipReason(
+        files = (
             f"{len(stock.entered)} new files, {len(stock.duplicates)} seen before, {len(stock.failed)} unreadable,"
-            f" {len(stock.left_alone)} still being written; {len(work)} spans wait or are under way."
+            f" {len(stock.left_alone)} still being written; "
+        )
+        return dg.SkipReason(
+            files * sends_files
+            + f"{len(work)} spans wait or are under way."
             + ("" if stock.complete else " There are more; the next look goes on.")
         )
 
@@ -69,7 +76,7 @@ def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Wo
             continue
         yield dg.RunRequest(
             run_key=f"{each.digest}:{len(earlier)}",
-            tags={**RETRIES, **each.span.tags, WORK_TAG: each.digest},
+            tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: each.digest},
             run_config={"ops": {f"load_{source.name}": {"config": {"again": False}}}} if each.files else {},
             asset_selection=sorted(each.staging(source) | models),
             # Where nothing is loaded, the rules of staging still stand between it and what is built on it.

@@ -63,7 +63,7 @@ def run_rule(
             either side is looked at too: what happens overnight belongs to the day before or after.
     """
     table = source.table(rule.table)
-    scope = _widened(span, 1) if span and rule.by_slice else None
+    scope = _widened(span, 1) if span and rule.by_slice and table.has_slices else None
     with connection.transaction():
         _find(connection, source, table, rule, scope)
         checked, broken_keys, broken = _counts(connection, source, table, scope)
@@ -115,8 +115,8 @@ def _find(
     statement = sql.SQL(
         "create temporary table finding on commit drop as"
         " with looked_at as materialized ("
-        "     select *, concat_ws('|', {keys}) as row_key, {slice} as row_slice from {relation}"
-        "     where %(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s"
+        "     select {columns}, concat_ws('|', {keys}) as row_key, {slice} as row_slice from {relation}"
+        "     where {is_there} and (%(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s)"
         " ), found as ({rule})"
         " select distinct on (row_key, field) row_key, field, message, row_slice,"
         " case when field = any(%(personal)s) then %(withheld)s else value end as value"
@@ -124,9 +124,8 @@ def _find(
         " (%(from)s::date is null or row_slice is null or row_slice between %(from)s and %(to)s)"
         " order by row_key, field"
     ).format(
-        keys=sql.SQL(", ").join(map(sql.Identifier, table.keys)),
-        slice=sql.Identifier(table.load.slice_by),
-        relation=sql.Identifier(source.schema, table.name),
+        **_parts(source, table),
+        columns=_columns(table),
         rule=sql.SQL(rule.breaking_rows()),  # our own declarations
     )
     scope_from, scope_to = scope or (None, None)
@@ -145,15 +144,40 @@ def _find(
     )
 
 
+def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
+    """What a table's own part of a statement is made of: its name, keys, date, and which of its rows count."""
+    versions = "is_latest and deleted_at is null" if not table.has_slices else "deleted_at is null"
+    return {
+        "relation": sql.Identifier(source.schema, table.name),
+        "keys": sql.SQL(", ").join(map(sql.Identifier, table.keys)),
+        "slice": sql.Identifier(table.slice_by) if table.has_slices else sql.SQL("null::date"),
+        "is_there": sql.SQL(versions if table.endpoint else "true"),
+    }
+
+
+def _columns(table: Table) -> sql.Composable:
+    """The columns that rules read. A field of a document that is not of its type reads as null."""
+    typed = [
+        sql.SQL("case when pg_input_is_valid({0}, {1}) then ({0})::{2} end as {3}").format(
+            sql.SQL("(raw_data #>> {})").format(sql.Literal(each.path.split("."))),
+            sql.Literal(each.type),
+            sql.SQL(each.type),
+            sql.Identifier(each.name),
+        )
+        for each in table.fields
+    ]
+    return sql.SQL(", ").join([sql.SQL("*"), *typed])
+
+
 def _counts(
     connection: psycopg.Connection, source: Source, table: Table, scope: tuple[date, date] | None
 ) -> tuple[int, int, int]:
     first, last = scope or (None, None)
     row = connection.execute(
         sql.SQL(
-            "select (select count(*) from {relation} where %(first)s::date is null"
-            " or {slice} between %(first)s and %(last)s), count(distinct row_key), count(*) from finding"
-        ).format(relation=sql.Identifier(source.schema, table.name), slice=sql.Identifier(table.load.slice_by)),
+            "select (select count(*) from {relation} where {is_there} and (%(first)s::date is null"
+            " or {slice} between %(first)s and %(last)s)), count(distinct row_key), count(*) from finding"
+        ).format(**_parts(source, table)),
         {"first": first, "last": last},
     ).fetchone()
     return row or (0, 0, 0)
@@ -215,11 +239,7 @@ def _close_mended(
             " and (%(first)s::date is null or slice between %(first)s and %(last)s or key in ("
             "     select concat_ws('|', {keys}) from {relation} where {slice} between %(first)s and %(last)s))"
             " and not exists (select from finding where row_key = held.key and field = held.field)"
-        ).format(
-            keys=sql.SQL(", ").join(map(sql.Identifier, table.keys)),
-            relation=sql.Identifier(source.schema, table.name),
-            slice=sql.Identifier(table.load.slice_by),
-        ),
+        ).format(**_parts(source, table)),
         {
             "batch": batch.id,
             "relation": _relation(source, table),

@@ -77,9 +77,9 @@ class FileReading:
         self._path = path
         self._feed = feed
         self._status = path.stat()
-        constant = feed.constants.get(table.load.slice_by)
+        constant = feed.constants.get(table.slice_by)
         self._constant_day = constant.encode() if constant else None
-        self.dates = DateReader.of(feed, table.load.slice_by)
+        self.dates = DateReader.of(feed, table.slice_by)
         kind = _kind(path)
         self._kind = kind
         blocks = self._blocks()
@@ -183,7 +183,7 @@ def _find_header(first: tuple[bytes, bool], feed: Feed, table: Table, delimiters
     """The line with every header that is needed, or else the one with the most headers that are known."""
     block, damaged = first
     known = known_headers(feed, table)
-    needed = {name for column in (*table.keys, table.load.slice_by) for name in known.get(column, ())}
+    needed = {name for column in (*table.keys, table.slice_by) for name in known.get(column, ())}
     named = {name for names in known.values() for name in names}
     delimiters = delimiters or ([feed.delimiter] if feed.delimiter else DELIMITERS)
     head = block[: 1 << 16].decode("utf-8", "surrogateescape" if damaged else "replace")

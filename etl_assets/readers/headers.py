@@ -119,7 +119,7 @@ def _columns_of(header: str, wanted: dict[str, tuple[str, ...]]) -> str:
 
 
 def _need(headers: Sequence[str], there: dict[str, tuple[str, ...]], *, feed: Feed, table: Table, file: str) -> None:
-    needed = dict.fromkeys((*table.keys, table.load.slice_by))
+    needed = dict.fromkeys((*table.keys, table.slice_by))
     lacking = [column for column in needed if column not in there and column not in feed.constants]
     if lacking:
         sought = ", ".join(f"{column} ({' + '.join(feed.columns.get(column, (column,)))})" for column in lacking)

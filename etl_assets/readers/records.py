@@ -125,8 +125,8 @@ class Records:
         self._form = form
         self._nulls = frozenset(feed.nulls)
         self._scan = Scan(layout, feed=feed, table=table, dates=dates)
-        self._day = layout.position(table.load.slice_by)
-        needed = {*table.keys, table.load.slice_by}
+        self._day = layout.position(table.slice_by)
+        needed = {*table.keys, table.slice_by}
         self._needed = [at for at, each in enumerate(layout.fields) if needed & set(each.columns)]
         self._readers = [
             reader_of(feed, each.name, each.type, slices=at == self._day, key=at in self._needed)

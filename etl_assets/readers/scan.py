@@ -111,7 +111,7 @@ class Scan:
         self._used = np.array([field.sources[0] for field in layout.fields], dtype=np.intp)
         self._nulls = [word.encode() for word in feed.nulls if word]
         self._dates = dates
-        self._day = layout.position(table.load.slice_by)
+        self._day = layout.position(table.slice_by)
         self._needed = [at for key in table.keys if (at := layout.position(key)) is not None]
         marks = {field.sources[0]: field.type for field in layout.fields}
         self._typed = [(at, _FORBIDDEN[kind] | _mark(feed, kind)) for at, kind in marks.items() if kind in _FORBIDDEN]

@@ -157,6 +157,61 @@ class DateWithin(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneOf(Rule):
+    """`column` is one of `known`; a null passes (see `Required`)."""
+
+    column: str
+    known: Sequence[str]
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The column it names."""
+        return [self.column]
+
+    def breaking_rows(self) -> str:
+        """The rows with another value."""
+        return (
+            f"select row_key, '{self.column}' as field, {self.column} as value, '{self.column} ' || {self.column}"
+            f" || ' is none of ' || array_to_string(%(known)s::text[], ', ') as message, row_slice"
+            f" from looked_at where {self.column} <> all(%(known)s)"
+        )
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """Those that are known."""
+        return {"known": list(self.known)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefersTo(Rule):
+    """`column` is the `key` of a row of another table of the warehouse, `schema.table`; a null passes."""
+
+    column: str
+    relation: str
+    key: str = "id"
+    severity: str = "warning"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        schema, _, name = self.relation.partition(".")
+        if not (_NAME.match(schema) and _NAME.match(name) and _NAME.match(self.key)):
+            raise ValueError(f"{self.name}: {self.relation}.{self.key} cannot be the name of a column")
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The column it names."""
+        return [self.column]
+
+    def breaking_rows(self) -> str:
+        """The rows that refer to nothing."""
+        return (
+            f"select row_key, '{self.column}' as field, {self.column}::text as value, '{self.column} ' || {self.column}"
+            f" || ' is not in {self.relation}' as message, row_slice from looked_at where {self.column} is not null"
+            f" and not exists (select from {self.relation} as other where other.{self.key} = looked_at.{self.column})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finds(Rule):
     """What no other kind can say: the SELECT itself, written out, with its own parameters."""
 

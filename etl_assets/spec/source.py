@@ -1,12 +1,14 @@
 """The word for one of the systems that we load."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+from etl_assets.spec.calendar import Calendar
+from etl_assets.spec.documents import DocumentReader
 from etl_assets.spec.rules import Rule
-from etl_assets.spec.table import Table
+from etl_assets.spec.table import PerFile, Table, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,23 @@ class FileDrop:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Service:
+    """A source that is asked over the network, by the clock and by hand."""
+
+    connect: Callable[[Mapping[str, str]], DocumentReader]
+    """Opens a connection with what is set of the source (`Settings.of_source`).
+
+    Raises EtlError where something that it needs is not set.
+    """
+    needs: Sequence[str]
+    """The settings without which it cannot be asked, such as `url` for ETL_TRACKTIK_URL."""
+    cron: str
+    """When the open billing period and the one before it are read."""
+    sweep_cron: str
+    """When the billing periods of a year are read again, for what was corrected late."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """One operational system: how it is reached, what is taken from it and what must be true of that."""
 
@@ -25,23 +44,39 @@ class Source:
     title: str
     schema: str
     """The staging schema of the warehouse."""
-    reader: FileDrop
+    reader: FileDrop | Service
     tables: Sequence[Table]
     rules: Sequence[Rule]
     owner: str
     """`team:name`, or an email address."""
     fresh_within: timedelta
     """How long after its last load a table is stale."""
+    calendar: Calendar | None = None
+    """The periods that its windows and facts are partitioned by; without one they are days."""
 
     def __post_init__(self) -> None:
+        if self.calendar is None and any(isinstance(table.load, Window) for table in self.tables):
+            raise ValueError(f"{self.name}: tables that are read by window need a calendar")
         for rule in self.rules:
             table = self.table(rule.table)
-            unknown = set(rule.reads) - set(table.names) - {"load_datetime"}
+            unknown = set(rule.reads) - set(table.names) - {"load_datetime", "loaded_at"}
             if unknown:
                 raise ValueError(f"{self.name}: rule {rule.name} reads {sorted(unknown)}, which {table.name} lacks")
         checks = [(rule.table, rule.name) for rule in self.rules]
         if len(set(checks)) < len(checks):
             raise ValueError(f"{self.name}: two rules of one table have the same name")
+
+    def dates(self, today: date) -> tuple[date, date]:
+        """The first and the last date that can be in a partition."""
+        if self.calendar:
+            return self.calendar.periods[0].first, self.calendar.periods[-1].last
+        loads = [table.load for table in self.tables if isinstance(table.load, PerFile)]
+        return min(load.start for load in loads), today + timedelta(days=max(load.horizon_days for load in loads))
+
+    def unset(self, given: Mapping[str, str]) -> list[str]:
+        """The variables of the environment without which the source cannot be reached, and that are not set."""
+        needs = self.reader.needs if isinstance(self.reader, Service) else ()
+        return [f"ETL_{self.name}_{word}".upper() for word in needs if not given.get(word)]
 
     def table(self, name: str) -> Table:
         """The declared table of that name.

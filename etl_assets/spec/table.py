@@ -1,9 +1,9 @@
 """The words for what is taken from a source: tables, their columns, and how each is loaded."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 TYPES = ("text", "boolean", "integer", "bigint", "numeric", "date", "time", "timestamp", "timestamptz", "jsonb")
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
@@ -43,13 +43,72 @@ class PerFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Full:
+    """The whole list is read; each document of a record that differs from the one before is kept as a version."""
+
+    shrink_floor: float = 0.8
+    """Least share of the records now held that must arrive; under it the list is not believed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """One span of dates is read at a time, and its records are brought up to date."""
+
+    slice_by: str
+    """The field that says when a record happened; its first ten characters are the site's own date."""
+    pad: timedelta = timedelta(days=1)
+    """How far beyond the span is asked: what happens at midnight belongs to one day here and to another there."""
+    shrink_floor: float = 0.5
+    """Least share of the records held of the span that must arrive; under it the list is not believed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a service keeps the records of a table, and how it is asked for them."""
+
+    path: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request for the list."""
+    window: str | None = None
+    """The parameter that takes `first|last`, two ISO dates, both included."""
+    longest: timedelta = timedelta(days=31)
+    """The longest window that the service allows, both ends included; longer ones are cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field of a table's documents, in PostgreSQL's types. A value that is not of the type reads as null."""
+
+    name: str
+    type: str
+    path: str
+    """Where it lies in the document, such as `billingSetting.rate`."""
+
+    def __post_init__(self) -> None:
+        Column(name=self.name, type=self.type)
+
+
+def fields(**paths_by_type: str) -> tuple[Field, ...]:
+    """Fields from a line of paths per type: `fields(text="status customId")` gives status and custom_id."""
+    return tuple(
+        Field(name=re.sub(r"([A-Z])", r"_\1", path).lower().replace(".", "_"), type=kind, path=path)
+        for kind, paths in paths_by_type.items()
+        for path in paths.split()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """One table, endpoint or file kind of a source, and the staging table it becomes."""
 
     name: str
     key: str | Sequence[str]
-    load: PerFile
-    columns: tuple[Column, ...]
+    load: PerFile | Full | Window
+    columns: tuple[Column, ...] = ()
+    """What a file's table is made of; a service's records are kept as documents."""
+    endpoint: Endpoint | None = None
+    fields: tuple[Field, ...] = ()
+    """The fields of the documents that rules look at."""
     never_load: Sequence[str] = ()
     """Columns that must not reach the warehouse at all: secrets, free clinical text."""
     personal: Sequence[str] = ()
@@ -63,8 +122,37 @@ class Table:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every declared column's name, in order."""
+        """Every declared column's name, in order; of documents, their key and the fields that rules look at."""
+        if self.endpoint:
+            return (*self.keys, *(each.name for each in self.fields))
         return tuple(column.name for column in self.columns)
+
+    @property
+    def per_file(self) -> PerFile:
+        """How its files are loaded.
+
+        Raises:
+            TypeError: It has none.
+        """
+        if not isinstance(self.load, PerFile):
+            raise TypeError(f"{self.name} is not loaded from files")
+        return self.load
+
+    @property
+    def has_slices(self) -> bool:
+        """Whether each row belongs to a date."""
+        return not isinstance(self.load, Full)
+
+    @property
+    def slice_by(self) -> str:
+        """The column of the staging table that holds the date of a row.
+
+        Raises:
+            TypeError: Its rows have none.
+        """
+        if isinstance(self.load, Full):
+            raise TypeError(f"{self.name} is read whole, and its rows have no date")
+        return self.load.slice_by if isinstance(self.load, PerFile) else "slice"
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.name):
@@ -72,7 +160,10 @@ class Table:
         hidden = set(self.keys) & set(self.never_load)
         if hidden:
             raise ValueError(f"{self.name}: {sorted(hidden)} is in the key and in never_load; a key must be loaded")
-        unknown = ({*self.keys, *self.personal, self.load.slice_by}) - set(self.names)
+        if (self.endpoint is None) != isinstance(self.load, PerFile):
+            raise ValueError(f"{self.name}: files have columns and are loaded PerFile, a service's tables an endpoint")
+        sliced = {self.load.slice_by} if isinstance(self.load, PerFile) else set()
+        unknown = {*self.keys, *self.personal, *sliced} - set(self.names)
         if unknown:
             raise ValueError(f"{self.name}: {sorted(unknown)} is not among its columns")
         twice = {name for name in self.names if self.names.count(name) > 1}

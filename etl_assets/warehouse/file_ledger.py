@@ -220,10 +220,13 @@ def record_rejects(
     connection: psycopg.Connection,
     batch: Batch,
     relation: Relation,
-    file_id: int,
-    rejects: Sequence[tuple[int, str | None, str, str]],
+    file_id: int | None,
+    rejects: Sequence[tuple[int | None, str | None, str, str]],
 ) -> None:
-    """Keep each fault of each rejected row, as (line, column, reason, raw); those known already stay as they are."""
+    """Keep each fault of each rejected row, as (line, column, reason, raw); those known already stay as they are.
+
+    A service's record has no file, and its id stands for the line.
+    """
     connection.cursor().executemany(
         "insert into etl.rejected_row (batch_id, relation, file_id, line_number, column_name, reason, raw)"
         " values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
@@ -239,9 +242,3 @@ def slices_in_force(connection: psycopg.Connection, source: str, first: date, la
         [source, first, last],
     )
     return [day for (day,) in rows]
-
-
-def reach(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[date, date] | None:
-    """The first and the last date of a span that a loaded file of a source speaks of; None before the first load."""
-    days = slices_in_force(connection, source, first, last)
-    return (days[0], days[-1]) if days else None

@@ -128,21 +128,24 @@ def record_load(
     seconds: float,
     file_id: int | None = None,
     left: Collection[date] = (),
+    changed: Collection[date] = (),
 ) -> None:
     """Write down what a load did, in the load's own transaction.
 
-    `left` are the dates that rows were moved away from, without anything being said of these dates.
+    `left` are the dates that rows were moved away from, without anything being said of these dates; `changed` those of
+    which rows were written, where no file says it.
     """
     connection.execute(
-        "insert into etl.table_load (batch_id, relation, file_id, slices_left, seconds, rows_read, rows_inserted,"
-        " rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
-        " values (%(batch_id)s, %(relation)s, %(file_id)s, %(left)s, %(seconds)s, %(rows_read)s, %(rows_inserted)s,"
-        " %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s, %(rows_rejected)s)",
+        "insert into etl.table_load (batch_id, relation, file_id, slices_left, slices_changed, seconds, rows_read,"
+        " rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
+        " values (%(batch_id)s, %(relation)s, %(file_id)s, %(left)s, %(changed)s, %(seconds)s, %(rows_read)s,"
+        " %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s, %(rows_rejected)s)",
         {
             "batch_id": batch.id,
             "relation": str(relation),
             "file_id": file_id,
             "left": sorted(left),
+            "changed": sorted(changed),
             "seconds": seconds,
             **vars(counts),
         },
@@ -179,7 +182,7 @@ def loads_to_build(connection: psycopg.Connection, source: str, first: date, las
         last: The last one.
 
     Returns:
-        The newest load's number, 0 where there is none, and the dates, in order.
+        The newest load's number, 0 where there is none, and the dates, in order; none where what changed has no date.
     """
     rows = connection.execute(
         "with fresh as ("
@@ -189,12 +192,27 @@ def loads_to_build(connection: psycopg.Connection, source: str, first: date, las
         "         and build.status = 'success' and build.started_at > load.loaded_at)"
         " ), touched as ("
         "     select load_id, said.slice from fresh join etl.file_slice as said using (file_id)"
-        "     union all select load_id, unnest(slices_left) from fresh"
-        " ) select slice, max(load_id) from touched where slice between %(first)s and %(last)s"
-        " group by slice order by slice",
+        "     union all select load_id, unnest(slices_left || slices_changed) from fresh"
+        "     union all select load_id, null from fresh where file_id is null and slices_changed = '{}'"
+        " ) select slice, max(load_id) from touched"
+        " where slice is null or slice between %(first)s and %(last)s group by slice order by slice",
         {"source": source, "first": first, "last": last},
     ).fetchall()
-    return max((load for _, load in rows), default=0), [day for day, _ in rows]
+    return max((load for _, load in rows), default=0), [day for day, _ in rows if day]
+
+
+def reach(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[date, date] | None:
+    """The first and the last date of a span that anything was ever loaded of; None before the first load."""
+    row = connection.execute(
+        "with touched as ("
+        "     select said.slice from etl.file_slice as said join etl.source_file as file using (file_id)"
+        "     where file.source = %(source)s and said.in_force"
+        "     union all select unnest(slices_changed) from etl.table_load join etl.batch as batch using (batch_id)"
+        "     where batch.source = %(source)s"
+        " ) select min(slice), max(slice) from touched where slice between %(first)s and %(last)s",
+        {"source": source, "first": first, "last": last},
+    ).fetchone()
+    return row if row and row[0] else None
 
 
 def abandoned_runs(connection: psycopg.Connection) -> list[str]:

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.errors import SchemaDrift
-from etl_assets.spec.table import Table
+from etl_assets.spec.table import Column, PerFile, Table, Window
 from etl_assets.warehouse.relation import Relation
 
 BOOKKEEPING = {
@@ -18,6 +18,18 @@ BOOKKEEPING = {
     "etl_batch_id": "uuid not null",
 }
 """What every row of a file's table carries besides its data: where it came from, and when."""
+DOCUMENT = {
+    "loaded_at": "timestamptz not null default now()",
+    "raw_data": "jsonb not null",
+    "vanished_at": "timestamptz",
+    "deleted_at": "timestamptz",
+    "etl_batch_id": "uuid not null",
+}
+"""What every row of a service's table has besides its key: the record as it came, and what became of it.
+
+`loaded_at` is when this document was first seen; `vanished_at` when the source's list no longer gave it, although it
+should have; `deleted_at` when the source said that there is no such record.
+"""
 
 
 def ensure_table(connection: psycopg.Connection, table: Table, relation: Relation) -> None:
@@ -32,7 +44,7 @@ def ensure_table(connection: psycopg.Connection, table: Table, relation: Relatio
     if not held:
         _create(connection, table, relation)
         return
-    for column in table.columns:
+    for column in _columns(table):
         if column.name not in held:
             connection.execute(
                 sql.SQL("alter table {} add column {} {}").format(
@@ -46,14 +58,31 @@ def ensure_table(connection: psycopg.Connection, table: Table, relation: Relatio
             )
 
 
+def _columns(table: Table) -> tuple[Column, ...]:
+    """The columns that a table is declared with; of a service's records these are its keys."""
+    return tuple(Column(name=key, type="bigint") for key in table.keys) if table.endpoint else table.columns
+
+
 def _create(connection: psycopg.Connection, table: Table, relation: Relation) -> None:
-    lines = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns]
-    lines += [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in BOOKKEEPING.items()]
-    lines.append(sql.SQL("primary key ({})").format(_listed(table.keys)))
+    rows: dict[str, str] = {column.name: column.type for column in _columns(table)}
+    keys, indexes = list(table.keys), []
+    if isinstance(table.load, PerFile):
+        rows |= BOOKKEEPING
+        indexes = [
+            sql.SQL("create index on {} ({})").format(relation.identifier, _listed([table.load.slice_by, "feed"]))
+        ]
+    elif isinstance(table.load, Window):
+        rows |= {"slice": "date not null", "first_loaded_at": "timestamptz not null default now()"} | DOCUMENT
+        indexes = [sql.SQL("create index on {} (slice)").format(relation.identifier)]
+    else:
+        rows |= {"is_latest": "boolean not null default true"} | DOCUMENT
+        indexes = [sql.SQL("create unique index on {} ({}) where is_latest").format(relation.identifier, _listed(keys))]
+        keys.append("loaded_at")
+    lines = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in rows.items()]
+    lines.append(sql.SQL("primary key ({})").format(_listed(keys)))
     connection.execute(sql.SQL("create table {} ({})").format(relation.identifier, sql.SQL(", ").join(lines)))
-    connection.execute(
-        sql.SQL("create index on {} ({})").format(relation.identifier, _listed([table.load.slice_by, "feed"]))
-    )
+    for index in indexes:
+        connection.execute(index)
 
 
 def _held_types(connection: psycopg.Connection, relation: Relation) -> dict[str, str]:

@@ -2,7 +2,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from etl_assets.orchestration.partitions import Span, span_of, spans
+from etl_assets.orchestration.partitions import Span, partitions_of, span_of, spans, tags_of, whole_periods
+from etl_assets.sources.operating_room import SOURCE as OPERATING_ROOM
+from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 
 MONDAY = date(2026, 3, 2)
 
@@ -28,12 +30,39 @@ def test_dates_become_the_fewest_spans(dates, held, expected) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "span"),
+    ("source", "tags", "span"),
     [
-        pytest.param({"dagster/partition": "2026-03-02"}, Span(MONDAY, MONDAY), id="one partition"),
-        pytest.param(Span(MONDAY, day(3)).tags, Span(MONDAY, day(3)), id="a range"),
-        pytest.param({}, None, id="a run without partitions"),
+        pytest.param(OPERATING_ROOM, {"dagster/partition": "2026-03-02"}, Span(MONDAY, MONDAY), id="one date"),
+        pytest.param(
+            OPERATING_ROOM, tags_of(OPERATING_ROOM, Span(MONDAY, day(3))), Span(MONDAY, day(3)), id="a range of dates"
+        ),
+        pytest.param(
+            TRACKTIK,
+            {"dagster/partition": "2025_12"},
+            Span(date(2025, 5, 30), date(2025, 6, 12)),
+            id="one billing period",
+        ),
+        pytest.param(
+            TRACKTIK,
+            tags_of(TRACKTIK, Span(date(2025, 1, 9), date(2025, 1, 10))),
+            Span(date(2024, 12, 27), date(2025, 1, 23)),
+            id="a billing period that is touched is run whole",
+        ),
+        pytest.param(TRACKTIK, {}, None, id="a run without partitions"),
     ],
 )
-def test_a_run_tells_its_dates_by_its_tags(tags, span) -> None:
-    assert span_of(tags) == span
+def test_a_run_tells_its_dates_by_its_tags(source, tags, span) -> None:
+    assert span_of(source, tags) == span
+
+
+def test_billing_periods_are_partitions_in_their_order() -> None:
+    keys = partitions_of(TRACKTIK).get_partition_keys()
+    assert keys == [period.id for period in TRACKTIK.calendar.periods]
+    assert keys.index("2025_26") + 1 == keys.index("2026_01")
+
+
+def test_a_span_is_widened_to_whole_periods_where_there_are_any() -> None:
+    assert whole_periods(TRACKTIK, Span(date(2025, 1, 9), date(2025, 1, 9))) == Span(
+        date(2024, 12, 27), date(2025, 1, 9)
+    )
+    assert whole_periods(OPERATING_ROOM, Span(MONDAY, MONDAY)) == Span(MONDAY, MONDAY)

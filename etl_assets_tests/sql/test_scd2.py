@@ -115,6 +115,31 @@ CASES: dict[str, tuple[list[Said], list[Said], list[Held]]] = {
         [Said(2, "s"), Said(2, "s")],
         [Held(1, 2), Held(2, None, "s")],
     ),
+    "history sent again with a row between is threaded": (
+        [Said(1), Said(10, "s")],
+        [Said(1), Said(5, "w"), Said(10, "s")],
+        [Held(1, 5), Held(5, 10, "w"), Held(10, None, "s")],
+    ),
+    "news makes a version of what changed nothing before": (
+        [Said(1), Said(7)],
+        [Said(1), Said(5, "s"), Said(7)],
+        [Held(1, 5), Held(5, 7, "s"), Held(7)],
+    ),
+    "a late row equal to the next version stays one of its own": (
+        [Said(1), Said(10, "s")],
+        [Said(5, "s")],
+        [Held(1, 5), Held(5, 10, "s"), Held(10, None, "s")],
+    ),
+    "a late row and a new one in one batch": (
+        [Said(1), Said(10, "s")],
+        [Said(5, "w"), Said(12, "w")],
+        [Held(1, 5), Held(5, 10, "w"), Held(10, 12, "s"), Held(12, None, "w")],
+    ),
+    "a row before the first and a new one in one batch": (
+        [Said(5)],
+        [Said(2, "w"), Said(8, "s")],
+        [Held(2, 5, "w"), Held(5, 8), Held(8, None, "s")],
+    ),
 }
 
 
@@ -303,6 +328,9 @@ def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> dict[s
     before = rows_of(warehouse)["members"]
     refused = trial("run", "--select", "members", "tag:refused", level_as_text=True)
     refused["full refresh"] = trial("run", "--full-refresh", "--select", "members")["members"]
+    # Beside the word that is held already.
+    warehouse.execute("insert into operating_room.said_of_pairs values ('b', 2, 'z', '2026-01-02')")
+    refused["pairs"] = trial("run", "--select", "pairs")["pairs"]
     # Old versions are closed before new ones are inserted; here the insert fails.
     warehouse.execute("""
         create function operating_room.fail() returns trigger language plpgsql as $$ begin raise 'no room'; end $$;
@@ -326,6 +354,7 @@ def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> dict[s
         pytest.param("full refresh", "a full refresh is refused", id="a full refresh"),
         pytest.param("failure in the middle", "no room", id="a failure in the middle"),
         pytest.param("refused_two_things", "two different things of one member at one said_at", id="two words at once"),
+        pytest.param("pairs", "two different things of one site, code at one said_at", id="another word of a moment"),
         pytest.param("refused_nobody", "rows of the model have a null in member.", id="a null key"),
         pytest.param("refused_undated", "rows of the model have a null in said_at.", id="a null moment"),
         pytest.param(

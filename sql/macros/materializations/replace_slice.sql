@@ -22,65 +22,8 @@
         {{ exceptions.raise_compiler_error(target ~ ": replace_slice needs a unique_key to match rows by.") }}
     {%- endif -%}
     {%- set keys = [unique_key] if unique_key is string else unique_key -%}
-    {%- set unclear = run_query(
-        "select count(*) from (select 1 from " ~ incoming ~ " group by " ~ keys | join(', ')
-        ~ " having count(*) > 1 or " ~ keys | join(' is null or ') ~ " is null) as unclear"
-    ).rows[0][0] -%}
-    {%- if unclear -%}
-        {{ exceptions.raise_compiler_error(
-            target ~ ": " ~ unclear ~ " values of the unique_key (" ~ keys | join(', ') ~ ") are null or said more than"
-            " once. The table was left as it was. The model must say each key once.") }}
-    {%- endif -%}
+    {%- do refuse_unclear_keys(target, incoming, keys) -%}
     {%- set said_names = adapter.get_columns_in_relation(incoming) | map(attribute='name') | list -%}
     {%- set names = arg_dict['dest_columns'] | map(attribute='name') | select('in', said_names) | list -%}
-    {%- set others = names | reject('in', keys) | list -%}
-    {%- set slice_by = config.get('slice_by') -%}
-    {%- set slice = 'true' if slice_by is none else in_window(
-        'held.' ~ slice_by, config.get('slice_days_before', 0), config.get('slice_days_after', 0)) -%}
-    {%- set same_key -%}
-        {%- for key in keys %}held.{{ key }} = said.{{ key }}{{ ' and ' if not loop.last }}{% endfor -%}
-    {%- endset -%}
-with
-
--- rows that are new, or say something else than the row held
-differing as (
-    select said.*
-    from {{ incoming }} as said
-    left join {{ target }} as held on {{ same_key }}
-    where held.{{ keys[0] }} is null
-    {%- if others %}
-        or ({% for name in others %}held.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
-        is distinct from ({% for name in others %}said.{{ name }}{{ ', ' if not loop.last }}{% endfor %})
-    {%- endif %}
-),
-
-deleted as (
-    delete from {{ target }} as held
-    where {{ slice }} and not exists (select 1 from {{ incoming }} as said where {{ same_key }})
-    returning 1
-),
-{% if others %}
-updated as (
-    update {{ target }} as held
-    set {% for name in others %}{{ name }} = said.{{ name }}{{ ', ' if not loop.last }}{% endfor %}
-    from differing as said
-    where {{ same_key }}
-    returning 1
-),
-{% endif %}
-inserted as (
-    insert into {{ target }} ({{ names | join(', ') }})
-    select {{ names | join(', ') }}
-    from differing as said
-    where not exists (select 1 from {{ target }} as held where {{ same_key }})
-    returning 1
-)
-
-select 1 from deleted
-{%- if others %}
-union all
-select 1 from updated
-{%- endif %}
-union all
-select 1 from inserted
+    {{ write_differences(target, incoming, keys, names) }}
 {%- endmacro -%}

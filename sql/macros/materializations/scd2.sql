@@ -22,15 +22,14 @@
   - Row -1 is the member nobody knows.
   - A column the model gains is added; one it loses stays, null from then on. A changed type is refused, and so is
     a full refresh: no source can give history back.
-  - One transaction: a failure at any step leaves the old rows.
+  - One transaction: a failure at any step leaves the old rows. Builds of one dimension take turns.
 -#}
 {%- materialization scd2, adapter='postgres' -%}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set existing = load_cached_relation(this) -%}
     {%- set said = model.alias ~ '__said' -%}
     {%- set spec = scd2_spec() -%}
 
-    {%- if existing is not none and should_full_refresh() -%}
+    {%- if should_full_refresh() and load_cached_relation(this) is not none -%}
         {{ exceptions.raise_compiler_error(
             this ~ " holds history that no source can give back; a full refresh is refused and the table was left as"
             " it was. To begin again, drop the table by hand.") }}
@@ -39,6 +38,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
+    {%- do take_turns() -%}
     {#- A view has the model's columns in their exact types, and no rows of its own to write. -#}
     {%- call statement('said') -%}
         drop view if exists pg_temp.{{ said }};
@@ -46,34 +46,28 @@
     {%- endcall -%}
     {%- do scd2_describe(spec, said) -%}
 
-    {%- if existing is none -%}
+    {%- if run_query("select to_regclass('" ~ this ~ "')").rows[0][0] is none -%}
         {%- call statement('create') -%}
             {{ scd2_create(target_relation, spec) }}
         {%- endcall -%}
     {%- else -%}
-        {%- do run_query("lock table " ~ target_relation ~ " in share row exclusive mode") -%}
-        {%- do scd2_fit_columns(target_relation, spec) -%}
+        {%- do fit_columns(target_relation, spec.columns) -%}
     {%- endif -%}
 
     {%- call statement('differing') -%}
         {{ scd2_differing(target_relation, said, spec) }}
     {%- endcall -%}
-    {%- set counts = namespace(written=0) -%}
-    {%- if scd2_count_differing(spec, said) -%}
-        {%- for name, step in scd2_steps(target_relation, said, spec) -%}
-            {%- call statement(name) -%}
-                {{ step }}
-            {%- endcall -%}
-            {%- if name.startswith('write') -%}
-                {%- set counts.written = counts.written + load_result(name)['response'].rows_affected -%}
-            {%- elif name == 'incoming' -%}
-                {%- do scd2_check_incoming(spec, said) -%}
-            {%- endif -%}
-        {%- endfor -%}
+    {%- set counts = namespace(written=0, left=scd2_count_news(spec, said)) -%}
+    {%- if counts.left and not spec.inferred -%}
+        {%- do scd2_run(scd2_plain_steps(target_relation, said, spec), counts, spec, said) -%}
+    {%- endif -%}
+    {%- if counts.left -%}
+        {%- do scd2_run(scd2_timeline_steps(target_relation, said, spec), counts, spec, said) -%}
     {%- endif -%}
     {%- call statement('tidy') -%}
         drop view pg_temp.{{ said }};
-        drop table if exists pg_temp.{{ said }}_differing, pg_temp.{{ said }}_incoming, pg_temp.{{ said }}_versions
+        drop table if exists pg_temp.{{ said }}_differing, pg_temp.{{ said }}_plain, pg_temp.{{ said }}_incoming,
+            pg_temp.{{ said }}_versions
     {%- endcall -%}
     {%- do store_raw_result('main', message='SCD2 ' ~ counts.written, code='SCD2', rows_affected=counts.written) -%}
 
@@ -97,16 +91,20 @@
 {%- endmacro -%}
 
 
-{#- Add to the spec what the model's columns are: `types` by name, `tracked`, `overwritten`. -#}
+{#- Add to the spec what the model's columns are: `columns`, the types by name but for the moment's; `tracked` and
+    `overwritten`. -#}
 {%- macro scd2_describe(spec, said) -%}
-    {%- set types = scd2_types('pg_temp.' ~ said) -%}
+    {%- set types = column_types('pg_temp.' ~ said) -%}
     {%- set own = ['surrogate_key', 'valid_from', 'valid_to', 'is_current', 'etl_batch_id', 'created_at', 'updated_at'] -%}
     {%- set named = spec.natural + [spec.effective_at] + ([spec.inferred] if spec.inferred else []) -%}
     {%- set missing = (named + (spec.tracked or [])) | reject('in', types) | list -%}
     {%- set taken = types | select('in', own) | reject('equalto', spec.effective_at) | list -%}
     {%- set described = types | reject('in', named) | list -%}
+    {%- set columns = dict(types) -%}
+    {%- do columns.pop(spec.effective_at, none) -%}
     {%- do spec.update({
-        'types': types,
+        'said': types | list,
+        'columns': columns,
         'tracked': described if spec.tracked is none else spec.tracked,
         'overwritten': [] if spec.tracked is none else described | reject('in', spec.tracked) | list,
     }) -%}
@@ -125,23 +123,10 @@
 {%- endmacro -%}
 
 
-{#- The columns of a relation and their types, as PostgreSQL writes them. -#}
-{%- macro scd2_types(relation) -%}
-    {%- set types = {} -%}
-    {%- for row in run_query(
-        "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = '" ~ relation
-        ~ "'::regclass and attnum > 0 and not attisdropped order by attnum"
-    ).rows -%}
-        {%- do types.update({row[0]: row[1]}) -%}
-    {%- endfor -%}
-    {{ return(types) }}
-{%- endmacro -%}
-
-
 {%- macro scd2_create(target, spec) -%}
 create table {{ target }} (
     surrogate_key bigint generated always as identity primary key,
-    {%- for name, type in spec.types.items() if name != spec.effective_at %}
+    {%- for name, type in spec.columns.items() %}
     {{ name }} {{ type }},
     {%- endfor %}
     valid_from timestamptz not null,
@@ -154,60 +139,55 @@ create table {{ target }} (
 );
 create unique index on {{ target }} ({{ spec.natural | join(', ') }}) where is_current;
 insert into {{ target }} (surrogate_key, {{ spec.inferred ~ ', ' if spec.inferred }}valid_from, is_current, etl_batch_id)
-overriding system value values (-1, {{ 'false, ' if spec.inferred }}'1900-01-01Z', true, {{ scd2_batch() }})
+overriding system value values (-1, {{ 'false, ' if spec.inferred }}'1900-01-01Z', true, {{ batch_of_run() }})
 {%- endmacro -%}
 
 
-{#- Add the columns that the table lacks; refuse those whose type has changed. -#}
-{%- macro scd2_fit_columns(target, spec) -%}
-    {%- set held = scd2_types(target) -%}
-    {%- for name, type in spec.types.items() if name != spec.effective_at -%}
-        {%- if name not in held -%}
-            {%- do run_query("alter table " ~ target ~ " add column " ~ name ~ " " ~ type) -%}
-        {%- elif held[name] != type -%}
-            {{ exceptions.raise_compiler_error(
-                target ~ "." ~ name ~ " is held as " ~ held[name] ~ " and the model says " ~ type ~ ". The table was left"
-                " as it was. Cast it in the model, or write a migration that converts the column.") }}
+{#- Run statements, and count the rows that they write and those that are left for the next ones. -#}
+{%- macro scd2_run(steps, counts, spec, said) -%}
+    {#- The members there is news of are few: they are looked up, and the table is not read for them. -#}
+    {%- do run_query("set local random_page_cost = 1.1") -%}
+    {%- for name, step in steps -%}
+        {%- call statement(name) -%}
+            {{ step }}
+        {%- endcall -%}
+        {%- if name.startswith('write') -%}
+            {%- set counts.written = counts.written + load_result(name)['response'].rows_affected -%}
+        {%- elif name == 'plain' -%}
+            {%- set counts.left = counts.left - load_result(name)['response'].rows_affected -%}
+        {%- elif name == 'incoming' -%}
+            {%- do scd2_check_incoming(spec, said) -%}
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro -%}
 
 
-{#- How many members differ; rows without a key are refused. -#}
-{%- macro scd2_count_differing(spec, said) -%}
+{#- How many rows are news; those without a key or a moment are refused. -#}
+{%- macro scd2_count_news(spec, said) -%}
     {%- set found = run_query(
-        "select count(*), count(*) filter (where " ~ spec.natural | join(' is null or ') ~ " is null) from pg_temp."
-        ~ said ~ "_differing"
+        "select count(*) filter (where is_news), count(*) filter (where is_news and is_moment_held),"
+        " count(*) filter (where " ~ spec.natural | join(' is null or ') ~ " is null),"
+        " count(*) filter (where " ~ spec.effective_at ~ " is null) from pg_temp." ~ said ~ "_differing"
     ).rows[0] -%}
-    {%- if found[1] -%}
-        {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ spec.natural | join(' or ')
+    {%- set nulls = (spec.natural if found[2] else []) + ([spec.effective_at] if found[3] else []) -%}
+    {%- if nulls -%}
+        {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ nulls | join(' or ')
             ~ ". The table was left as it was.") }}
     {%- endif -%}
+    {%- do spec.update({'is_asked_again': spec.inferred is not none or found[1] > 0}) -%}
     {{ return(found[0]) }}
 {%- endmacro -%}
 
 
-{#- Refuse rows without a moment, and members that are said to be two things at one moment. -#}
+{#- Refuse members that are said to be two things at one moment. -#}
 {%- macro scd2_check_incoming(spec, said) -%}
-    {%- set by = spec.natural + [spec.effective_at] -%}
+    {%- set by = (spec.natural + [spec.effective_at]) | join(', ') -%}
     {%- set found = run_query(
-        "select count(*) filter (where " ~ spec.effective_at ~ " is null), count(*) filter (where times > 1) from ("
-        "select " ~ by | join(', ') ~ ", count(*) as times from pg_temp." ~ said ~ "_incoming group by " ~ by | join(', ')
-        ~ ") as moment"
-    ).rows[0] -%}
-    {%- if found[0] -%}
-        {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ spec.effective_at
-            ~ ". The table was left as it was.") }}
-    {%- elif found[1] -%}
-        {{ exceptions.raise_compiler_error(this ~ ": " ~ found[1] ~ " times the model says two different things of one "
+        "select count(*) from (select 1 from pg_temp." ~ said ~ "_incoming group by " ~ by ~ " having count(*) > 1) as twice"
+    ).rows[0][0] -%}
+    {%- if found -%}
+        {{ exceptions.raise_compiler_error(this ~ ": " ~ found ~ " times the model says two different things of one "
             ~ spec.natural | join(', ') ~ " at one " ~ spec.effective_at
             ~ ". The table was left as it was. The model must pick one.") }}
     {%- endif -%}
-{%- endmacro -%}
-
-
-{#- The batch of this run, for SQL. -#}
-{%- macro scd2_batch() -%}
-    {%- set batch = var('etl_batch_id', none) -%}
-    {{ return("null::uuid" if batch is none else "'" ~ batch ~ "'::uuid") }}
 {%- endmacro -%}

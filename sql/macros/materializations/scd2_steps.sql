@@ -1,6 +1,17 @@
 {#- The statements of scd2 in their order. Those whose name begins with `write` change the table. Close and insert
     are two statements: in one, both would see the same snapshot and break the index of one current version. -#}
-{%- macro scd2_steps(target, said, spec) -%}
+
+{#- For members of whom one thing is said that falls inside a version or outside of all: nearly always all of them. -#}
+{%- macro scd2_plain_steps(target, said, spec) -%}
+    {{ return([
+        ('plain', scd2_plain(said, spec)),
+        ('write_closed', scd2_write_closed(target, said, spec)),
+        ('write_next', scd2_write_next(target, said, spec)),
+    ]) }}
+{%- endmacro -%}
+
+{#- For the others, whose timelines are made anew. -#}
+{%- macro scd2_timeline_steps(target, said, spec) -%}
     {%- set steps = [('incoming', scd2_incoming(target, said, spec))] -%}
     {%- if spec.inferred -%}
         {%- do steps.append(('write_completed', scd2_complete_stubs(target, said, spec))) -%}
@@ -15,34 +26,12 @@
 {%- endmacro -%}
 
 
-{#- `a.x = b.x and a.y = b.y` -#}
-{%- macro scd2_same(names, a, b) -%}
-    {%- for name in names -%}{{ a }}.{{ name }} = {{ b }}.{{ name }}{{ ' and ' if not loop.last }}{%- endfor -%}
-{%- endmacro -%}
-
-{#- `a.x, a.y` -#}
-{%- macro scd2_of(names, a) -%}
-    {%- for name in names -%}{{ a }}.{{ name }}{{ ', ' if not loop.last }}{%- endfor -%}
-{%- endmacro -%}
-
-{#- `x = a.x, y = a.y` -#}
-{%- macro scd2_set(names, a) -%}
-    {%- for name in names -%}{{ name }} = {{ a }}.{{ name }}{{ ', ' if not loop.last }}{%- endfor -%}
-{%- endmacro -%}
-
-
-{#- The members of whom something is said that the table does not hold yet: as a rule few, and only they go further
-    than this join. -#}
+{#- What is said that the table does not hold yet (`is_news`), beside what it holds at each moment said: as a rule
+    little, and only that goes further than this join. What is said again of a moment inside a version comes along, for
+    news from before it may change what it means; what a version was begun with does not. -#}
 {%- macro scd2_differing(target, said, spec) -%}
 {%- set at = spec.effective_at -%}
-create temporary table {{ said }}_differing as
-select distinct {{ scd2_of(spec.natural, 'said') }}
-from pg_temp.{{ said }} as said
-left join {{ target }} as held
-    on {{ scd2_same(spec.natural, 'held', 'said') }}
-    and held.valid_from <= said.{{ at }}
-    and (held.valid_to is null or held.valid_to > said.{{ at }})
-where
+{%- set is_news -%}
     {%- if spec.inferred %}
     -- a stub says nothing of a member who is known
     (said.{{ spec.inferred }} is not true or held.surrogate_key is null or held.{{ spec.inferred }})
@@ -50,27 +39,103 @@ where
     {%- endif %}
     (
         held.surrogate_key is null
-        or ({{ scd2_of(spec.tracked, 'held') }}) is distinct from ({{ scd2_of(spec.tracked, 'said') }})
+        or ({{ columns_of(spec.tracked, 'held') }}) is distinct from ({{ columns_of(spec.tracked, 'said') }})
         {%- if spec.overwritten %}
         or (
             held.is_current
-            and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})
+            and ({{ columns_of(spec.overwritten, 'held') }}) is distinct from ({{ columns_of(spec.overwritten, 'said') }})
         )
         {%- endif %}
         {%- if spec.inferred %}
         or (held.{{ spec.inferred }} and said.{{ spec.inferred }} is not true)
         {%- endif %}
-    );
-analyze {{ said }}_differing
+    )
+{%- endset -%}
+create temporary table {{ said }}_differing as
+select
+    said.*,
+    held.ctid as held_place,
+    held.valid_to as held_valid_to,
+    {{ is_news }} as is_news,
+    held.valid_from is not distinct from said.{{ at }} as is_moment_held,
+    held.surrogate_key is null
+    or ({{ columns_of(spec.tracked, 'held') }}) is distinct from ({{ columns_of(spec.tracked, 'said') }}) as is_change
+from pg_temp.{{ said }} as said
+left join {{ target }} as held
+    on {{ same(spec.natural, 'held', 'said') }}
+    and held.valid_from <= said.{{ at }}
+    and (held.valid_to is null or held.valid_to > said.{{ at }})
+where held.valid_from < said.{{ at }} or {{ is_news }};
+analyze {{ said }}_differing ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
 
 
-{#- Every row said of those members. The model is asked once more, which costs less than keeping all it said. -#}
+{#- The only rows of their members, each of which begins a version. -#}
+{%- macro scd2_plain(said, spec) -%}
+create temporary table {{ said }}_plain as
+select *
+from (
+    select
+        *,
+        count(*) over (partition by {{ spec.natural | join(', ') }}) as rows_said
+    from pg_temp.{{ said }}_differing
+) as said
+where rows_said = 1 and is_change and not is_moment_held
+{%- endmacro -%}
+
+
+{#- The version in force ends where the next begins. A row's place saves looking for it. -#}
+{%- macro scd2_write_closed(target, said, spec) -%}
+update {{ target }} as held
+set
+    valid_to = said.{{ spec.effective_at }},
+    is_current = false,
+    etl_batch_id = {{ batch_of_run() }},
+    updated_at = now()
+from pg_temp.{{ said }}_plain as said
+where held.ctid = said.held_place
+{%- endmacro -%}
+
+
+{#- The next ends where the one it divides ended; where it divides none, at the member's first version, if any. -#}
+{%- macro scd2_write_next(target, said, spec) -%}
+{%- set names = spec.natural + spec.tracked + spec.overwritten -%}
+insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
+select
+    {{ names | join(', ') }},
+    {{ spec.effective_at }},
+    valid_to,
+    valid_to is null,
+    {{ batch_of_run() }}
+from (
+    select
+        *,
+        case
+            when held_place is not null then held_valid_to
+            else (select min(held.valid_from) from {{ target }} as held where {{ same(spec.natural, 'held', 'said') }})
+        end as valid_to
+    from pg_temp.{{ said }}_plain as said
+) as next
+order by {{ spec.natural | join(', ') }}
+{%- endmacro -%}
+
+
+{#- Every row that matters of the other members of whom there is news. The model is asked once more where stubs are to
+    be sorted out, and where a moment held is said otherwise: then it may be said in both ways. -#}
 {%- macro scd2_incoming(target, said, spec) -%}
 create temporary table {{ said }}_incoming as
-select distinct said.*
-from pg_temp.{{ said }} as said
-inner join pg_temp.{{ said }}_differing as differing on {{ scd2_same(spec.natural, 'differing', 'said') }};
+select distinct {{ columns_of(spec.said, 'said') }}
+from pg_temp.{{ said ~ ('' if spec.is_asked_again else '_differing') }} as said
+where
+    exists (
+        select 1 from pg_temp.{{ said }}_differing as news
+        where news.is_news and {{ same(spec.natural, 'news', 'said') }}
+    )
+    {%- if not spec.inferred %}
+    and not exists (
+        select 1 from pg_temp.{{ said }}_plain as plain where {{ same(spec.natural, 'plain', 'said') }}
+    )
+    {%- endif %};
 analyze {{ said }}_incoming ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
 
@@ -88,39 +153,39 @@ from (
     group by {{ key_list }}
 ) as met
 where
-    {{ scd2_same(spec.natural, 'met', 'said') }}
+    {{ same(spec.natural, 'met', 'said') }}
     and said.{{ stub }} is not true
     and said.{{ at }} = met.first_known
     and met.first_met < met.first_known
     and not exists (
         select 1 from {{ target }} as held
-        where {{ scd2_same(spec.natural, 'held', 'said') }} and held.{{ stub }} is not true
+        where {{ same(spec.natural, 'held', 'said') }} and held.{{ stub }} is not true
     );
 delete from pg_temp.{{ said }}_incoming as said
 where said.{{ stub }} and (
     exists (
         select 1 from {{ target }} as held
-        where {{ scd2_same(spec.natural, 'held', 'said') }}
+        where {{ same(spec.natural, 'held', 'said') }}
             and (held.{{ stub }} is not true or held.valid_from <= said.{{ at }})
     )
     or exists (
         select 1 from pg_temp.{{ said }}_incoming as other
-        where {{ scd2_same(spec.natural, 'other', 'said') }}
+        where {{ same(spec.natural, 'other', 'said') }}
             and (other.{{ stub }} is not true or other.{{ at }} < said.{{ at }})
     )
 );
 update {{ target }} as held
 set
-    {{ scd2_set(spec.tracked + spec.overwritten + [stub], 'said') }},
+    {{ set_columns(spec.tracked + spec.overwritten + [stub], 'said') }},
     valid_from = least(held.valid_from, said.{{ at }}),
-    etl_batch_id = {{ scd2_batch() }},
+    etl_batch_id = {{ batch_of_run() }},
     updated_at = now()
 from (
     select distinct on ({{ key_list }}) *
     from pg_temp.{{ said }}_incoming
     order by {{ key_list }}, {{ at }}
 ) as said
-where held.{{ stub }} and {{ scd2_same(spec.natural, 'held', 'said') }}
+where held.{{ stub }} and {{ same(spec.natural, 'held', 'said') }}
 {%- endmacro -%}
 
 
@@ -135,9 +200,9 @@ with
 held as (
     select
         *,
-        ctid as place
+        ctid as held_place
     from {{ target }} as held
-    where exists (select 1 from pg_temp.{{ said }}_incoming as said where {{ scd2_same(keys, 'held', 'said') }})
+    where exists (select 1 from pg_temp.{{ said }}_incoming as said where {{ same(keys, 'held', 'said') }})
 ),
 
 moments as (
@@ -149,16 +214,16 @@ moments as (
         {% for name in rest %}case when held.surrogate_key is null then said.{{ name }} else held.{{ name }} end as {{ name }},
         {% endfor -%}
         held.surrogate_key,
-        held.place,
+        held.held_place,
         held.valid_to as held_valid_to,
         coalesce(
             said.{{ at }} is not null
-            and ({{ scd2_of(tracked, 'held') }}) is distinct from ({{ scd2_of(tracked, 'said') }}), false
+            and ({{ columns_of(tracked, 'held') }}) is distinct from ({{ columns_of(tracked, 'said') }}), false
         ) as is_restated,
         coalesce(held.valid_from, said.{{ at }}) as valid_from
     from held
     full join pg_temp.{{ said }}_incoming as said
-        on {{ scd2_same(keys, 'held', 'said') }} and held.valid_from = said.{{ at }}
+        on {{ same(keys, 'held', 'said') }} and held.valid_from = said.{{ at }}
 ),
 
 compared as (
@@ -183,7 +248,7 @@ chained as (
 select
     {{ (keys + tracked + rest) | join(', ') }},
     surrogate_key,
-    place,
+    held_place,
     valid_from,
     valid_to
 from chained
@@ -192,18 +257,17 @@ analyze {{ said }}_versions (surrogate_key)
 {%- endmacro -%}
 
 
-{#- Restate and close: before the insert, so that no member has two current versions at any moment. A row's place saves
-    looking for it; nobody else writes while the table is locked. -#}
+{#- Restate and close: before the insert, so that no member has two current versions at any moment. -#}
 {%- macro scd2_write_held(target, said, spec) -%}
 update {{ target }} as held
 set
-    {{ scd2_set(spec.tracked, 'version') }},
+    {{ set_columns(spec.tracked, 'version') }},
     valid_to = version.valid_to,
     is_current = version.valid_to is null,
-    etl_batch_id = {{ scd2_batch() }},
+    etl_batch_id = {{ batch_of_run() }},
     updated_at = now()
 from pg_temp.{{ said }}_versions as version
-where held.ctid = version.place
+where held.ctid = version.held_place
 {%- endmacro -%}
 
 
@@ -215,7 +279,7 @@ select
     valid_from,
     valid_to,
     valid_to is null,
-    {{ scd2_batch() }}
+    {{ batch_of_run() }}
 from pg_temp.{{ said }}_versions
 where surrogate_key is null
 order by {{ spec.natural | join(', ') }}, valid_from
@@ -226,8 +290,8 @@ order by {{ spec.natural | join(', ') }}, valid_from
 {%- macro scd2_overwrite(target, said, spec) -%}
 update {{ target }} as held
 set
-    {{ scd2_set(spec.overwritten, 'said') }},
-    etl_batch_id = {{ scd2_batch() }},
+    {{ set_columns(spec.overwritten, 'said') }},
+    etl_batch_id = {{ batch_of_run() }},
     updated_at = now()
 from (
     select distinct on ({{ spec.natural | join(', ') }}) *
@@ -235,8 +299,8 @@ from (
     order by {{ spec.natural | join(', ') }}, {{ spec.effective_at }} desc
 ) as said
 where
-    {{ scd2_same(spec.natural, 'held', 'said') }}
+    {{ same(spec.natural, 'held', 'said') }}
     and held.is_current
     and held.valid_from <= said.{{ spec.effective_at }}
-    and ({{ scd2_of(spec.overwritten, 'held') }}) is distinct from ({{ scd2_of(spec.overwritten, 'said') }})
+    and ({{ columns_of(spec.overwritten, 'held') }}) is distinct from ({{ columns_of(spec.overwritten, 'said') }})
 {%- endmacro -%}

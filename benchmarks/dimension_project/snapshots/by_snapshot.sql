@@ -1,0 +1,29 @@
+{% snapshot by_snapshot %}
+
+{{
+    config(
+        unique_key='member_id',
+        strategy='check',
+        check_cols=[
+            'full_name', 'email', 'city', 'region', 'job_title', 'status', 'level', 'rate', 'hired_on', 'is_active',
+            'is_deleted',
+        ],
+    )
+}}
+
+select
+    member_id,
+    full_name,
+    email,
+    city,
+    region,
+    job_title,
+    status,
+    level,
+    rate,
+    hired_on,
+    is_active,
+    is_deleted
+from benchmark.members
+
+{% endsnapshot %}

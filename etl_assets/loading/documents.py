@@ -1,0 +1,211 @@
+"""The road of a service's records into staging: read, copy, reconcile, merge and write it down.
+
+A table that is read whole is one transaction; one that is read by window is one for each period, so that a service that
+goes down in the twentieth period of a year leaves nineteen, and nothing half.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import psycopg
+
+from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
+from etl_assets.loading.report import LoadReport
+from etl_assets.settings import Settings
+from etl_assets.spec.documents import DocumentReader, RefusedDocument
+from etl_assets.spec.source import Service, Source
+from etl_assets.spec.table import PerFile, Table
+from etl_assets.warehouse import documents
+from etl_assets.warehouse.calendars import write_calendar
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.file_ledger import record_rejects
+from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
+from etl_assets.warehouse.relation import Relation, hold_alone
+from etl_assets.warehouse.tables import ensure_table
+
+ATTEMPTS = 3
+"""How often a list is read that changes while it is read."""
+FEW = 20
+"""A list of so few records may shrink as it likes."""
+MOST_ASKED = 200
+"""Records that are missing from a list and are asked for one by one; of more, the list is to be doubted."""
+
+SHOWN = 2000
+"""Characters of a record that are kept with the reason why it was refused."""
+
+Window = tuple[date, date]
+
+
+def load_documents(
+    settings: Settings,
+    source: Source,
+    tables: Collection[str],
+    span: Window,
+    batch: Batch,
+    *,
+    accept_shrink: bool = False,
+) -> dict[str, LoadReport]:
+    """Read tables of a service and bring staging up to date.
+
+    Args:
+        settings: Which warehouse, and how the service is reached.
+        source: Whose records.
+        tables: Which of its tables.
+        span: First and last date, both included, of what is read by window; the rest is read whole.
+        batch: Whose work it is.
+        accept_shrink: Believe a list that is far shorter than what is held.
+
+    Returns:
+        A report for each of `tables`. What a table failed of is in its `failure`, and costs no other table.
+
+    Raises:
+        EtlError: The service is not set up, or refused to let us in; the calendar has moved.
+        TransientError: The warehouse went away.
+    """
+    reports = {name: LoadReport(Relation(source.schema, name)) for name in tables}
+    service = source.reader
+    if not isinstance(service, Service):
+        raise TypeError(f"{source.name} sends files")
+    given = settings.of_source(source.name)
+    if unset := source.unset(given):
+        raise EtlError(f"{source.title} cannot be reached: not set is {', '.join(unset)}. See the source's README.md.")
+    try:
+        with closing(service.connect(given)) as reader, connect(settings) as connection:
+            _prepare(connection, source, reports)
+            for name, report in reports.items():
+                road = _Road(source, source.table(name), report.relation, reader, connection, batch, accept_shrink)
+                with _told(report):
+                    for window in road.windows(span):
+                        road.take(window, report)
+    except psycopg.OperationalError as error:
+        raise TransientError(f"{source.name}: the warehouse went away in mid-load: {error}") from error
+    return reports
+
+
+def _prepare(connection: psycopg.Connection, source: Source, reports: dict[str, LoadReport]) -> None:
+    for name, report in reports.items():
+        ensure_table(connection, source.table(name), report.relation)
+    if source.calendar:
+        write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
+    connection.commit()
+
+
+@contextmanager
+def _told(report: LoadReport) -> Iterator[None]:
+    """Keep what a table failed of, so that the others are loaded all the same."""
+    started = time.monotonic()
+    try:
+        yield
+    except EtlError as error:
+        report.failure = error
+    finally:
+        report.seconds = time.monotonic() - started
+
+
+@dataclass(frozen=True)
+class _Road:
+    """What every table of one run goes through."""
+
+    source: Source
+    table: Table
+    relation: Relation
+    reader: DocumentReader
+    connection: psycopg.Connection
+    batch: Batch
+    accept_shrink: bool
+
+    @property
+    def target(self) -> documents.Target:
+        return documents.Target(
+            relation=self.relation,
+            key=self.table.keys[0],
+            versions=not self.table.has_slices,
+            without=self.table.never_load,
+        )
+
+    def windows(self, span: Window) -> Sequence[Window | None]:
+        """The pieces that are loaded in a transaction each."""
+        if not self.table.has_slices or not self.source.calendar:
+            return [None]
+        return [(period.first, period.last) for period in self.source.calendar.between(*span)]
+
+    def take(self, window: Window | None, report: LoadReport) -> None:
+        """Load one piece, and add it to the report."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.connection.transaction():
+                    self._load(window, report)
+            except ListChanged:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _load(self, window: Window | None, report: LoadReport) -> None:
+        started = time.monotonic()
+        connection, target, batch = self.connection, self.target, self.batch
+        hold_alone(connection, self.relation)
+        documents.begin(connection)
+        refused = list(self._read(window))
+        deleted, vanished = self._ask_for_absent(window)
+        records, by_date = documents.arrived(connection)
+        merged = documents.merge(connection, target, batch.id)
+        documents.mark(connection, target, batch.id, vanished, as_deleted=False)
+        left = documents.mark(connection, target, batch.id, deleted, as_deleted=True)
+        counts = Counts(
+            rows_read=records + len(refused),
+            rows_inserted=merged.inserted,
+            rows_updated=merged.updated,
+            rows_unchanged=records - merged.inserted - merged.updated,
+            rows_deleted=len(deleted),
+            rows_rejected=len(refused),
+        )
+        seconds = time.monotonic() - started
+        changed = {*merged.slices, *left}
+        record_load(connection, batch, self.relation, counts, seconds=seconds, changed=changed)
+        record_rejects(connection, batch, self.relation, None, [(r.key, r.field, r.reason, r.raw) for r in refused])
+        documents.supersede_rejects(connection, self.relation)
+        record_watermark(connection, batch, self.relation, _reached(window))
+        report.counts += counts
+        report.rows_by_slice |= by_date
+        if vanished:
+            report.notes.append(
+                f"{len(vanished):,} records are missing from the list, too many to ask for one by one: marked vanished"
+            )
+
+    def _read(self, window: Window | None) -> Iterator[RefusedDocument]:
+        """Put the records of the window into the temporary table; gives those that cannot be kept."""
+        for page in self.reader.read(self.table, window):
+            yield from page.refused
+            for place, reason in documents.take_in(self.connection, page.documents).items():
+                document = page.documents[place]
+                raw = document.raw.decode(errors="replace")[:SHOWN]
+                yield RefusedDocument(key=document.key, place=place, field=None, reason=reason, raw=raw)
+
+    def _ask_for_absent(self, window: Window | None) -> tuple[list[int], list[int]]:
+        """What the list should have given and did not: the keys that do not exist any more, and those not asked for.
+
+        A list leaves out what lies outside of its window or of somebody's permissions; only the record's own address
+        says that it is gone. What is still there, on another date say, is put with what arrived.
+
+        Raises:
+            ShrunkenLoad: So much is missing that the list is not to be believed.
+        """
+        held, missing = documents.absent(self.connection, self.target, window)
+        floor = self.table.load.shrink_floor if not isinstance(self.table.load, PerFile) else 0
+        if held > FEW and held - len(missing) < floor * held and not self.accept_shrink:
+            again = f"etl run {self.source.name} {self.table.name}"
+            where = str(self.relation) if window is None else f"{self.relation}, {window[0]} to {window[1]}"
+            raise ShrunkenLoad(where, held=held, arrived=held - len(missing), floor=floor, again=again)
+        if len(missing) > MOST_ASKED:
+            return [], missing
+        found = {key: self.reader.find(self.table, key) for key in missing}
+        documents.take_in(self.connection, [document for document in found.values() if document])
+        return [key for key, document in found.items() if document is None], []
+
+
+def _reached(window: Window | None) -> str:
+    return (datetime.now(UTC) if window is None else window[1]).isoformat()

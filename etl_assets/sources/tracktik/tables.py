@@ -1,0 +1,137 @@
+"""What we take from TrackTik, and how.
+
+What happens (shifts, clock-ins, sums of shifts) is read by billing period: of the date filters of these lists the API
+honours `:between` alone, over a month at most, and ignores `:gte` and `:lte` without a word. The rest is small enough
+to be read whole. Inactive records are asked for everywhere: they are left out by default, and would look deleted.
+
+Fields that the API gives on demand come only when named; `fields` then gives exactly what it names, so all are named.
+"""
+
+from datetime import date, timedelta
+
+from etl_assets.spec.calendar import Calendar
+from etl_assets.spec.table import Endpoint, Full, Table, Window, fields
+
+CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2018, last_year=2040)
+"""Fourteen days, Friday to Thursday. Another kind, or other years, is said here and nowhere else."""
+
+EVERYTHING = {"includeInactive": "true"}
+SHIFT_FIELDS = (
+    "id,customId,status,billable,payable,paidTimeOff,vacant,onShiftBoard,startDateTime,endDateTime,startsOn,endsOn,"
+    "timeZone,breakInMinutes,published,notified,acknowledged,viewed,locked,employee,vendor,position,account,summary,"
+    "attendanceStatus,plannedDurationHours,plannedPayableHours,clockedHours,approvedHours,billableHours,payableHours,"
+    "overtimeHours,holidayHours,payRateLevel,payRate,billRate,paidAmount,billedAmount,payCodeLabel,modifiedOn,"
+    "createdOn,createdBy,updatedOn,updatedBy"
+)
+
+TABLES = (
+    Table(
+        name="regions",
+        description="Regions, each with the one above it.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="regions", parameters=EVERYTHING),
+        fields=fields(text="name status timeZone", bigint="parentRegion"),
+    ),
+    Table(
+        name="clients",
+        description="Clients and their sites.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="clients", parameters={**EVERYTHING, "include": "address"}),
+        fields=fields(text="name customId type status timeZone", bigint="region parentClient", date="closedDate"),
+    ),
+    Table(
+        name="employees",
+        description="Guards and staff, those who have left too.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="employees", parameters=EVERYTHING),
+        fields=fields(text="firstName lastName customId status", bigint="region"),
+    ),
+    Table(
+        name="positions",
+        description="Posts at a client's site, with how each is billed and paid.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="positions", parameters={**EVERYTHING, "include": "billingSetting,payrollSetting"}),
+        fields=fields(
+            text="name status",
+            bigint="account billingSetting.overtimeRule payrollSetting.overtimeRule",
+            boolean="nonBillable",
+            numeric="billingSetting.rate billingSetting.discountRate",
+        ),
+    ),
+    Table(
+        name="contracts",
+        description="What was agreed with a client, and how often it is billed.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="contracts", parameters=EVERYTHING),
+        fields=fields(text="billingFrequency status", bigint="account"),
+    ),
+    Table(
+        name="overtime_rules",
+        description="From how many hours on, and by how much more, overtime is paid or billed.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="overtime-rules", parameters={**EVERYTHING, "include": "rules"}),
+        fields=fields(text="name periodLength ruleType", jsonb="rules"),
+    ),
+    Table(
+        name="holiday_groups",
+        description="Sets of holidays.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="holiday-groups", parameters=EVERYTHING),
+        fields=fields(text="name"),
+    ),
+    Table(
+        name="payroll_codes",
+        description="Codes under which hours are paid.",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="payroll-codes", parameters=EVERYTHING),
+        fields=fields(text="code name"),
+    ),
+    Table(
+        name="shifts",
+        description="Who is to be where from when to when, and the hours that came of it.",
+        key="id",
+        load=Window(slice_by="startDateTime"),
+        endpoint=Endpoint(
+            path="shifts",
+            parameters={**EVERYTHING, "fields": SHIFT_FIELDS},
+            window="startDateTime:between",
+        ),
+        fields=fields(
+            text="status attendanceStatus timeZone",
+            timestamptz="startDateTime endDateTime",
+            bigint="employee position startsOn endsOn",
+            numeric="plannedDurationHours clockedHours approvedHours billableHours payableHours billRate",
+            boolean="vacant billable paidTimeOff",
+        ),
+    ),
+    Table(
+        name="work_sessions",
+        description="Clock-ins and clock-outs.",
+        key="id",
+        load=Window(slice_by="startedOn"),
+        endpoint=Endpoint(path="work-sessions", parameters=EVERYTHING, window="startedOn:between"),
+        fields=fields(text="status", bigint="shift employee", timestamptz="startedOn endedOn", numeric="durationHours"),
+    ),
+    Table(
+        name="shift_summaries",
+        description="What TrackTik itself pays and bills for a shift.",
+        key="id",
+        # A sum lies under the first day of its shift's work week, which may be a week before the shift.
+        load=Window(slice_by="periodDate", pad=timedelta(days=7)),
+        endpoint=Endpoint(path="shift-summaries", parameters=EVERYTHING, window="periodDate:between"),
+        fields=fields(
+            bigint="shift",
+            date="periodDate",
+            numeric="billHours billBaseRate billTotal billOvertimeImpact billHolidayImpact billPremiumImpact"
+            " billDiscountImpact",
+        ),
+    ),
+)

@@ -1,0 +1,7 @@
+{#- Values that make no good names, and a batch that the model says itself. -#}
+{{ config(materialized='list_partitioned', partition_by='part', unique_key='part') }}
+
+select
+    part,
+    {{ "'" ~ var('etl_batch_id') ~ "'::uuid" if var('etl_batch_id') else 'null::uuid' }} as etl_batch_id
+from (values ('North 1'), ('north-1'), ('it''s'), (repeat('long', 20))) as said (part)

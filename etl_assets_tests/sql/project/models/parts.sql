@@ -1,0 +1,28 @@
+{{
+    config(
+        materialized='list_partitioned',
+        partition_by='part',
+        unique_key=['part', 'name'],
+        moves_by='name',
+        not_null=['day'] + (['day_before'] if var('with_note', false) else []),
+        slice_by='day',
+        indexes=[{'columns': ['day']}],
+        post_hook=[
+            "{{ unique_key_index() }}",
+            "{{ grant_to_reader() }}",
+            "{{ 'select pg_advisory_xact_lock(4711)' if var('held_open', false) }}",
+        ],
+    )
+}}
+
+select
+    part,
+    name,
+    day,
+    {% if var('worth_as_text', false) %}worth::text as {% endif %}worth,
+    details
+    {% if not var('without_day_before', false) %}, day - 1 as day_before{% endif %}
+    {% if var('with_note', false) %}, note{% endif %}
+    {% if var('with_note', false) %}, note as secret{% endif %}
+from {{ ref('said_parts') }}
+where {{ in_window('day') }}

@@ -1,0 +1,34 @@
+{#- What is at a path of a document, such as `billingSetting.rate`, as text. -#}
+{%- macro json_at(path, document='raw_data') -%}
+    {%- if '.' in path -%}
+        ({{ document }} #>> '{ {{- path | replace('.', ',') -}} }')
+    {%- else -%}
+        ({{ document }} ->> '{{ path }}')
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- A field of a document in a type of PostgreSQL's; a value that is not of the type is null, and never an error.
+
+    What PostgreSQL would read into a word is not taken for a value either: a moment needs an offset, for without one
+    it would be read in the zone of whoever asks; `now` is no date, and `NaN` no number. -#}
+{%- macro json_field(path, type='text', document='raw_data') -%}
+    {%- set patterns = {
+        'timestamptz': '^\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)$',
+        'date': '^\d{4}-\d\d-\d\d',
+        'numeric': '^-?[0-9.]',
+    } -%}
+    {%- set found, pattern = json_at(path, document), patterns.get(type.split('(')[0]) -%}
+    {%- if type == 'text' -%}
+        {{ cleaned(found) }}
+    {%- else -%}
+        case
+            when {{ found ~ " ~ '" ~ pattern ~ "' and " if pattern }}pg_input_is_valid({{ found }}, '{{ type }}')
+                then {{ found }}::{{ type }}
+        end
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- The id of a related record: the field itself, or the id inside of it where the service was asked to include it. -#}
+{%- macro json_relation(path, document='raw_data') -%}
+    coalesce({{ json_field(path, 'integer', document) }}, {{ json_field(path ~ '.id', 'integer', document) }})
+{%- endmacro -%}

@@ -1,0 +1,44 @@
+{#- What materializations say about columns. -#}
+
+{#- `a.x = b.x and a.y = b.y` -#}
+{%- macro same(names, a, b) -%}
+    {%- for name in names -%}{{ a }}.{{ name }} = {{ b }}.{{ name }}{{ ' and ' if not loop.last }}{%- endfor -%}
+{%- endmacro -%}
+
+{#- `a.x, a.y` -#}
+{%- macro columns_of(names, a) -%}
+    {%- for name in names -%}{{ a }}.{{ name }}{{ ', ' if not loop.last }}{%- endfor -%}
+{%- endmacro -%}
+
+{#- `x = a.x, y = a.y` -#}
+{%- macro set_columns(names, a) -%}
+    {%- for name in names -%}{{ name }} = {{ a }}.{{ name }}{{ ', ' if not loop.last }}{%- endfor -%}
+{%- endmacro -%}
+
+
+{#- The columns of a relation and their types, as PostgreSQL writes them. -#}
+{%- macro column_types(relation) -%}
+    {%- set types = {} -%}
+    {%- for row in run_query(
+        "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = '" ~ relation
+        ~ "'::regclass and attnum > 0 and not attisdropped order by attnum"
+    ).rows -%}
+        {%- do types.update({row[0]: row[1]}) -%}
+    {%- endfor -%}
+    {{ return(types) }}
+{%- endmacro -%}
+
+
+{#- Add the columns that the table lacks; refuse those whose type has changed. -#}
+{%- macro fit_columns(target, types) -%}
+    {%- set held = column_types(target) -%}
+    {%- for name, type in types.items() -%}
+        {%- if name not in held -%}
+            {%- do run_query("alter table " ~ target ~ " add column " ~ name ~ " " ~ type) -%}
+        {%- elif held[name] != type -%}
+            {{ exceptions.raise_compiler_error(
+                target ~ "." ~ name ~ " is held as " ~ held[name] ~ " and the model says " ~ type ~ ". The table was left"
+                " as it was. Cast it in the model, or write a migration that converts the column.") }}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro -%}

@@ -1,0 +1,69 @@
+-- One row per billing period, region and client: shifts, hours, and what is billed for them.
+
+{{
+    config(
+        unique_key=['billing_period_id', 'region_id', 'client_id'],
+        slice_by='period_start',
+        slice_days_before=var('longest_period_days') | int + 6,
+        slice_days_after=6,
+    )
+}}
+
+with
+
+periods as (
+    select
+        period_id as billing_period_id,
+        start_date as period_start,
+        end_date as period_end
+    from {{ source('tracktik', 'billing_periods') }}
+),
+
+shifts as (
+    select * from {{ ref('tracktik__fact_shifts') }}
+    where {{ in_window('week_ending', var('longest_period_days') | int + 6, var('longest_period_days') | int + 12) }}
+),
+
+regions as (
+    select * from {{ ref('tracktik__dim_regions') }}
+),
+
+clients as (
+    select * from {{ ref('tracktik__dim_clients') }}
+)
+
+select
+    periods.billing_period_id,
+    periods.period_start,
+    periods.period_end,
+    coalesce(regions.region_id, -1) as region_id,
+    {{ last_of('regions.name', 'shifts.start_datetime') }} as region_name,
+    shifts.client_id,
+    {{ last_of('clients.name', 'shifts.start_datetime') }} as client_name,
+    count(*) filter (where shifts.status = 'ACTIVE') as shifts,
+    count(*) filter (where shifts.status = 'ACTIVE' and shifts.is_vacant) as vacant_shifts,
+    count(*) filter (where shifts.status is distinct from 'ACTIVE') as cancelled_shifts,
+    coalesce(sum(shifts.scheduled_hours) filter (where shifts.status = 'ACTIVE'), 0) as scheduled_hours,
+    sum(shifts.clocked_hours) as clocked_hours,
+    sum(shifts.approved_hours) as approved_hours,
+    sum(shifts.billable_hours) as billable_hours,
+    sum(shifts.payable_hours) as payable_hours,
+    sum(shifts.bill_overtime_hours) as bill_overtime_hours,
+    sum(shifts.bill_overtime_impact) as bill_overtime_impact,
+    sum(shifts.bill_holiday_hours) as bill_holiday_hours,
+    sum(shifts.bill_holiday_impact) as bill_holiday_impact,
+    sum(shifts.bill_premium_impact) as bill_premium_impact,
+    sum(shifts.bill_discount_impact) as bill_discount_impact,
+    sum(shifts.bill_total) as bill_total,
+    {{ share('sum(shifts.bill_total)', 'sum(shifts.billable_hours)') }} as bill_rate_effective
+from shifts
+inner join periods on shifts.billing_period_id = periods.billing_period_id
+left join regions on shifts.region_key = regions.surrogate_key
+left join clients on shifts.client_key = clients.surrogate_key
+where {{ in_slice('periods') }}
+group by
+    periods.billing_period_id,
+    periods.period_start,
+    periods.period_end,
+    coalesce(regions.region_id, -1),
+    shifts.client_id

@@ -1,0 +1,67 @@
+-- One row per billing period, client and position: hours planned, worked and approved, and where they part. Only shifts
+-- that somebody was to work; cancelled and vacant ones are left out.
+
+{{
+    config(
+        unique_key=['billing_period_id', 'client_id', 'position_id'],
+        slice_by='period_start',
+        slice_days_before=var('longest_period_days') | int + 6,
+        slice_days_after=6,
+    )
+}}
+
+with
+
+periods as (
+    select
+        period_id as billing_period_id,
+        start_date as period_start,
+        end_date as period_end
+    from {{ source('tracktik', 'billing_periods') }}
+),
+
+shifts as (
+    select * from {{ ref('tracktik__fact_shifts') }}
+    where
+        status = 'ACTIVE'
+        and not is_vacant
+        and {{ in_window('week_ending', var('longest_period_days') | int + 6, var('longest_period_days') | int + 12) }}
+),
+
+clients as (
+    select * from {{ ref('tracktik__dim_clients') }}
+),
+
+positions as (
+    select * from {{ ref('tracktik__dim_positions') }}
+)
+
+select
+    periods.billing_period_id,
+    periods.period_start,
+    periods.period_end,
+    shifts.client_id,
+    {{ last_of('clients.name', 'shifts.start_datetime') }} as client_name,
+    shifts.position_id,
+    {{ last_of('positions.name', 'shifts.start_datetime') }} as position_name,
+    count(*) as shifts,
+    count(*) filter (where shifts.attendance_status = 'MISSED') as missed_shifts,
+    count(*) filter (where shifts.attendance_status = 'LATE') as late_shifts,
+    count(*) filter (where shifts.clocked_hours > 0 and not shifts.is_approved) as unapproved_shifts,
+    sum(shifts.scheduled_hours) as scheduled_hours,
+    sum(shifts.clocked_hours) as clocked_hours,
+    sum(shifts.approved_hours) as approved_hours,
+    sum(shifts.clocked_hours) - sum(shifts.scheduled_hours) as clocked_less_scheduled_hours,
+    sum(shifts.approved_hours) - sum(shifts.clocked_hours) as approved_less_clocked_hours,
+    sum(shifts.approved_hours) - sum(shifts.scheduled_hours) as approved_less_scheduled_hours
+from shifts
+inner join periods on shifts.billing_period_id = periods.billing_period_id
+left join clients on shifts.client_key = clients.surrogate_key
+left join positions on shifts.position_key = positions.surrogate_key
+where {{ in_slice('periods') }}
+group by
+    periods.billing_period_id,
+    periods.period_start,
+    periods.period_end,
+    shifts.client_id,
+    shifts.position_id
