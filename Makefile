@@ -37,6 +37,8 @@ lint: install ## ruff, mypy, sqlfluff
 
 bench: install ## measure the loads next to their peers
 	@$(BIN)/python -m benchmarks.case_file
+	@$(BIN)/python -m benchmarks.service_pages
+	@$(BIN)/python -m benchmarks.dimension_merge
 
 clean: ## remove .venv and .etl, with all data in it
 	@if [ -x $(BIN)/etl ]; then $(BIN)/etl stop; fi

@@ -110,10 +110,9 @@ class RecordReader:
                 refused.append(record)
         if suspicious and not jsonb.is_utf8(body) and all(jsonb.is_utf8(raw) for raw in records):
             raise ValueError(jsonb.ENCODING)
-        first = (
-            refused[0].key if refused and refused[0].place == first_place else documents[0].key if documents else None
-        )
-        return ListAnswer(envelope.meta.count, envelope.meta.offset, first, documents, refused)
+        begins = refused if refused and refused[0].place == first_place else documents
+        first_key = begins[0].key if begins else None
+        return ListAnswer(envelope.meta.count, envelope.meta.offset, first_key, documents, refused)
 
     def single(self, body: bytes) -> Document | RefusedDocument:
         """The record of an answer of the form {"data": {...}}; raises as `page`."""

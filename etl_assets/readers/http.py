@@ -13,7 +13,7 @@ from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from types import TracebackType
 from typing import TypeVar
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -76,8 +76,7 @@ class HttpClient:
         Raises:
             EtlError: `base` is no plain http(s) address.
         """
-        told = urlsplit(base)
-        if not (_PORTS.get(told.scheme) and told.hostname) or told.query or told.fragment or "@" in told.netloc:
+        if _origin(base) is None or set(base) & set("@?#"):
             raise EtlError("The address of a service is like https://host/path, without user, password, ? and #.")
         self.stop = Stop()
         """Set when the client is closed. A read takes a child of it, so that it can be given up by itself."""
@@ -184,9 +183,10 @@ class HttpClient:
             if answer.target is None:
                 return answer
             url, parameters, hops = urljoin(url, answer.target), {}, hops + 1
-            there = urlsplit(url)
-            if hops > HOPS or request.method != "GET" or _origin(there) != _origin(urlsplit(self._base)):
-                raise Refused(call.name, answer.status, f"it sends the call on to {there.scheme}://{there.hostname}")
+            there = _origin(url)
+            if hops > HOPS or request.method != "GET" or there != _origin(self._base):
+                where = "{}://{}:{}".format(*there) if there else "nowhere"
+                raise Refused(call.name, answer.status, f"it sends the call on to {where}")
 
     def _exchange(
         self, call: Call, request: _Request, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
@@ -252,8 +252,14 @@ class HttpClient:
         return Failure(words(f"{type(root).__name__}: {root}", self._secrets()))
 
 
-def _origin(told: SplitResult) -> tuple[str, str | None, int | None]:
-    return told.scheme, told.hostname, told.port or _PORTS.get(told.scheme)
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """The scheme, host and port of an address; None where it is none for HTTP."""
+    try:
+        told = urlsplit(url)
+        port = told.port or _PORTS.get(told.scheme)
+    except ValueError:
+        return None
+    return (told.scheme, told.hostname, port) if told.scheme in _PORTS and told.hostname and port else None
 
 
 def _root(error: BaseException) -> BaseException:

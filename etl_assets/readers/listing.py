@@ -62,15 +62,13 @@ class Listing:
 
     def answers(self, connections: int, parent: Stop) -> Generator[ListAnswer]:
         """All pages in order, fetched by so many threads at once; it ends without an error where all of them agree."""
-        first = [self._question.page(0, self._limit, parent)]
-        self._begin(first[0])
+        first = self._question.page(0, self._limit, parent)
+        self._begin(first)
         offsets = range(0, max(self._count, 1), self._limit)
         while offsets:
             stop = parent.child()
-            # The first page is taken out of its list, so that it is not held until the last has come.
-            calls = [
-                partial(self._question.page, offset, self._limit, stop) if offset else first.pop for offset in offsets
-            ]
+            fetch = partial(self._question.page, limit=self._limit, stop=stop)
+            calls = [partial(fetch, offset) if offset else (lambda: first) for offset in offsets]
             with closing(in_order(calls, threads=connections, ahead=2 * connections, stop=stop)) as pages:
                 for offset, answer in zip(offsets, pages, strict=True):
                     self._check(offset, answer)

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
+
+from etl_assets.errors import EtlError
 from etl_assets.readers.http import HttpClient, Patience
 from etl_assets.readers.pages import OffsetPages
 from etl_assets.spec.table import Endpoint, Full, Table, Window
@@ -93,3 +96,13 @@ def read_all(reader: OffsetPages, table: Table = CLIENTS, window=None) -> tuple[
         documents += page.documents
         refused += page.refused
     return documents, refused
+
+
+def failure(script, table: Table = CLIENTS, window=None, **words) -> EtlError:
+    with pages_of(script, **words) as (reader, _), pytest.raises(EtlError) as raised:
+        read_all(reader, table, window)
+    return raised.value
+
+
+def offsets(server) -> list[int]:
+    return sorted(int(asked.query["offset"]) for asked in server.asked)

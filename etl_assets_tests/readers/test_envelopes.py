@@ -167,8 +167,8 @@ KEPT = [
 @pytest.mark.parametrize(("value", "reason"), REFUSED)
 def test_what_jsonb_refuses_is_refused_alone(value, reason, connection) -> None:
     raw = b'{"id": 7, "value": ' + value + b"}"
-    answer = page(b'{"id": 1}', raw, b'{"id": 3, "a": "\\\\u0000"}')
-    assert [document.raw for document in answer.documents] == [b'{"id": 1}', b'{"id": 3, "a": "\\\\u0000"}']
+    answer = page(b'{"id": 1}', raw, b'{"id": 3}')
+    assert [document.raw for document in answer.documents] == [b'{"id": 1}', b'{"id": 3}']
     (refused,) = answer.refused
     assert (refused.place, refused.field, refused.reason) == (1, None, reason)
     assert refused.raw == raw.decode(errors="backslashreplace")

@@ -13,8 +13,8 @@ import pytest
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.readers.http import HttpClient, Refused
 from etl_assets.readers.oauth import PasswordGrant
+from etl_assets_tests.readers.calls import QUICK, everything_in, get
 from etl_assets_tests.readers.stand_in import Answer, Asked, json_answer, stand_in
-from etl_assets_tests.readers.test_http import QUICK, everything_in, get
 
 WORDS = {
     "client_id": "client-id-7",
@@ -36,7 +36,10 @@ class Office:
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
         self.refreshes = True
+        self.gives_refresh = True
         self.lets_in = True
+        self.together: threading.Barrier | None = None
+        """Refuses so many calls at once."""
         self.says: list[Answer] = []
         """What the token endpoint says first, instead."""
 
@@ -45,7 +48,11 @@ class Office:
             return self.give(asked)
         with self.lock:
             known = self.tokens and asked.headers.get("Authorization") == f"Bearer {self.tokens[-1]}"
-        return json_answer({"a": 1}) if known and self.lets_in else json_answer({"error": "expired"}, status=401)
+        if known and self.lets_in:
+            return json_answer({"a": 1})
+        if self.together:
+            self.together.wait(timeout=20)
+        return json_answer({"error": "expired"}, status=401)
 
     def give(self, asked: Asked) -> Answer:
         form = dict(asked.form)
@@ -59,9 +66,12 @@ class Office:
                 return json_answer({"error": "invalid_grant", "you_sent": form}, status=400)
             number = next(self.numbers)
             self.tokens.append(f"access-token-{number}")
-            self.refresh = f"refresh-token-{number}"
-            token = {"access_token": self.tokens[-1], "refresh_token": self.refresh, "expires_in": self.expires_in}
-            return json_answer(token, after=self.after)
+            if self.gives_refresh:
+                self.refresh = f"refresh-token-{number}"
+            token = {"access_token": self.tokens[-1], "expires_in": self.expires_in}
+            return json_answer(
+                token | ({"refresh_token": self.refresh} if self.gives_refresh else {}), after=self.after
+            )
 
     def forget(self) -> None:
         """No token lets in any more."""
@@ -169,22 +179,33 @@ def test_a_refused_refresh_falls_back_to_the_password() -> None:
     assert office.grants == {"password": 2, "refresh_token": 2}
 
 
+def test_a_refresh_token_is_kept_until_there_is_another_and_dropped_when_it_is_refused() -> None:
+    office = Office()
+    with let_in(office) as (client, _):
+        get(client)
+        office.gives_refresh = False
+        for refreshed in (1, 2):
+            office.forget()
+            get(client)
+            assert office.grants == {"password": 1, "refresh_token": refreshed}
+        office.refreshes = False
+        for by_password in (2, 3):
+            office.forget()
+            get(client)
+            assert office.grants == {"password": by_password, "refresh_token": 3}
+
+
 def test_many_threads_renew_a_refused_token_once() -> None:
     office = Office(after=0.1)
     with let_in(office) as (client, server):
         get(client)
         office.forget()
-        together = threading.Barrier(8)
-
-        def ask(_: int):
-            together.wait()
-            return get(client)
-
+        office.together = threading.Barrier(8)
         with ThreadPoolExecutor(8) as threads:
-            assert list(threads.map(ask, range(8))) == [{"a": 1}] * 8
+            assert list(threads.map(lambda _: get(client), range(8))) == [{"a": 1}] * 8
     assert office.grants == {"password": 1, "refresh_token": 1}
     refused = [asked for asked in server.asked if asked.headers.get("Authorization") == "Bearer access-token-1"]
-    assert len(refused) > 2, "several were refused before the token was renewed"
+    assert len(refused) == 1 + 8
 
 
 def test_many_threads_get_their_first_token_once() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from etl_assets.readers.pace import Pace, retry_after, until_reset
+from etl_assets.readers.pace import Abandoned, Pace, Stop, retry_after, until_reset
 
 NOW = "Fri, 30 May 2025 12:00:00 GMT"
 EPOCH = 1748606400
@@ -53,3 +53,14 @@ def test_without_the_services_clock_ours_must_do() -> None:
 def test_a_pace_that_lets_nothing_out_is_none() -> None:
     with pytest.raises(ValueError, match="a pace of 0 calls"):
         Pace(0)
+
+
+def test_a_stop_ends_its_children_and_not_its_parent() -> None:
+    parent = Stop()
+    early, other = parent.child(), parent.child()
+    early.set()
+    assert (early.is_set, other.is_set, parent.is_set) == (True, False, False)
+    parent.set()
+    assert other.is_set
+    with pytest.raises(Abandoned):
+        parent.child().child().wait(60)

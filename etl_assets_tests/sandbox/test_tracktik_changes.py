@@ -1,6 +1,7 @@
 """The company as people change it: what was billed, the summaries and the documents follow."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -86,12 +87,14 @@ def test_another_rate_holds_from_its_moment_on(company: Company) -> None:
 
 
 def test_what_is_not_there_cannot_be_changed(company: Company) -> None:
+    before = deepcopy(company.shifts())
     with pytest.raises(TypeError, match="clients 2002 has no nmae"):
         company.change_client(2002, at=AT, nmae="Larch")
     with pytest.raises(TypeError, match="billingSetting of position 4001 has no rte"):
         company.change_position(4001, at=AT, billing={"rte": 1})
     with pytest.raises(TypeError, match="nobody can change id of a shift"):
-        company.change_shift(company.shifts()[0].id, at=AT, id=5)
+        company.change_shift(company.shifts()[0].id, at=AT, break_minutes=5, id=5)
+    assert company.shifts() == before
     with pytest.raises(KeyError, match="employees 77"):
         company.move_employee(77, 111, at=AT)
     with pytest.raises(KeyError, match="shift 77"):

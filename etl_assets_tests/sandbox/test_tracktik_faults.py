@@ -123,17 +123,17 @@ def test_a_list_grows_or_shrinks_between_two_pages(service: Service, caller: Cal
 
 
 def test_a_page_hangs_and_others_do_not_wait_for_it(service: Service, caller: Caller) -> None:
-    service.faults.plan("hangs", path="regions", seconds=0.8)
+    fault = service.faults.plan("hangs", path="regions", seconds=1.5)
     began = time.monotonic()
     hanging = threading.Thread(target=caller.get, args=("regions",))
     hanging.start()
-    while not service.faults._planned[0].seen:  # noqa: SLF001 (has it begun?)
+    while not fault.seen:
         time.sleep(0.01)
     with Caller(service) as other:
         assert other.get("regions").status_code == 200
-    assert time.monotonic() - began < 0.75
+    assert time.monotonic() - began < 1.4
     hanging.join()
-    assert time.monotonic() - began >= 0.8
+    assert time.monotonic() - began >= 1.5
 
 
 def test_a_page_that_hangs_does_not_keep_the_service_open(company: Company) -> None:

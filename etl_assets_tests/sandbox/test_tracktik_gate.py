@@ -82,9 +82,9 @@ def test_a_refresh_token_is_good_once(caller: Caller) -> None:
 
 
 def test_a_token_ends(company: Company) -> None:
-    with serve(company, token_seconds=0.4) as service, Caller(service) as caller:
+    with serve(company, token_seconds=1.2) as service, Caller(service) as caller:
         assert caller.get("regions").status_code == 200
-        time.sleep(0.5)
+        time.sleep(1.3)
         assert caller.get("regions").status_code == 401
         refreshed = caller.token(grant_type="refresh_token", refresh_token=caller.tokens["refresh_token"])
         caller.session.headers["Authorization"] = f"Bearer {refreshed.json()['access_token']}"
@@ -92,14 +92,14 @@ def test_a_token_ends(company: Company) -> None:
 
 
 def test_calls_are_counted_by_the_minute(company: Company) -> None:
-    with serve(company, calls_per_minute=3, minute_seconds=1.0) as service, Caller(service) as caller:
+    with serve(company, calls_per_minute=3, minute_seconds=2.0) as service, Caller(service) as caller:
         answers = [caller.get("regions") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
         assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"3"}
-        assert 0 <= int(answers[0].headers["X-RateLimit-Reset"]) - time.time() + 1 < 4
-        assert answers[3].headers["Retry-After"] == "1"
-        time.sleep(1.05)
+        assert 0 <= int(answers[0].headers["X-RateLimit-Reset"]) - time.time() + 2 < 6
+        assert answers[3].headers["Retry-After"] in ("1", "2")
+        time.sleep(2.05)
         assert caller.get("regions").status_code == 200
 
 

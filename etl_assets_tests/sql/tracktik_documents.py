@@ -101,7 +101,15 @@ def delete(warehouse: psycopg.Connection, table: str, key: int, *, at: str) -> N
 
 def region(key: int, name: str, **fields: Any) -> Document:
     """A region."""
-    return {"id": key, "customId": f"R{key}", "name": name, "parentRegion": None, "status": "ACTIVE", **LONG_AGO, **fields}
+    return {
+        "id": key,
+        "customId": f"R{key}",
+        "name": name,
+        "parentRegion": None,
+        "status": "ACTIVE",
+        **LONG_AGO,
+        **fields,
+    }
 
 
 def client(key: int, name: str, region: int | None, **fields: Any) -> Document:
@@ -149,7 +157,13 @@ def position(
 def rule(key: int, *items: tuple[str, float, float]) -> Document:
     """An overtime rule of items: their type, threshold in hours, and multiplier."""
     rules = [
-        {"id": key * 10 + place, "ruleType": kind, "rateType": "MULTIPLIER", "threshold": hours, "rateMultiplier": times}
+        {
+            "id": key * 10 + place,
+            "ruleType": kind,
+            "rateType": "MULTIPLIER",
+            "threshold": hours,
+            "rateMultiplier": times,
+        }
         for place, (kind, hours, times) in enumerate(items)
     ]
     return {"id": key, "name": f"Rule {key}", "periodLength": "WEEKLY", "rules": rules, **LONG_AGO}
@@ -161,10 +175,11 @@ def shift(
     hours: float,
     employee: int | Document | None,
     position: int | None,
+    *,
     offset: str = "-04:00",
     **fields: Any,
 ) -> Document:
-    """A shift of so many hours from `start` on the site's clock, worked and approved as planned unless said otherwise."""
+    """A shift of so many hours from `start` on the site's clock, worked and approved as planned."""
     begins = datetime.fromisoformat(f"{start}{offset}")
     ends = begins + timedelta(hours=hours)
     said = {

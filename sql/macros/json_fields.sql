@@ -1,3 +1,16 @@
+{#- The id of a record of staging, which is wider, as an integer; null where it fits none. -#}
+{%- macro integer_id() -%}
+    case when id between -2147483648 and 2147483647 then id::integer end
+{%- endmacro -%}
+
+{#- A condition: the source still has the record.
+
+    Without statistics, as on a table just loaded, PostgreSQL takes a bare `deleted_at is null` to be true of almost no
+    row, and joins what follows row by row; that an expression is not null it takes to be true of almost every one. -#}
+{%- macro is_present() -%}
+    case when deleted_at is null then id end is not null
+{%- endmacro -%}
+
 {#- What is at a path of a document, such as `billingSetting.rate`, as text. -#}
 {%- macro json_at(path, document='raw_data') -%}
     {%- if '.' in path -%}

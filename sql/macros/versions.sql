@@ -3,7 +3,6 @@
     - `effective_at`: of a record's first document, when the record was created or changed, or when we first saw it,
       whichever is the earliest; of a later one, when it says it was changed, where that is later than the moment of
       the one before, or else when we first saw it. So no two have the same moment, and their order is that of loading.
-      A change that is said to lie ahead is taken as made when we saw it.
     - `in_force_from` and `in_force_to` go on without an end: before the first moment and after the last one.
     - A deletion is one more version (`is_deleted`), which says what the last document said. -#}
 {%- macro versions_of(documents) -%}
@@ -18,7 +17,7 @@ told as (
         {{ json_field('createdOn', 'timestamptz') }} as created_at,
         {{ json_field('updatedOn', 'timestamptz') }} as updated_at
     from {{ documents }}
-    where {{ is_integer('id') }}
+    where {{ integer_id() }} is not null
     union all
     select
         id,
@@ -28,7 +27,7 @@ told as (
         null,
         null
     from {{ documents }}
-    where deleted_at is not null and {{ is_integer('id') }}
+    where deleted_at is not null and {{ integer_id() }} is not null
 ),
 
 numbered as (
@@ -38,28 +37,35 @@ numbered as (
     from told
 ),
 
-changed as (
+-- When a document counts from if not from its own change: when it was told, but after every change told before, for
+-- one that is said to lie ahead would come after it.
+placed as (
     select
-        *,
-        case
-            when number = 1 then least(created_at, updated_at, told_at)
-            when updated_at < told_at then updated_at
-        end as changed_at
+        id,
+        raw_data,
+        is_deleted,
+        number,
+        case when number = 1 then least(created_at, updated_at, told_at) else updated_at end as changed_at,
+        greatest(
+            told_at,
+            max(updated_at) over (partition by id order by number rows between unbounded preceding and 1 preceding)
+            + number * interval '1 microsecond'
+        ) as placed_at
     from numbered
 ),
 
--- Whether a document counts from its own change or from when it was told. The moment of the one before is either its
--- change or its telling: a change after both is later and one before both is not; one in between is later where the
--- one before counted from its change, and so on back.
+-- Whether a document counts from its own change (1) or not (0). The moment of the one before is one of its two: a
+-- change later than both is later, one no later than its change is not; one in between is later where the one before
+-- counted from its change, and so on back.
 judged as (
     select
         *,
         case
-            when number = 1 or changed_at > lag(told_at) over timeline then 1
+            when number = 1 or changed_at > greatest(lag(changed_at) over timeline, lag(placed_at) over timeline) then 1
             when changed_at > lag(changed_at) over timeline then null
             else 0
         end as verdict
-    from changed
+    from placed
     window timeline as (partition by id order by number)
 ),
 
@@ -71,7 +77,7 @@ dated as (
                 (max(array[number, verdict]) filter (where verdict is not null) over (partition by id order by number))[2]
                 = 1
                 then changed_at
-            else told_at
+            else placed_at
         end as effective_at
     from judged
 )
@@ -84,11 +90,6 @@ select
     case when number = 1 then '-infinity' else effective_at end as in_force_from,
     coalesce(lead(effective_at) over (partition by id order by number), 'infinity') as in_force_to
 from dated
-{%- endmacro -%}
-
-{#- A condition: the number can be an integer. Ids of staging are wider. -#}
-{%- macro is_integer(number) -%}
-    {{ number }} between -2147483648 and 2147483647
 {%- endmacro -%}
 
 {#- The versions of a dimension's members, each with the moments between which it is taken: the first one also stands

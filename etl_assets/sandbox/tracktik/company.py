@@ -156,9 +156,10 @@ class Company(Books):
         """
         with self._at(at):
             found = self._shift(shift)
-            self._weeks.pop(week_of(found.day), None)
-            self._days[found.day].pop(shift)
+            before = found.day
             self._set(found, at, changes)
+            self._weeks.pop(week_of(before), None)
+            del self._days[before][shift]
             self._days.setdefault(found.day, {})[shift] = found
             self._weeks.pop(week_of(found.day), None)
 
@@ -256,7 +257,8 @@ class Company(Books):
             raise KeyError(f"shift {number}")
         return found
 
-    def _set(self, shift: Shift, at: datetime, changes: dict[str, Any]) -> None:
+    @staticmethod
+    def _set(shift: Shift, at: datetime, changes: dict[str, Any]) -> None:
         unknown = changes.keys() - _CHANGEABLE
         if unknown:
             raise TypeError(f"nobody can change {', '.join(sorted(unknown))} of a shift")

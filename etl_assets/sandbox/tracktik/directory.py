@@ -258,7 +258,7 @@ def address(dice: Dice, number: int, zone: str) -> Document:
         "addressLine1": f"{dice.whole(1, 990)} {dice.pick(names.STREETS)}",
         "city": dice.pick(names.TOWNS),
         "state": STATES[zone],
-        "postalCode": f"{dice.whole(0, 999):05d}",
+        "postalCode": f"{dice.whole(1, 499):05d}",
         "country": "US",
     }
 

@@ -44,7 +44,7 @@ LAST_NAMES = (
     "Alder", "Beech", "Cedar", "Dogwood", "Elder", "Fir", "Ginkgo", "Hazel", "Ivy", "Juniper", "Kapok", "Larch",
     "Maple", "Nutmeg", "O'Oak", "Pine", "Quince", "Rowan", "Spruce", "Tamarack", "Viburnum", "Willow", "Yew",
 )  # fmt: skip
-TOWNS = ("Fernhollow", "Greyport", "Millbrae Cross", "Saltmarsh", "Tallow Creek", "Windmere")
+TOWNS = ("Fernhollow", "Greyport", "Tansy Cross", "Saltmarsh", "Tallow Creek", "Windmere")
 
 HOUR = 60
 

@@ -1,10 +1,9 @@
 {#- The statements of scd2 in their order. Those whose name begins with `write` change the table. Close and insert
     are two statements: in one, both would see the same snapshot and break the index of one current version. -#}
 
-{#- For members of whom one thing is said that falls inside a version or outside of all: nearly always all of them. -#}
+{#- For members of whom one thing is said that begins a version: nearly always all of them. -#}
 {%- macro scd2_plain_steps(target, said, spec) -%}
     {{ return([
-        ('plain', scd2_plain(said, spec)),
         ('write_closed', scd2_write_closed(target, said, spec)),
         ('write_next', scd2_write_next(target, said, spec)),
     ]) }}
@@ -26,10 +25,10 @@
 {%- endmacro -%}
 
 
-{#- What is said that the table does not hold yet (`is_news`), beside what it holds at each moment said: as a rule
-    little, and only that goes further than this join. What is said again of a moment inside a version comes along, for
-    news from before it may change what it means; what a version was begun with does not. -#}
-{%- macro scd2_differing(target, said, spec) -%}
+{#- What is said that the table does not hold (`is_news`), beside the version in force at its moment, where there is
+    one. What is said again of a moment inside a version comes along, for news from before it may change what it means;
+    what a version was begun with does not. `in_force` says which of a member's versions are looked at. -#}
+{%- macro scd2_beside(target, said, spec, in_force) -%}
 {%- set at = spec.effective_at -%}
 {%- set is_news -%}
     {%- if spec.inferred %}
@@ -51,36 +50,52 @@
         {%- endif %}
     )
 {%- endset -%}
-create temporary table {{ said }}_differing as
 select
-    said.*,
+    {{ columns_of(spec.said, 'said') }},
     held.ctid as held_place,
     held.valid_to as held_valid_to,
     {{ is_news }} as is_news,
     held.valid_from is not distinct from said.{{ at }} as is_moment_held,
     held.surrogate_key is null
     or ({{ columns_of(spec.tracked, 'held') }}) is distinct from ({{ columns_of(spec.tracked, 'said') }}) as is_change
-from pg_temp.{{ said }} as said
+from {{ said }} as said
 left join {{ target }} as held
     on {{ same(spec.natural, 'held', 'said') }}
     and held.valid_from <= said.{{ at }}
-    and (held.valid_to is null or held.valid_to > said.{{ at }})
-where held.valid_from < said.{{ at }} or {{ is_news }};
-analyze {{ said }}_differing ({{ spec.natural | join(', ') }})
+    and {{ in_force }}
+where held.valid_from < said.{{ at }} or {{ is_news }}
 {%- endmacro -%}
 
 
-{#- The only rows of their members, each of which begins a version. -#}
-{%- macro scd2_plain(said, spec) -%}
-create temporary table {{ said }}_plain as
-select *
+{#- All that is said, beside the versions of today: as a rule little is news, and only that goes further than this join,
+    which does not grow with the history that is held. -#}
+{%- macro scd2_compared(target, said, spec) -%}
+create temporary table {{ said }}_compared as
+{{ scd2_beside(target, 'pg_temp.' ~ said, spec, 'held.is_current') }}
+{%- endmacro -%}
+
+
+{#- Of the members of whom there may be news, what is from before the version of today is looked up in their history.
+    A row is plain when it is the only one of its member, and begins a version. -#}
+{%- macro scd2_differing(target, said, spec) -%}
+{%- set compared = 'pg_temp.' ~ said ~ '_compared' -%}
+{%- set unplaced = 'pg_temp.' ~ said if spec.is_new else '(select * from ' ~ compared ~ ' where held_place is null)' -%}
+create temporary table {{ said }}_differing as
+select
+    *,
+    is_change and not is_moment_held and {{ 'false' if spec.inferred else 'true' }}
+    and count(*) over (partition by {{ spec.natural | join(', ') }}) = 1 as is_plain
 from (
-    select
-        *,
-        count(*) over (partition by {{ spec.natural | join(', ') }}) as rows_said
-    from pg_temp.{{ said }}_differing
-) as said
-where rows_said = 1 and is_change and not is_moment_held
+    {%- if not spec.is_new %}
+    select * from {{ compared }} as said
+    where
+        held_place is not null
+        and exists (select 1 from {{ compared }} as news where news.is_news and {{ same(spec.natural, 'news', 'said') }})
+    union all
+    {%- endif %}
+    {{ scd2_beside(target, unplaced, spec, 'held.valid_to > said.' ~ spec.effective_at) | indent }}
+) as said;
+analyze {{ said }}_differing ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
 
 
@@ -92,8 +107,8 @@ set
     is_current = false,
     etl_batch_id = {{ batch_of_run() }},
     updated_at = now()
-from pg_temp.{{ said }}_plain as said
-where held.ctid = said.held_place
+from pg_temp.{{ said }}_differing as said
+where said.is_plain and held.ctid = said.held_place
 {%- endmacro -%}
 
 
@@ -112,9 +127,12 @@ from (
         *,
         case
             when held_place is not null then held_valid_to
+            {%- if not spec.is_new %}
             else (select min(held.valid_from) from {{ target }} as held where {{ same(spec.natural, 'held', 'said') }})
+            {%- endif %}
         end as valid_to
-    from pg_temp.{{ said }}_plain as said
+    from pg_temp.{{ said }}_differing as said
+    where is_plain
 ) as next
 order by {{ spec.natural | join(', ') }}
 {%- endmacro -%}
@@ -129,13 +147,8 @@ from pg_temp.{{ said ~ ('' if spec.is_asked_again else '_differing') }} as said
 where
     exists (
         select 1 from pg_temp.{{ said }}_differing as news
-        where news.is_news and {{ same(spec.natural, 'news', 'said') }}
-    )
-    {%- if not spec.inferred %}
-    and not exists (
-        select 1 from pg_temp.{{ said }}_plain as plain where {{ same(spec.natural, 'plain', 'said') }}
-    )
-    {%- endif %};
+        where news.is_news and not news.is_plain and {{ same(spec.natural, 'news', 'said') }}
+    );
 analyze {{ said }}_incoming ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
 

@@ -130,12 +130,12 @@ inner join lateral (
 inner join lateral (
     select
         case
-            when not verdict.is_counted or not shifts.is_payable then 0
+            when not verdict.is_counted or not shifts.is_payable or shifts.approved_hours is null then 0
             else coalesce(
                 shifts.payable_hours,
                 round(
                     greatest(
-                        coalesce(shifts.approved_hours, 0)
+                        shifts.approved_hours
                         - case when positions.pay_breaks in ('ALL', 'MEAL_ONLY') then 0 else verdict.break_hours end,
                         0
                     ), 4

@@ -32,9 +32,10 @@ costed as (
     select
         *,
         pay_overtime_hours - bill_overtime_hours as nbot_hours,
+        -- Multiplied before it is divided: a quotient that is cut off can turn half a cent either way.
         coalesce(
             round(
-                pay_overtime_impact / nullif(pay_overtime_hours, 0) * (pay_overtime_hours - bill_overtime_hours), 2
+                pay_overtime_impact * (pay_overtime_hours - bill_overtime_hours) / nullif(pay_overtime_hours, 0), 2
             ), 0
         ) as nbot_cost,
         payable_hours - billable_hours as nonbilled_hours,

@@ -6,7 +6,7 @@ with
 
 documents as (
     select * from {{ source('tracktik_staging', 'shifts') }}
-    where deleted_at is null and {{ is_integer('id') }}
+    where {{ is_present() }} and {{ integer_id() }} is not null
 )
 
 select

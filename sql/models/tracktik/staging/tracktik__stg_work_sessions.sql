@@ -6,11 +6,11 @@ with
 
 documents as (
     select * from {{ source('tracktik_staging', 'work_sessions') }}
-    where deleted_at is null and {{ is_integer('id') }}
+    where {{ is_present() }}
 )
 
 select
-    documents.id::integer as work_session_id,
+    documents.id as work_session_id,
     {{ json_relation('shift') }} as shift_id,
     {{ json_relation('employee') }} as employee_id,
     {{ json_relation('position') }} as position_id,
