@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import requests
@@ -46,10 +47,10 @@ INSERT = (
 )
 
 
-def asked() -> dict[str, str]:
-    """What the project asks the list with."""
+def asked(pad: timedelta = timedelta()) -> dict[str, str]:
+    """What the project asks the list with; it asks for a pad of days around the period, in which there is nothing."""
     endpoint = SOURCE.table("shifts").endpoint
-    first, last = PERIOD.first, PERIOD.last
+    first, last = PERIOD.first - pad, PERIOD.last + pad
     return {**endpoint.parameters, endpoint.window: f"{first}|{last}", "limit": str(PAGE)}
 
 
@@ -117,6 +118,7 @@ def stand_in(shifts: int, latency: float) -> None:
     company = Company(first=PERIOD.first, last=PERIOD.last, shifts_a_day=shifts // 14, clients=400, positions=2000)
     with serve(company, latency=latency) as service:
         count = service.prepare("shifts", asked())
+        service.prepare("shifts", asked(SOURCE.table("shifts").load.pad))
         print(json.dumps({"count": count, "environment": service.credentials}), flush=True)
         sys.stdin.read()
 

@@ -5,9 +5,10 @@ goes down in the twentieth period of a year leaves nineteen, and nothing half.
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -15,7 +16,7 @@ import psycopg
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
 from etl_assets.loading.report import LoadReport
 from etl_assets.settings import Settings
-from etl_assets.spec.documents import DocumentReader, RefusedDocument
+from etl_assets.spec.documents import Document, DocumentReader, RefusedDocument
 from etl_assets.spec.source import Service, Source
 from etl_assets.spec.table import PerFile, Table
 from etl_assets.warehouse import documents
@@ -33,6 +34,8 @@ FEW = 20
 MOST_ASKED = 200
 """Records that are missing from a list and are asked for one by one; of more, the list is to be doubted."""
 
+COUNT_ANEW_FROM = 100
+"""Rows written from which on the server counts the table anew at once, and not when it comes round to it."""
 SHOWN = 2000
 """Characters of a record that are kept with the reason why it was refused."""
 
@@ -105,6 +108,17 @@ def _told(report: LoadReport) -> Iterator[None]:
         report.seconds = time.monotonic() - started
 
 
+@dataclass
+class _Taken:
+    """What one reading brought."""
+
+    is_new: bool
+    """Whether the target held nothing of it."""
+    straight: Counter[date | None] = field(default_factory=Counter)
+    """Records that went straight into the target, by date."""
+    refused: list[RefusedDocument] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class _Road:
     """What every table of one run goes through."""
@@ -149,43 +163,57 @@ class _Road:
         connection, target, batch = self.connection, self.target, self.batch
         hold_alone(connection, self.relation)
         documents.begin(connection)
-        refused = list(self._read(window))
-        deleted, vanished = self._ask_for_absent(window)
-        records, by_date = documents.arrived(connection)
+        taken = self._read(window)
+        deleted, vanished = self._ask_for_absent(window, taken)
+        by_date = documents.arrived(connection) + taken.straight
         merged = documents.merge(connection, target, batch.id)
         documents.mark(connection, target, batch.id, vanished, as_deleted=False)
         left = documents.mark(connection, target, batch.id, deleted, as_deleted=True)
+        inserted = merged.inserted + taken.straight.total()
         counts = Counts(
-            rows_read=records + len(refused),
-            rows_inserted=merged.inserted,
+            rows_read=by_date.total() + len(taken.refused),
+            rows_inserted=inserted,
             rows_updated=merged.updated,
-            rows_unchanged=records - merged.inserted - merged.updated,
+            rows_unchanged=by_date.total() - inserted - merged.updated,
             rows_deleted=len(deleted),
-            rows_rejected=len(refused),
+            rows_rejected=len(taken.refused),
         )
+        if counts.changed >= COUNT_ANEW_FROM:
+            documents.count_anew(connection, target)
         seconds = time.monotonic() - started
-        changed = {*merged.slices, *left}
+        changed = {*merged.slices, *filter(None, taken.straight), *left}
         record_load(connection, batch, self.relation, counts, seconds=seconds, changed=changed)
-        record_rejects(connection, batch, self.relation, None, [(r.key, r.field, r.reason, r.raw) for r in refused])
+        record_rejects(
+            connection, batch, self.relation, None, [(r.key, r.field, r.reason, r.raw) for r in taken.refused]
+        )
         documents.supersede_rejects(connection, self.relation)
         record_watermark(connection, batch, self.relation, _reached(window))
         report.counts += counts
-        report.rows_by_slice |= by_date
+        report.rows_by_slice |= {day: rows for day, rows in by_date.items() if day}
         if vanished:
             report.notes.append(
                 f"{len(vanished):,} records are missing from the list, too many to ask for one by one: marked vanished"
             )
 
-    def _read(self, window: Window | None) -> Iterator[RefusedDocument]:
-        """Put the records of the window into the temporary table; gives those that cannot be kept."""
+    def _read(self, window: Window | None) -> _Taken:
+        """Put the records of the window where they are merged from, or straight into a target that holds none of it."""
+        taken = _Taken(is_new=documents.holds_none(self.connection, self.target, window))
         for page in self.reader.read(self.table, window):
-            yield from page.refused
-            for place, reason in documents.take_in(self.connection, page.documents).items():
-                document = page.documents[place]
-                raw = document.raw.decode(errors="replace")[:SHOWN]
-                yield RefusedDocument(key=document.key, place=place, field=None, reason=reason, raw=raw)
+            taken.refused.extend(page.refused)
+            inside = [each for each in page.documents if taken.is_new and _lies_in(window, each)]
+            if inside and documents.put_straight(self.connection, self.target, self.batch.id, inside):
+                taken.straight.update(each.slice for each in inside)
+                rest = [each for each in page.documents if not _lies_in(window, each)]
+            else:
+                rest = list(page.documents)
+            for place, reason in documents.take_in(self.connection, rest).items():
+                raw = rest[place].raw.decode(errors="replace")[:SHOWN]
+                taken.refused.append(
+                    RefusedDocument(key=rest[place].key, place=place, field=None, reason=reason, raw=raw)
+                )
+        return taken
 
-    def _ask_for_absent(self, window: Window | None) -> tuple[list[int], list[int]]:
+    def _ask_for_absent(self, window: Window | None, taken: _Taken) -> tuple[list[int], list[int]]:
         """What the list should have given and did not: the keys that do not exist any more, and those not asked for.
 
         A list leaves out what lies outside of its window or of somebody's permissions; only the record's own address
@@ -194,6 +222,8 @@ class _Road:
         Raises:
             ShrunkenLoad: So much is missing that the list is not to be believed.
         """
+        if taken.is_new:
+            return [], []
         held, missing = documents.absent(self.connection, self.target, window)
         floor = self.table.load.shrink_floor if not isinstance(self.table.load, PerFile) else 0
         if held > FEW and held - len(missing) < floor * held and not self.accept_shrink:
@@ -205,6 +235,10 @@ class _Road:
         found = {key: self.reader.find(self.table, key) for key in missing}
         documents.take_in(self.connection, [document for document in found.values() if document])
         return [key for key, document in found.items() if document is None], []
+
+
+def _lies_in(window: Window | None, document: Document) -> bool:
+    return window is None or (document.slice is not None and window[0] <= document.slice <= window[1])
 
 
 def _reached(window: Window | None) -> str:

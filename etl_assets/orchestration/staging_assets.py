@@ -68,7 +68,9 @@ def staging_assets(source: Source) -> dg.AssetsDefinition:
                 raise dg.Failure(f"{source.name} is loaded by {what}; the run names none.", allow_retries=False)
             span = recent(source, 1)
         with open_batch(warehouse.settings(), source.name, "load", run_id=context.run.run_id) as batch:
-            reports = _load(warehouse.settings(), source, [tables[key].name for key in chosen], span, batch, config=config)
+            reports = _load(
+                warehouse.settings(), source, [tables[key].name for key in chosen], span, batch, config=config
+            )
             for key in chosen:
                 report = reports[tables[key].name]
                 for reason in [*report.refused.values(), *report.notes]:

@@ -1,10 +1,12 @@
 """A service's records on their way into staging: a temporary table of the session, and what becomes of the target.
 
 Documents go in as the bytes that the service sent, by binary COPY: a jsonb on the wire is one byte and the text. The
-target keeps one row a record (`merge_newest`) or one row for each document that a record has had (`merge_versions`).
+target keeps one row a record, or one row for each document that a record has had. Where it holds nothing yet of what is
+read, they go straight in: the rows are then written once and not twice.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,12 +20,12 @@ from etl_assets.warehouse.copy import copy_in, copy_line
 from etl_assets.warehouse.relation import Relation
 
 ARRIVED = Relation("pg_temp", "etl_arrived")
-ANALYZE_FROM = 100
-"""Rows written from which on the server counts the table anew at once, and not when it comes round to it."""
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
 _ROW = struct.Struct(">hiqiiiB")
-_DATELESS_ROW = struct.Struct(">hiqiiB")
+_NULL_DATE_ROW = struct.Struct(">hiqiiB")
+_DATELESS_ROW = struct.Struct(">hiqiB")
+_BATCH = struct.Struct(">i16s")
 _JSONB_VERSION = 1
 _EPOCH = date(2000, 1, 1).toordinal()
 
@@ -71,6 +73,46 @@ def begin(connection: psycopg.Connection) -> None:
     )
 
 
+def holds_none(connection: psycopg.Connection, target: Target, window: tuple[date, date] | None) -> bool:
+    """Whether the target has no row of these dates, or none at all where no window is given."""
+    first, last = window or (None, None)
+    row = connection.execute(
+        target.statement(
+            "select not exists (select from {target}"
+            + ("" if window is None else " where slice between %(first)s and %(last)s")
+            + ")"
+        ),
+        {"first": first, "last": last},
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def put_straight(connection: psycopg.Connection, target: Target, batch: UUID, documents: Sequence[Document]) -> bool:
+    """Put some documents into the target itself, all of them or none.
+
+    Args:
+        connection: With its transaction begun.
+        target: Where to.
+        batch: Whose work it is.
+        documents: No key twice.
+
+    Returns:
+        False where a record is held already, or cannot be kept: nothing was put in.
+    """
+    if target.without:
+        return False
+    slices = "" if target.versions else ", slice"
+    statement = target.statement(
+        f"copy {{target}} ({{key}}{slices}, raw_data, etl_batch_id) from stdin (format binary)"
+    )
+    try:
+        with connection.transaction():
+            copy_in(connection, statement, _binary(documents, batch=batch, dates=not target.versions))
+    except (psycopg.DataError, psycopg.errors.UniqueViolation):
+        return False
+    return True
+
+
 def take_in(connection: psycopg.Connection, documents: Sequence[Document]) -> dict[int, str]:
     """Put some documents into the temporary table.
 
@@ -95,15 +137,15 @@ def take_in(connection: psycopg.Connection, documents: Sequence[Document]) -> di
     return {}
 
 
-def arrived(connection: psycopg.Connection) -> tuple[int, dict[date, int]]:
-    """Of how many records a document has arrived, and of how many a date, where they have dates."""
+def arrived(connection: psycopg.Connection) -> Counter[date | None]:
+    """Of how many records of each date a document is in the temporary table; None stands for those without one."""
     connection.execute("analyze pg_temp.etl_arrived")
     rows = connection.execute(
         "select slice, count(*) from ("
         "     select distinct on (key) key, slice from pg_temp.etl_arrived order by key, place desc"
         " ) as said group by slice order by slice"
     ).fetchall()
-    return sum(number for _, number in rows), {day: number for day, number in rows if day}
+    return Counter(dict(rows))
 
 
 def merge(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged:
@@ -116,11 +158,12 @@ def merge(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged
         target: Where to.
         batch: Whose work it is.
     """
-    merged = _add_versions(connection, target, batch) if target.versions else _keep_newest(connection, target, batch)
-    if merged.inserted + merged.updated >= ANALYZE_FROM:
-        # What is built on it next must not be planned for an empty table: minutes instead of seconds.
-        connection.execute(target.statement("analyze {target}"))
-    return merged
+    return _add_versions(connection, target, batch) if target.versions else _keep_newest(connection, target, batch)
+
+
+def count_anew(connection: psycopg.Connection, target: Target) -> None:
+    """Let the server know what the target holds now: what is built on it would be planned for an empty table."""
+    connection.execute(target.statement("analyze {target}"))
 
 
 def _keep_newest(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged:
@@ -221,15 +264,20 @@ def supersede_rejects(connection: psycopg.Connection, relation: Relation) -> int
     ).rowcount
 
 
-def _binary(documents: Sequence[Document]) -> Iterator[bytes]:
-    """One block: the rows of a binary COPY of a bigint, a date and a jsonb."""
+def _binary(documents: Sequence[Document], *, batch: UUID | None = None, dates: bool = True) -> Iterator[bytes]:
+    """One block: the rows of a binary COPY of a bigint, a date (unless left out), a jsonb and a uuid (where given)."""
+    fields = 2 + dates + (batch is not None)
+    last = _BATCH.pack(16, batch.bytes) if batch else b""
     rows = [_HEADER]
     for each in documents:
         size = len(each.raw) + 1
-        if each.slice is None:
-            rows.append(_DATELESS_ROW.pack(3, 8, each.key, -1, size, _JSONB_VERSION))
+        if not dates:
+            rows.append(_DATELESS_ROW.pack(fields, 8, each.key, size, _JSONB_VERSION))
+        elif each.slice is None:
+            rows.append(_NULL_DATE_ROW.pack(fields, 8, each.key, -1, size, _JSONB_VERSION))
         else:
-            rows.append(_ROW.pack(3, 8, each.key, 4, each.slice.toordinal() - _EPOCH, size, _JSONB_VERSION))
+            rows.append(_ROW.pack(fields, 8, each.key, 4, each.slice.toordinal() - _EPOCH, size, _JSONB_VERSION))
         rows.append(each.raw)
+        rows.append(last)
     rows.append(_TRAILER)
     yield b"".join(rows)

@@ -1,5 +1,6 @@
 """A service's records on their way into staging, in the two kinds of tables that keep them."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -141,6 +142,27 @@ def test_what_postgresql_cannot_keep_is_told_and_the_rest_is_kept(connection, ne
     documents.begin(connection)
     few = [said(1, "{}", MAY), said(2, bad, MAY), said(3, '{"tab": "\\t", "line":\n"\\\\"}', MAY)]
     assert list(documents.take_in(connection, few)) == [1]
-    assert documents.arrived(connection) == (2, {MAY: 2})
+    assert documents.arrived(connection) == {MAY: 2}
     documents.merge(connection, newest, BATCH)
     assert held(connection, newest, "id, raw_data") == [(1, {}), (3, {"tab": "\t", "line": "\\"})]
+
+
+def test_what_goes_straight_in_is_all_there_or_not_at_all(connection, newest, versions) -> None:
+    for into, day in ((newest, MAY), (versions, None)):
+        plain = replace(into, without=())
+        few = [said(1, '{"rate": 12.50}', day), said(2, "{}", day)]
+        assert documents.holds_none(connection, plain, (MAY, MAY) if day else None)
+        assert documents.put_straight(connection, plain, BATCH, few)
+        assert not documents.holds_none(connection, plain, (MAY, MAY) if day else None)
+        assert held(connection, into, "id, raw_data ->> 'rate', etl_batch_id") == [
+            (1, "12.50", BATCH),
+            (2, None, BATCH),
+        ]
+        assert not documents.put_straight(connection, plain, BATCH, [said(3, "{}", day), said(2, "{}", day)])
+        assert not documents.put_straight(connection, plain, BATCH, [said(3, "{}", day), said(4, "{", day)])
+        assert [key for (key,) in held(connection, into, "id")] == [1, 2]
+
+
+def test_nothing_goes_straight_in_where_a_field_must_not_be_kept(connection, newest) -> None:
+    assert not documents.put_straight(connection, newest, BATCH, [said(1, '{"secret": "x"}', MAY)])
+    assert held(connection, newest, "id") == []

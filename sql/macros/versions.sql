@@ -37,8 +37,8 @@ numbered as (
     from told
 ),
 
--- When a document counts from if not from its own change: when it was told, but after every change told before, for
--- one that is said to lie ahead would come after it.
+-- When a document counts from if not from its own change: when it was told, but after every change told before it, for
+-- one of these may be said to lie ahead.
 placed as (
     select
         id,
