@@ -5,14 +5,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from etl_assets.definitions import defs
+from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT
 from etl_assets.sources import SOURCES
+from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 from etl_assets.warehouse import embedded
 
 GRAPH = defs.get_repository_def().asset_graph
@@ -53,6 +56,45 @@ def test_every_asset_says_whose_it_is_and_what_it_is(key: dg.AssetKey) -> None:
     assert node.tags.get("layer") in LAYERS or key.path[-1] == "service_alias"
 
 
+def test_billing_periods_are_partitions_from_staging_to_the_fact() -> None:
+    calendar = [period.id for period in TRACKTIK.calendar.periods]
+    for key in (["tracktik_staging", "shifts"], ["tracktik_typed", "stg_shifts"], ["tracktik", "fact_shifts"]):
+        assert GRAPH.get(dg.AssetKey(key)).partitions_def.get_partition_keys() == calendar
+    assert GRAPH.get(dg.AssetKey(["tracktik_staging", "clients"])).partitions_def is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        pytest.param({}, "not set is ETL_TRACKTIK_URL, ETL_TRACKTIK_CLIENT_ID", id="not set up"),
+        pytest.param(dict.fromkeys(TRACKTIK.reader.needs, "x"), None, id="set up"),
+    ],
+)
+def test_a_service_is_asked_by_the_clock_once_it_is_set_up(monkeypatch, given, said) -> None:
+    for word in TRACKTIK.reader.needs:
+        monkeypatch.delenv(f"ETL_TRACKTIK_{word.upper()}", raising=False)
+    for word, value in given.items():
+        monkeypatch.setenv(f"ETL_TRACKTIK_{word.upper()}", value)
+    periods = {"tracktik_open_periods": 2, "tracktik_sweep": 26}
+    for name, number in periods.items():
+        schedule = defs.get_repository_def().get_schedule_def(name)
+        with dg.DagsterInstance.ephemeral() as instance:
+            context = dg.build_schedule_context(
+                instance=instance,
+                resources={"warehouse": WarehouseResource()},
+                repository_def=defs.get_repository_def(),
+            )
+            tick = schedule.evaluate_tick(context)
+        if said:
+            assert said in tick.skip_message
+        else:
+            tags = tick.run_requests[0].tags
+            keys = list(TRACKTIK.calendar.by_id)
+            first, last = (keys.index(tags[f"dagster/asset_partition_range_{end}"]) for end in ("start", "end"))
+            assert last - first + 1 == number
+            assert TRACKTIK.calendar.period_of(datetime.now(UTC).date()).id == keys[last]
+
+
 def test_a_fact_depends_on_the_same_date_of_staging() -> None:
     view = GRAPH.get(dg.AssetKey(["operating_room_staging", "stg_or_case"]))
     assert view.partitions_def == GRAPH.get(dg.AssetKey(["stg", "or_case"])).partitions_def
@@ -69,13 +111,18 @@ def test_every_rule_is_a_check_that_gives_its_reason(source) -> None:
 
 def test_every_model_has_tests_that_show_as_checks() -> None:
     checked = {key.asset_key for key in GRAPH.asset_check_keys}
-    models = {key for key in GRAPH.materializable_asset_keys if key.path[0] == "operating_room"}
+    written = {("tracktik", "billing_periods")}  # by Python
+    models = {
+        key
+        for key in GRAPH.materializable_asset_keys
+        if key.path[0] in {source.name for source in SOURCES} and tuple(key.path) not in written
+    }
     assert models <= checked
 
 
 def test_sensors_and_schedules_run_by_themselves() -> None:
     repository = defs.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} == {"operating_room_files"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {"operating_room_files", "tracktik_models"}
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
     assert all(schedule.default_status is dg.DefaultScheduleStatus.RUNNING for schedule in repository.schedule_defs)
 

@@ -74,17 +74,24 @@ def begin(connection: psycopg.Connection) -> None:
 
 
 def holds_none(connection: psycopg.Connection, target: Target, window: tuple[date, date] | None) -> bool:
-    """Whether the target has no row of these dates, or none at all where no window is given."""
+    """Whether the target has no row of these dates, or none at all where no window is given.
+
+    A table without any row is made anew, for what goes into it is then not written a second time, to the log
+    (docs/decisions/0009). It is locked until the transaction ends; there is nothing in it to be read.
+    """
     first, last = window or (None, None)
     row = connection.execute(
         target.statement(
-            "select not exists (select from {target}"
+            "select exists (select from {target}), exists (select from {target}"
             + ("" if window is None else " where slice between %(first)s and %(last)s")
             + ")"
         ),
         {"first": first, "last": last},
     ).fetchone()
-    return bool(row and row[0])
+    any_row, any_of_these = row or (True, True)
+    if not any_row:
+        connection.execute(target.statement("truncate {target}"))
+    return not any_of_these
 
 
 def put_straight(connection: psycopg.Connection, target: Target, batch: UUID, documents: Sequence[Document]) -> bool:

@@ -13,9 +13,14 @@ from etl_assets_tests.sql.dbt_runs import SQL, Dbt
 MAY_READ = {
     "staging": {"source"},
     "dimensions": {"staging", "seed"},
-    "facts": {"staging", "dimensions"},
+    "intermediate": {"staging", "dimensions", "intermediate"},
+    "facts": {"staging", "dimensions", "intermediate"},
     "marts": {"dimensions", "facts"},
 }
+# Where each source's views on staging are; TrackTik's documents have the plain name.
+TYPED = {"operating_room": "operating_room_staging", "tracktik": "tracktik_typed"}
+# What a fact is built by: the tag of its partitions, and the date of its slices.
+BUILT_BY = {"operating_room": ("daily", "surgery_date"), "tracktik": ("periodic", "week_ending")}
 MODELS = sorted(path.stem for path in (SQL / "models").rglob("*.sql"))
 
 
@@ -50,11 +55,17 @@ def test_a_model_reads_only_the_layers_below_its_own(manifest: dict[str, Any], n
 def test_a_model_is_a_relation_of_its_source_in_the_schema_of_its_layer(manifest: dict[str, Any], name: str) -> None:
     node = named(manifest, name)
     source, _, relation = name.partition("__")
-    prefix = {"staging": "stg_", "dimensions": "dim_", "facts": "fact_", "marts": "mart_"}
+    prefix = {
+        "staging": "stg_",
+        "intermediate": "int_",
+        "dimensions": "dim_",
+        "facts": "fact_",
+        "marts": ("mart_", "v_"),
+    }
     layer = layer_of(manifest, node["unique_id"])
     assert node["path"].startswith(f"{source}/{layer}/")
     assert (node["alias"], node["alias"].startswith(prefix[layer])) == (relation, True)
-    assert node["schema"] == (f"{source}_staging" if layer == "staging" else source)
+    assert node["schema"] == (TYPED[source] if layer in {"staging", "intermediate"} else source)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -62,15 +73,16 @@ def test_a_model_and_each_of_its_columns_are_described_and_tested(manifest: dict
     node = named(manifest, name)
     assert node["description"]
     assert [column for column, said in node["columns"].items() if not said["description"]] == []
-    assert [test for test in manifest["child_map"][node["unique_id"]] if test.startswith("test.")]
+    assert [test for test in manifest["child_map"][node["unique_id"]] if test.startswith(("test.", "unit_test."))]
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "__fact_" in name])
 def test_a_fact_states_its_grain_first_and_is_built_by_date(manifest: dict[str, Any], name: str) -> None:
     node = named(manifest, name)
     assert re.match(r"-- One row per ", node["raw_code"])
-    assert "daily" in node["tags"]
-    assert node["config"]["slice_by"] == "surgery_date"
+    tag, slice_by = BUILT_BY[name.split("__", maxsplit=1)[0]]
+    assert tag in node["tags"]
+    assert node["config"]["slice_by"] == slice_by
     assert [test for test in manifest["unit_tests"].values() if test["model"] == name], "it has no unit test"
 
 

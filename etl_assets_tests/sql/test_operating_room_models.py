@@ -237,7 +237,9 @@ def corrected(warehouse: psycopg.Connection, dbt: Dbt, built: dict[str, Outcome]
 
 
 def test_a_second_build_changes_no_row(corrected: dict[str, dict[str, Outcome]]) -> None:
-    assert {name: told.rows for name, told in corrected["again"].items() if "__stg_" not in name and told.rows} == {}
+    assert {
+        name: told.rows for name, told in corrected["again"].items() if "__stg_" not in name and (told.rows or 0) > 0
+    } == {}
 
 
 def test_a_corrected_file_of_one_date_changes_the_date_before_where_it_reaches_into_it(
@@ -258,5 +260,7 @@ def test_a_corrected_file_of_one_date_changes_the_date_before_where_it_reaches_i
 def test_building_the_date_alone_was_as_good_as_building_everything(
     corrected: dict[str, dict[str, Outcome]],
 ) -> None:
-    assert {name: told.rows for name, told in corrected["whole"].items() if "__fact_" in name and told.rows} == {}
+    assert {
+        name: told.rows for name, told in corrected["whole"].items() if "__fact_" in name and (told.rows or 0) > 0
+    } == {}
     assert corrected["date"]["operating_room__fact_case"].rows == len(["night2 changed", "morning deleted"])

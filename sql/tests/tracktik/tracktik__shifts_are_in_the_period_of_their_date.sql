@@ -9,15 +9,15 @@ shifts as (
 ),
 
 periods as (
-    select * from {{ source('tracktik', 'billing_periods') }}
+    select * from {{ ref('tracktik__stg_billing_periods') }}
 )
 
 select
     shifts.shift_id,
     shifts.shift_date,
     shifts.billing_period_id,
-    periods.start_date,
-    periods.end_date
+    periods.period_start,
+    periods.period_end
 from shifts
-left join periods on shifts.billing_period_id = periods.period_id
-where (shifts.shift_date between periods.start_date and periods.end_date) is not true
+left join periods on shifts.billing_period_id = periods.billing_period_id
+where (shifts.shift_date between periods.period_start and periods.period_end) is not true

@@ -42,7 +42,7 @@ summaries as (
 ),
 
 periods as (
-    select * from {{ source('tracktik', 'billing_periods') }}
+    select * from {{ ref('tracktik__stg_billing_periods') }}
 ),
 
 -- What we compute ourselves, each component rounded to cents by itself.
@@ -74,7 +74,7 @@ totals as (
 )
 
 select
-    period.period_id::varchar(10) as billing_period_id,
+    period.billing_period_id,
     totals.shift_id,
     coalesce(totals.employee_id, -1) as employee_id,
     coalesce(totals.position_id, -1) as position_id,
@@ -85,6 +85,8 @@ select
     totals.region_key,
     totals.shift_date,
     totals.week_ending,
+    period.period_start,
+    period.period_end,
     totals.started_at as start_datetime,
     totals.ended_at as end_datetime,
     totals.time_zone,
@@ -131,9 +133,9 @@ select
 from totals
 -- `limit 1` tells PostgreSQL that periods do not overlap, and has it look for each date once.
 inner join lateral (
-    select periods.period_id
+    select periods.*
     from periods
-    where totals.shift_date between periods.start_date and periods.end_date
+    where totals.shift_date between periods.period_start and periods.period_end
     limit 1
 ) as period on true
 inner join documents on totals.shift_id = documents.shift_id

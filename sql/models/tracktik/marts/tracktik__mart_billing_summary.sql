@@ -11,14 +11,6 @@
 
 with
 
-periods as (
-    select
-        period_id as billing_period_id,
-        start_date as period_start,
-        end_date as period_end
-    from {{ source('tracktik', 'billing_periods') }}
-),
-
 shifts as (
     select * from {{ ref('tracktik__fact_shifts') }}
     where {{ in_window('week_ending', var('longest_period_days') | int + 6, var('longest_period_days') | int + 12) }}
@@ -33,9 +25,9 @@ clients as (
 )
 
 select
-    periods.billing_period_id,
-    periods.period_start,
-    periods.period_end,
+    shifts.billing_period_id,
+    shifts.period_start,
+    shifts.period_end,
     coalesce(regions.region_id, -1) as region_id,
     {{ last_of('regions.name', 'shifts.start_datetime') }} as region_name,
     shifts.client_id,
@@ -57,13 +49,12 @@ select
     sum(shifts.bill_total) as bill_total,
     {{ share('sum(shifts.bill_total)', 'sum(shifts.billable_hours)') }} as bill_rate_effective
 from shifts
-inner join periods on shifts.billing_period_id = periods.billing_period_id
 left join regions on shifts.region_key = regions.surrogate_key
 left join clients on shifts.client_key = clients.surrogate_key
-where {{ in_slice('periods') }}
+where {{ in_slice('shifts') }}
 group by
-    periods.billing_period_id,
-    periods.period_start,
-    periods.period_end,
+    shifts.billing_period_id,
+    shifts.period_start,
+    shifts.period_end,
     coalesce(regions.region_id, -1),
     shifts.client_id

@@ -12,14 +12,6 @@
 
 with
 
-periods as (
-    select
-        period_id as billing_period_id,
-        start_date as period_start,
-        end_date as period_end
-    from {{ source('tracktik', 'billing_periods') }}
-),
-
 shifts as (
     select * from {{ ref('tracktik__fact_shifts') }}
     where
@@ -37,9 +29,9 @@ positions as (
 )
 
 select
-    periods.billing_period_id,
-    periods.period_start,
-    periods.period_end,
+    shifts.billing_period_id,
+    shifts.period_start,
+    shifts.period_end,
     shifts.client_id,
     {{ last_of('clients.name', 'shifts.start_datetime') }} as client_name,
     shifts.position_id,
@@ -55,13 +47,12 @@ select
     sum(shifts.approved_hours) - sum(shifts.clocked_hours) as approved_less_clocked_hours,
     sum(shifts.approved_hours) - sum(shifts.scheduled_hours) as approved_less_scheduled_hours
 from shifts
-inner join periods on shifts.billing_period_id = periods.billing_period_id
 left join clients on shifts.client_key = clients.surrogate_key
 left join positions on shifts.position_key = positions.surrogate_key
-where {{ in_slice('periods') }}
+where {{ in_slice('shifts') }}
 group by
-    periods.billing_period_id,
-    periods.period_start,
-    periods.period_end,
+    shifts.billing_period_id,
+    shifts.period_start,
+    shifts.period_end,
     shifts.client_id,
     shifts.position_id

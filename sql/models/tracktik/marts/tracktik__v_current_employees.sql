@@ -1,5 +1,7 @@
 -- One row per employee as known at present. Mail and phone stay in the dimension, so that everybody may read this.
 
+{{ config(materialized='view') }}
+
 with
 
 employees as (

@@ -1,6 +1,8 @@
 -- One row per shift at a standby or watch position. All names are those in force when the shift began, so that a row
 -- does not change when somebody is renamed later.
 
+{{ config(materialized='view') }}
+
 with
 
 shifts as (
