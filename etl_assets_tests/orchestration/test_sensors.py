@@ -11,7 +11,7 @@ from etl_assets.definitions import defs
 from etl_assets.loading.load import load_span
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, file_sensor
+from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, work_sensor
 from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
@@ -49,7 +49,7 @@ def look(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
     context = dg.build_sensor_context(
         instance=instance, repository_def=defs.get_repository_def(), resources={"warehouse": WarehouseResource()}
     )
-    return list(file_sensor(SOURCE).evaluate_tick(context).run_requests)
+    return list(work_sensor(SOURCE).evaluate_tick(context).run_requests)
 
 
 def dates_of(request: dg.RunRequest) -> tuple[str, str]:
