@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> None:
 
     settings, source = read_settings(), options.source
     tables = [launch.known_table(source, name) for name in options.table]
+    source.hold_reachable(settings.of_source(source.name))
     migrate_quietly(settings)
     stock = launch.stock(settings, source, retry_failed=options.retry_failed)
     for reason in stock.failed.values():

@@ -73,8 +73,7 @@ def load_documents(
     if not isinstance(service, Service):
         raise TypeError(f"{source.name} sends files")
     given = settings.of_source(source.name)
-    if unset := source.unset(given):
-        raise EtlError(f"{source.title} cannot be reached: not set is {', '.join(unset)}. See the source's README.md.")
+    source.hold_reachable(given)
     try:
         with closing(service.connect(given)) as reader, connect(settings) as connection:
             _prepare(connection, source, reports)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from etl_assets.errors import EtlError
 from etl_assets.spec.calendar import Calendar
 from etl_assets.spec.documents import DocumentReader
 from etl_assets.spec.rules import Rule
@@ -77,6 +78,14 @@ class Source:
         """The variables of the environment without which the source cannot be reached, and that are not set."""
         needs = self.reader.needs if isinstance(self.reader, Service) else ()
         return [f"ETL_{self.name}_{word}".upper() for word in needs if not given.get(word)]
+
+    def hold_reachable(self, given: Mapping[str, str]) -> None:
+        """Raise an EtlError where something is not set without which the source cannot be reached."""
+        if unset := self.unset(given):
+            raise EtlError(
+                f"{self.title} cannot be reached: not set is {', '.join(unset)}."
+                f" See etl_assets/sources/{self.name}/README.md."
+            )
 
     def table(self, name: str) -> Table:
         """The declared table of that name.

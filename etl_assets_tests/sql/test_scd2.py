@@ -328,9 +328,11 @@ def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> dict[s
     before = rows_of(warehouse)["members"]
     refused = trial("run", "--select", "members", "tag:refused", level_as_text=True)
     refused["full refresh"] = trial("run", "--full-refresh", "--select", "members")["members"]
-    # Beside the word that is held already.
-    warehouse.execute("insert into operating_room.said_of_pairs values ('b', 2, 'z', '2026-01-02')")
-    refused["pairs"] = trial("run", "--select", "pairs")["pairs"]
+    # Beside the word that is held already; and the same word, from nobody knows when.
+    for case, name, moment in (("another word", "z", "2026-01-02"), ("no moment", "x", None)):
+        warehouse.execute("insert into operating_room.said_of_pairs values ('b', 2, %s, %s)", [name, moment])
+        refused[case] = trial("run", "--select", "pairs")["pairs"]
+        warehouse.execute("delete from operating_room.said_of_pairs where name = %s or said_at is null", [name])
     # Old versions are closed before new ones are inserted; here the insert fails.
     warehouse.execute("""
         create function operating_room.fail() returns trigger language plpgsql as $$ begin raise 'no room'; end $$;
@@ -354,7 +356,10 @@ def later(warehouse: psycopg.Connection, history: History, trial: Dbt) -> dict[s
         pytest.param("full refresh", "a full refresh is refused", id="a full refresh"),
         pytest.param("failure in the middle", "no room", id="a failure in the middle"),
         pytest.param("refused_two_things", "two different things of one member at one said_at", id="two words at once"),
-        pytest.param("pairs", "two different things of one site, code at one said_at", id="another word of a moment"),
+        pytest.param(
+            "another word", "two different things of one site, code at one said_at", id="a word of a held moment"
+        ),
+        pytest.param("no moment", "rows of the model have a null in said_at.", id="a null moment of a held member"),
         pytest.param("refused_nobody", "rows of the model have a null in member.", id="a null key"),
         pytest.param("refused_undated", "rows of the model have a null in said_at.", id="a null moment"),
         pytest.param(

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from etl_assets.spec.calendar import Calendar
 from etl_assets.spec.table import Endpoint, Full, Table, Window, fields
 
-CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2018, last_year=2040)
+CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2020, last_year=2034)
 """Fourteen days, Friday to Thursday. Another kind, or other years, is said here and nowhere else."""
 
 EVERYTHING = {"includeInactive": "true"}

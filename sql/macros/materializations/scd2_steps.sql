@@ -25,10 +25,10 @@
 {%- endmacro -%}
 
 
-{#- What is said that the table does not hold (`is_news`), beside the version in force at its moment, where there is
-    one. What is said again of a moment inside a version comes along, for news from before it may change what it means;
-    what a version was begun with does not. `in_force` says which of a member's versions are looked at. -#}
-{%- macro scd2_beside(target, said, spec, in_force) -%}
+{#- What is said that the table does not hold (`is_news`), beside one version of the member, as the condition
+    `in_force` finds it, if there is one. What is said again of a moment after its beginning comes along, for news from
+    before may change what it means; what a version was begun with does not. -#}
+{%- macro scd2_beside(target, said, spec, in_force, is_before) -%}
 {%- set at = spec.effective_at -%}
 {%- set is_news -%}
     {%- if spec.inferred %}
@@ -54,46 +54,65 @@ select
     {{ columns_of(spec.said, 'said') }},
     held.ctid as held_place,
     held.valid_to as held_valid_to,
+    {{ is_before }} as is_before,
     {{ is_news }} as is_news,
     held.valid_from is not distinct from said.{{ at }} as is_moment_held,
     held.surrogate_key is null
     or ({{ columns_of(spec.tracked, 'held') }}) is distinct from ({{ columns_of(spec.tracked, 'said') }}) as is_change
 from {{ said }} as said
-left join {{ target }} as held
-    on {{ same(spec.natural, 'held', 'said') }}
-    and held.valid_from <= said.{{ at }}
-    and {{ in_force }}
-where held.valid_from < said.{{ at }} or {{ is_news }}
+left join {{ target }} as held on {{ same(spec.natural, 'held', 'said') }} and {{ in_force }}
+where held.valid_from is distinct from said.{{ at }} or {{ is_news }}
 {%- endmacro -%}
 
 
-{#- All that is said, beside the versions of today: as a rule little is news, and only that goes further than this join,
-    which does not grow with the history that is held. -#}
+{#- The member's version of today; what is said may be from before it, or from nobody knows when. -#}
+{%- macro scd2_beside_today(target, said, spec) -%}
+    {%- set is_before = 'coalesce(held.valid_from > said.' ~ spec.effective_at ~ ', held.valid_from is not null)' -%}
+    {{ return(scd2_beside(target, said, spec, 'held.is_current', is_before)) }}
+{%- endmacro -%}
+
+{#- The member's version of that moment; what is said may be from before them all. -#}
+{%- macro scd2_beside_history(target, said, spec) -%}
+    {%- set at = 'said.' ~ spec.effective_at -%}
+    {{ return(scd2_beside(
+        target, said, spec, 'held.valid_from <= ' ~ at ~ ' and held.valid_to > ' ~ at, 'held.surrogate_key is null')) }}
+{%- endmacro -%}
+
+
+{#- All that is said. As a rule little of it is news, and only that goes further than this join, which does not grow with
+    the history that is held. -#}
 {%- macro scd2_compared(target, said, spec) -%}
 create temporary table {{ said }}_compared as
-{{ scd2_beside(target, 'pg_temp.' ~ said, spec, 'held.is_current') }}
+{{ scd2_beside_today(target, 'pg_temp.' ~ said, spec) }};
+analyze {{ said }}_compared ({{ spec.natural | join(', ') }}, is_before)
 {%- endmacro -%}
 
 
-{#- Of the members of whom there may be news, what is from before the version of today is looked up in their history.
-    A row is plain when it is the only one of its member, and begins a version. -#}
+{#- The news with its neighbours. What is from before the versions of today is looked up in the history. A row is plain
+    when it is the only one of its member, and begins a version. The members are few, so that they are looked up from
+    here on, and the table is not read for them. -#}
 {%- macro scd2_differing(target, said, spec) -%}
 {%- set compared = 'pg_temp.' ~ said ~ '_compared' -%}
-{%- set unplaced = 'pg_temp.' ~ said if spec.is_new else '(select * from ' ~ compared ~ ' where held_place is null)' -%}
+set local random_page_cost = 1.1;
 create temporary table {{ said }}_differing as
 select
     *,
     is_change and not is_moment_held and {{ 'false' if spec.inferred else 'true' }}
     and count(*) over (partition by {{ spec.natural | join(', ') }}) = 1 as is_plain
 from (
-    {%- if not spec.is_new %}
+    {%- if spec.is_new %}
+    {{ scd2_beside_today(target, 'pg_temp.' ~ said, spec) | indent }}
+    {%- else %}
     select * from {{ compared }} as said
     where
-        held_place is not null
-        and exists (select 1 from {{ compared }} as news where news.is_news and {{ same(spec.natural, 'news', 'said') }})
+        not is_before
+        and exists (
+            select 1 from {{ compared }} as news
+            where (news.is_news or news.is_before) and {{ same(spec.natural, 'news', 'said') }}
+        )
     union all
+    {{ scd2_beside_history(target, '(select * from ' ~ compared ~ ' where is_before)', spec) | indent }}
     {%- endif %}
-    {{ scd2_beside(target, unplaced, spec, 'held.valid_to > said.' ~ spec.effective_at) | indent }}
 ) as said;
 analyze {{ said }}_differing ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
@@ -112,7 +131,7 @@ where said.is_plain and held.ctid = said.held_place
 {%- endmacro -%}
 
 
-{#- The next ends where the one it divides ended; where it divides none, at the member's first version, if any. -#}
+{#- The next ends where the one it divides ended; from before them all, at the member's first. -#}
 {%- macro scd2_write_next(target, said, spec) -%}
 {%- set names = spec.natural + spec.tracked + spec.overwritten -%}
 insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
@@ -126,10 +145,9 @@ from (
     select
         *,
         case
-            when held_place is not null then held_valid_to
-            {%- if not spec.is_new %}
-            else (select min(held.valid_from) from {{ target }} as held where {{ same(spec.natural, 'held', 'said') }})
-            {%- endif %}
+            when is_before
+                then (select min(held.valid_from) from {{ target }} as held where {{ same(spec.natural, 'held', 'said') }})
+            else held_valid_to
         end as valid_to
     from pg_temp.{{ said }}_differing as said
     where is_plain
