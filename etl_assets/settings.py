@@ -1,7 +1,8 @@
 """Everything the environment decides, read when asked. No other module looks at the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -75,6 +76,19 @@ def names() -> tuple[str, ...]:
 def export(variables: Mapping[str, str]) -> None:
     """Hand variables to this process and to those that it starts."""
     os.environ.update(variables)
+
+
+@contextmanager
+def lend(variables: Mapping[str, str]) -> Iterator[None]:
+    """Export variables for the time of the `with` block."""
+    before = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in variables:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _number(given: Mapping[str, str], name: str, otherwise: float) -> float:

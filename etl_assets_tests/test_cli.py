@@ -1,11 +1,14 @@
 """The `etl` command: what it says, above all when something is wrong."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from etl_assets import cli
 from etl_assets.settings import Settings
+from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 
 
 @pytest.fixture
@@ -75,3 +78,34 @@ def test_a_warehouse_that_is_up_to_date_is_told_so(home, capsys) -> None:
 def test_a_defect_that_nobody_knows_is_named(home, capsys) -> None:
     told = said(capsys, "sandbox", "operating_room", "--defect", "flood=1", exit_code=1)
     assert "no defect is called flood" in told
+
+
+def test_nothing_invented_goes_into_a_warehouse_of_somebody_s_own(home, settings, monkeypatch) -> None:
+    """The tests' warehouse is named by its URL; the embedded one of a home is where a sandbox may stand in."""
+    monkeypatch.delenv("ETL_TRACKTIK_URL", raising=False)
+    with cli.stand_ins(settings):
+        assert "ETL_TRACKTIK_URL" not in os.environ
+    with cli.stand_ins(replace(settings, warehouse_url=None)):
+        assert os.environ["ETL_TRACKTIK_URL"].startswith("http://127.0.0.1:")
+    assert "ETL_TRACKTIK_URL" not in os.environ
+
+
+def test_what_is_not_set_up_is_said_before_anything_is_run(home, capsys, monkeypatch) -> None:
+    monkeypatch.delenv("ETL_TRACKTIK_URL", raising=False)
+    told = said(capsys, "run", "tracktik", exit_code=1)
+    assert "not set is ETL_TRACKTIK_URL" in told
+    assert "sources/tracktik/README.md" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--period", "2026_99"), "no billing period '2026_99'; there are 2020_01 to 2034_26"),
+        (("--period", "2026_02..2026_01"), "the first date is after the last one"),
+        (("--period", "2026_01", "--from", "2026-01-01"), "Say --period, or --from and --to, and not both."),
+    ],
+)
+def test_a_billing_period_that_makes_no_sense_is_refused(home, capsys, monkeypatch, words, message) -> None:
+    for word in TRACKTIK.reader.needs:
+        monkeypatch.setenv(f"ETL_TRACKTIK_{word.upper()}", "x")
+    assert message in said(capsys, "run", "tracktik", *words, exit_code=1)

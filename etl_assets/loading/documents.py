@@ -7,7 +7,7 @@ goes down in the twentieth period of a year leaves nineteen, and nothing half.
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -19,6 +19,7 @@ from etl_assets.settings import Settings
 from etl_assets.spec.documents import Document, DocumentReader, RefusedDocument
 from etl_assets.spec.source import Service, Source
 from etl_assets.spec.table import PerFile, Table
+from etl_assets.spec.table import Window as WindowLoad
 from etl_assets.warehouse import documents
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import connect
@@ -73,10 +74,14 @@ def load_documents(
     if not isinstance(service, Service):
         raise TypeError(f"{source.name} sends files")
     given = settings.of_source(source.name)
-    source.hold_reachable(given)
     try:
-        with closing(service.connect(given)) as reader, connect(settings) as connection:
-            _prepare(connection, source, reports)
+        with ExitStack() as opened:
+            connection = opened.enter_context(connect(settings))
+            _prepare(connection, source)
+            if not reports:
+                return reports
+            source.hold_reachable(given)
+            reader = opened.enter_context(closing(service.connect(given)))
             for name, report in reports.items():
                 road = _Road(source, source.table(name), report.relation, reader, connection, batch, accept_shrink)
                 with _told(report):
@@ -87,9 +92,10 @@ def load_documents(
     return reports
 
 
-def _prepare(connection: psycopg.Connection, source: Source, reports: dict[str, LoadReport]) -> None:
-    for name, report in reports.items():
-        ensure_table(connection, source.table(name), report.relation)
+def _prepare(connection: psycopg.Connection, source: Source) -> None:
+    """Make all staging tables of the source, for rules look from one at the others, and the calendar."""
+    for table in source.tables:
+        ensure_table(connection, table, Relation(source.schema, table.name))
     if source.calendar:
         write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
     connection.commit()
@@ -105,6 +111,18 @@ def _told(report: LoadReport) -> Iterator[None]:
         report.failure = error
     finally:
         report.seconds = time.monotonic() - started
+
+
+class TooManyRefused(EtlError):
+    """So many records of a list cannot be kept that nothing of it was loaded."""
+
+    def __init__(self, where: str, refused: Sequence[RefusedDocument], read: int, most: float) -> None:
+        super().__init__(
+            f"{where}: {len(refused):,} of {read:,} records cannot be kept, more than the {most:.0%} that are allowed,"
+            f" so nothing was loaded. The first: {refused[0].field or 'the record'}: {refused[0].reason}. All of them"
+            " are in etl.rejected_row."
+        )
+        self.refused = refused
 
 
 @dataclass
@@ -154,6 +172,14 @@ class _Road:
             except ListChanged:
                 if attempt == ATTEMPTS:
                     raise
+            except TooManyRefused as error:
+                told = [_told_of(refused) for refused in error.refused]
+                record_rejects(self.batch.connection, self.batch, self.relation, None, told)
+                raise
+            except psycopg.OperationalError:
+                raise
+            except psycopg.Error as error:  # its details would show values
+                raise EtlError(f"{self.relation}: {error.diag.message_primary or type(error).__name__}") from None
             else:
                 return
 
@@ -163,6 +189,7 @@ class _Road:
         hold_alone(connection, self.relation)
         documents.begin(connection)
         taken = self._read(window)
+        self._hold_to_share(taken, window)
         deleted, vanished = self._ask_for_absent(window, taken)
         by_date = documents.arrived(connection) + taken.straight
         merged = documents.merge(connection, target, batch.id)
@@ -182,16 +209,17 @@ class _Road:
         seconds = time.monotonic() - started
         changed = {*merged.slices, *filter(None, taken.straight), *left}
         record_load(connection, batch, self.relation, counts, seconds=seconds, changed=changed)
-        record_rejects(
-            connection, batch, self.relation, None, [(r.key, r.field, r.reason, r.raw) for r in taken.refused]
-        )
-        documents.supersede_rejects(connection, self.relation)
+        documents.supersede_rejects(connection, target, batch.id)
+        record_rejects(connection, batch, self.relation, None, [_told_of(refused) for refused in taken.refused])
         record_watermark(connection, batch, self.relation, _reached(window))
         report.counts += counts
-        report.rows_by_slice |= {day: rows for day, rows in by_date.items() if day}
+        report.rows_by_slice |= {
+            day: rows for day, rows in by_date.items() if day and window and window[0] <= day <= window[1]
+        }
         if vanished:
             report.notes.append(
-                f"{len(vanished):,} records are missing from the list, too many to ask for one by one: marked vanished"
+                f"{len(vanished):,} records are missing from the list, too many to ask for one by one at once: they are"
+                f" marked vanished, and the next load asks for {MOST_ASKED:,} of them"
             )
 
     def _read(self, window: Window | None) -> _Taken:
@@ -210,7 +238,16 @@ class _Road:
                 taken.refused.append(
                     RefusedDocument(key=rest[place].key, place=place, field=None, reason=reason, raw=raw)
                 )
+        if window and isinstance(self.table.load, WindowLoad) and not self.table.load.keeps_pad:
+            documents.forget_strangers(self.connection, self.target, window)
         return taken
+
+    def _hold_to_share(self, taken: _Taken, window: Window | None) -> None:
+        """Raise TooManyRefused where so many records cannot be kept that the rest says little."""
+        read = documents.arrived(self.connection).total() + taken.straight.total() + len(taken.refused)
+        most = 1.0 if isinstance(self.table.load, PerFile) else self.table.load.max_rejected
+        if len(taken.refused) > FEW and len(taken.refused) > most * read:
+            raise TooManyRefused(_where(self.relation, window), taken.refused, read, most)
 
     def _ask_for_absent(self, window: Window | None, taken: _Taken) -> tuple[list[int], list[int]]:
         """What the list should have given and did not: the keys that do not exist any more, and those not asked for.
@@ -224,16 +261,28 @@ class _Road:
         if taken.is_new:
             return [], []
         held, missing = documents.absent(self.connection, self.target, window)
+        refused = {each.key for each in taken.refused}
+        missing = [key for key in missing if key not in refused]
         floor = self.table.load.shrink_floor if not isinstance(self.table.load, PerFile) else 0
         if held > FEW and held - len(missing) < floor * held and not self.accept_shrink:
             again = f"etl run {self.source.name} {self.table.name}"
-            where = str(self.relation) if window is None else f"{self.relation}, {window[0]} to {window[1]}"
+            if window:
+                again += f" --from {window[0]} --to {window[1]}"
+            where = _where(self.relation, window)
             raise ShrunkenLoad(where, held=held, arrived=held - len(missing), floor=floor, again=again)
-        if len(missing) > MOST_ASKED:
-            return [], missing
-        found = {key: self.reader.find(self.table, key) for key in missing}
+        found = {key: self.reader.find(self.table, key) for key in missing[:MOST_ASKED]}
         documents.take_in(self.connection, [document for document in found.values() if document])
-        return [key for key, document in found.items() if document is None], []
+        return [key for key, document in found.items() if document is None], missing[MOST_ASKED:]
+
+
+def _where(relation: Relation, window: Window | None) -> str:
+    return str(relation) if window is None else f"{relation}, {window[0]} to {window[1]}"
+
+
+def _told_of(refused: RefusedDocument) -> tuple[int | None, str | None, str, str]:
+    """What the ledger keeps of a record; one without an id is told by its place."""
+    reason = refused.reason if refused.key is not None else f"{refused.reason} (record {refused.place + 1} of the list)"
+    return refused.key, refused.field, reason, refused.raw
 
 
 def _lies_in(window: Window | None, document: Document) -> bool:

@@ -49,8 +49,10 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
             invocation = dbt.cli(words, context=context, raise_on_error=False)
             for event in invocation.stream():
                 yield drawn(context, settings, event)
-            _write_down(settings, batch, source, invocation)
-        if error := invocation.get_error():
+            error, built = invocation.get_error(), _write_down(settings, batch, source, invocation)
+            if error and not built:
+                raise error  # in the batch: what was not built is behind, and is asked for again
+        if error:
             raise error
 
     return build
@@ -61,11 +63,11 @@ def _variables(span: Span | None, batch: Batch) -> dict[str, str]:
     return {**window, "etl_batch_id": str(batch.id)}
 
 
-def _write_down(settings: Settings, batch: Batch, source: Source, invocation: DbtCliInvocation) -> None:
-    """Enter into the ledger what dbt built and what its tests found."""
+def _write_down(settings: Settings, batch: Batch, source: Source, invocation: DbtCliInvocation) -> bool:
+    """Enter into the ledger what dbt built and what its tests found. Returns whether every model was built."""
     path = Path(invocation.target_path) / "run_results.json"
     if not path.exists():
-        return
+        return False
     nodes = json.loads((path.parent / "manifest.json").read_text())["nodes"]
     results = [
         (nodes[result["unique_id"]], result)
@@ -82,6 +84,7 @@ def _write_down(settings: Settings, batch: Batch, source: Source, invocation: Db
                 seconds=result["execution_time"],
             )
     record_tests(batch, source.name, [_as_test(nodes, *each) for each in results if each[0]["resource_type"] == "test"])
+    return all(result["status"] == "success" for node, result in results if node["resource_type"] == "model")
 
 
 def _rows_changed(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:

@@ -9,7 +9,11 @@ from etl_assets.orchestration.staging_assets import staging_keys
 from etl_assets.spec.source import Source
 
 # An automatic retry takes the assets that failed, and not those that are there already.
-RETRIES: Mapping[str, str] = {"dagster/max_retries": "1", "dagster/retry_strategy": "FROM_ASSET_FAILURE"}
+RETRIES: Mapping[str, str] = {
+    "dagster/max_retries": "1",
+    "dagster/retry_strategy": "FROM_ASSET_FAILURE",
+    "dagster/retry_on_asset_or_op_failure": "true",
+}
 
 
 def everything_of(source: Source) -> dg.AssetSelection:

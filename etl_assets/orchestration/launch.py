@@ -85,6 +85,8 @@ def asked(source: Source, *, first: date | None, last: date | None, period: str 
     Raises:
         EtlError: The source has no billing periods, or none of that name; or the dates are turned round.
     """
+    if period and (first or last):
+        raise EtlError("Say --period, or --from and --to, and not both.")
     if period:
         if source.calendar is None:
             raise EtlError(f"{source.name} has no billing periods; say --from and --to.")

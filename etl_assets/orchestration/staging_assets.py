@@ -5,6 +5,7 @@ Any subset of them can still be picked in the UI or on the command line.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -68,9 +69,9 @@ def staging_assets(source: Source) -> dg.AssetsDefinition:
                 raise dg.Failure(f"{source.name} is loaded by {what}; the run names none.", allow_retries=False)
             span = recent(source, 1)
         with open_batch(warehouse.settings(), source.name, "load", run_id=context.run.run_id) as batch:
-            reports = _load(
-                warehouse.settings(), source, [tables[key].name for key in chosen], span, batch, config=config
-            )
+            names = [tables[key].name for key in chosen]
+            with _not_again_for_nothing(context):
+                reports = _load(warehouse.settings(), source, names, span, batch, config=config)
             for key in chosen:
                 report = reports[tables[key].name]
                 for reason in [*report.refused.values(), *report.notes]:
@@ -100,10 +101,23 @@ def _raise_failures(context: dg.AssetExecutionContext, source: Source, reports: 
     failures = {str(report.relation): report.failure for report in reports.values() if report.failure}
     if not failures:
         return
-    if not any(isinstance(error, TransientError) for error in failures.values()):
-        context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
     told = [f"{name}: {error}" for name, error in failures.items()]
-    raise EtlError("\n".join([f"{source.name}: {len(failures)} of {len(reports)} tables failed.", *told]))
+    may_pass = any(isinstance(error, TransientError) for error in failures.values())
+    kind = TransientError if may_pass else EtlError
+    with _not_again_for_nothing(context):
+        raise kind("\n".join([f"{source.name}: {len(failures)} of {len(reports)} tables failed.", *told]))
+
+
+@contextmanager
+def _not_again_for_nothing(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Keep a run from being tried again where that cannot help."""
+    try:
+        yield
+    except TransientError:
+        raise
+    except EtlError:
+        context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
+        raise
 
 
 def _calendar_key(source: Source) -> list[dg.AssetKey]:

@@ -118,7 +118,7 @@ def _find(
         "     select {columns}, concat_ws('|', {keys}) as row_key, {slice} as row_slice from {relation}"
         "     where {is_there} and (%(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s)"
         " ), found as ({rule})"
-        " select distinct on (row_key, field) row_key, field, message, row_slice,"
+        " select distinct on (row_key, field) row_key, field, coalesce(message, field) as message, row_slice,"
         " case when field = any(%(personal)s) then %(withheld)s else value end as value"
         " from found where row_key is not null and"
         " (%(from)s::date is null or row_slice is null or row_slice between %(from)s and %(to)s)"
@@ -158,11 +158,13 @@ def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
 def _columns(table: Table) -> sql.Composable:
     """The columns that rules read. A field of a document that is not of its type reads as null."""
     typed = [
-        sql.SQL("case when pg_input_is_valid({0}, {1}) then ({0})::{2} end as {3}").format(
+        sql.SQL("case when {0} ~ {4} and pg_input_is_valid({0}, {1}) then ({0})::{2} end as {3}").format(
             sql.SQL("(raw_data #>> {})").format(sql.Literal(each.path.split("."))),
             sql.Literal(each.type),
             sql.SQL(each.type),
             sql.Identifier(each.name),
+            # PostgreSQL would read a moment into `tomorrow`, and one without end into `infinity`.
+            sql.Literal(r"^\d{4}-" if each.type in {"date", "timestamp", "timestamptz"} else ""),
         )
         for each in table.fields
     ]

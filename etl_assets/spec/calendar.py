@@ -61,8 +61,6 @@ class Calendar:
         found = []
         year, number = self.first_year, 0
         for first, last in self._spans():
-            if not self.first_year <= last.year <= self.last_year and self.kind != "4-4-5":
-                continue
             ends_in = self._fiscal_year(last)
             if not self.first_year <= ends_in <= self.last_year:
                 continue
@@ -97,8 +95,8 @@ class Calendar:
         """
         if period_id not in self.by_id:
             raise EtlError(
-                f"no billing period {period_id!r}; there are {self.periods[0].id} to {self.periods[-1].id}"
-                f" ({self.kind}, such as {self.period_of(self.anchor).id})."
+                f"no billing period {period_id!r}; there are {self.periods[0].id} to {self.periods[-1].id},"
+                f" {self.kind}."
             )
         return self.by_id[period_id]
 

@@ -48,6 +48,8 @@ class Full:
 
     shrink_floor: float = 0.8
     """Least share of the records now held that must arrive; under it the list is not believed."""
+    max_rejected: float = 0.10
+    """The share of records that cannot be kept over which nothing is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +60,13 @@ class Window:
     """The field that says when a record happened; its first ten characters are the site's own date."""
     pad: timedelta = timedelta(days=1)
     """How far beyond the span is asked: what happens at midnight belongs to one day here and to another there."""
+    keeps_pad: bool = False
+    """Whether records of the pad are kept that are not held yet. Where they count by themselves, a day of a period
+    would look like all of it; where they belong to what lies in the span, they are wanted."""
     shrink_floor: float = 0.5
     """Least share of the records held of the span that must arrive; under it the list is not believed."""
+    max_rejected: float = 0.10
+    """The share of records that cannot be kept over which nothing of the period is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

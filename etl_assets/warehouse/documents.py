@@ -74,24 +74,17 @@ def begin(connection: psycopg.Connection) -> None:
 
 
 def holds_none(connection: psycopg.Connection, target: Target, window: tuple[date, date] | None) -> bool:
-    """Whether the target has no row of these dates, or none at all where no window is given.
-
-    A table without any row is made anew, for what goes into it is then not written a second time, to the log
-    (docs/decisions/0009). It is locked until the transaction ends; there is nothing in it to be read.
-    """
+    """Whether the target has no row of these dates, or none at all where no window is given."""
     first, last = window or (None, None)
     row = connection.execute(
         target.statement(
-            "select exists (select from {target}), exists (select from {target}"
+            "select not exists (select from {target}"
             + ("" if window is None else " where slice between %(first)s and %(last)s")
             + ")"
         ),
         {"first": first, "last": last},
     ).fetchone()
-    any_row, any_of_these = row or (True, True)
-    if not any_row:
-        connection.execute(target.statement("truncate {target}"))
-    return not any_of_these
+    return bool(row and row[0])
 
 
 def put_straight(connection: psycopg.Connection, target: Target, batch: UUID, documents: Sequence[Document]) -> bool:
@@ -142,6 +135,17 @@ def take_in(connection: psycopg.Connection, documents: Sequence[Document]) -> di
         skipped = copy_in(connection, statement, lines).skipped
         return {line - 1: "PostgreSQL cannot keep it as JSON" for line in skipped}
     return {}
+
+
+def forget_strangers(connection: psycopg.Connection, target: Target, window: tuple[date, date]) -> None:
+    """Take out of the temporary table what lies outside of the window, but for records that the target holds."""
+    connection.execute(
+        target.statement(
+            "delete from pg_temp.etl_arrived as said where slice not between %s and %s"
+            " and not exists (select from {target} as held where held.{key} = said.key)"
+        ),
+        list(window),
+    )
 
 
 def arrived(connection: psycopg.Connection) -> Counter[date | None]:
@@ -223,7 +227,7 @@ def _add_versions(connection: psycopg.Connection, target: Target, batch: UUID) -
 
 
 def absent(connection: psycopg.Connection, target: Target, window: tuple[date, date] | None) -> tuple[int, list[int]]:
-    """How many records the target holds as being there, and the keys of those that did not arrive.
+    """How many records the target holds, and the keys of those that did not arrive, those not marked before first.
 
     Args:
         connection: With the documents in the temporary table.
@@ -234,12 +238,13 @@ def absent(connection: psycopg.Connection, target: Target, window: tuple[date, d
     rows = connection.execute(
         target.statement(
             "select held.{key}, exists (select from pg_temp.etl_arrived as said where said.key = held.{key})"
-            " from {target} as held where {latest} and deleted_at is null and vanished_at is null"
+            " from {target} as held where {latest} and deleted_at is null"
             + ("" if window is None else " and slice between %(first)s and %(last)s")
+            + " order by vanished_at nulls first, held.{key}"
         ),
         {"first": first, "last": last},
     ).fetchall()
-    return len(rows), sorted(key for key, is_there in rows if not is_there)
+    return len(rows), [key for key, is_there in rows if not is_there]
 
 
 def mark(
@@ -254,7 +259,9 @@ def mark(
         target.statement(
             "update {target} set etl_batch_id = %s, "
             + ("deleted_at = now(), vanished_at = null" if as_deleted else "vanished_at = now()")
-            + " where {key} = any(%s) and {latest} returning "
+            + " where {key} = any(%s) and {latest}"
+            + ("" if as_deleted else " and vanished_at is null")
+            + " returning "
             + ("null::date" if target.versions else "slice")
         ),
         [batch, list(keys)],
@@ -262,13 +269,20 @@ def mark(
     return sorted({day for (day,) in marked if day})
 
 
-def supersede_rejects(connection: psycopg.Connection, relation: Relation) -> int:
-    """Settle the rejects of records that have arrived well since. Returns how many."""
-    return connection.execute(
-        "update etl.rejected_row set status = 'superseded' where relation = %s and file_id is null and status = 'new'"
-        " and line_number in (select key from pg_temp.etl_arrived)",
-        [str(relation)],
-    ).rowcount
+def supersede_rejects(connection: psycopg.Connection, target: Target, batch: UUID) -> None:
+    """Settle the rejects of records that have arrived well since, and of those without an id, which nobody can follow.
+
+    Before those of this load are written down.
+    """
+    connection.execute(
+        target.statement(
+            "update etl.rejected_row set status = 'superseded'"
+            " where relation = %(relation)s and file_id is null and status = 'new' and (line_number is null"
+            " or line_number in (select key from pg_temp.etl_arrived)"
+            " or line_number in (select {key} from {target} where etl_batch_id = %(batch)s))"
+        ),
+        {"relation": str(target.relation), "batch": batch},
+    )
 
 
 def _binary(documents: Sequence[Document], *, batch: UUID | None = None, dates: bool = True) -> Iterator[bytes]:

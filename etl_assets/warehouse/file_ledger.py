@@ -225,11 +225,15 @@ def record_rejects(
 ) -> None:
     """Keep each fault of each rejected row, as (line, column, reason, raw); those known already stay as they are.
 
-    A service's record has no file, and its id stands for the line.
+    A service's record has no file, and its id stands for the line; one that breaks again is new again.
     """
     connection.cursor().executemany(
-        "insert into etl.rejected_row (batch_id, relation, file_id, line_number, column_name, reason, raw)"
-        " values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+        "insert into etl.rejected_row as held"
+        " (batch_id, relation, file_id, line_number, column_name, reason, raw)"
+        " values (%s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (relation, file_id, line_number, column_name, reason) do update"
+        " set status = 'new', batch_id = excluded.batch_id, raw = excluded.raw, rejected_at = now()"
+        " where held.file_id is null and held.status = 'superseded'",
         [(batch.id, str(relation), file_id, *reject) for reject in rejects],
     )
 

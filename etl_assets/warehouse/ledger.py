@@ -136,9 +136,10 @@ def record_load(
     which rows were written, where no file says it.
     """
     connection.execute(
-        "insert into etl.table_load (batch_id, relation, file_id, slices_left, slices_changed, seconds, rows_read,"
-        " rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
-        " values (%(batch_id)s, %(relation)s, %(file_id)s, %(left)s, %(changed)s, %(seconds)s, %(rows_read)s,"
+        # Not now(): the transaction began before all of it was read, and a build may have begun meanwhile.
+        "insert into etl.table_load (batch_id, relation, file_id, slices_left, slices_changed, loaded_at, seconds,"
+        " rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected) values (%(batch_id)s,"
+        " %(relation)s, %(file_id)s, %(left)s, %(changed)s, clock_timestamp(), %(seconds)s, %(rows_read)s,"
         " %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s, %(rows_rejected)s)",
         {
             "batch_id": batch.id,

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from etl_assets.errors import SchemaDrift
 from etl_assets.spec.table import Column, PerFile, Table, Window
-from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.relation import Relation, hold_alone
 
 BOOKKEEPING = {
     "feed": "text not null",
@@ -40,6 +40,7 @@ def ensure_table(connection: psycopg.Connection, table: Table, relation: Relatio
     Raises:
         SchemaDrift: A column is held in another type than declared; nothing was changed.
     """
+    hold_alone(connection, relation)
     held = _held_types(connection, relation)
     if not held:
         _create(connection, table, relation)

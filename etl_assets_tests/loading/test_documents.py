@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
-from etl_assets.loading.documents import FEW, load_documents
+from etl_assets.loading import documents as loading
+from etl_assets.loading.documents import FEW, TooManyRefused, load_documents
 from etl_assets.loading.report import LoadReport
 from etl_assets.readers.patience import Patience
 from etl_assets.sandbox.tracktik.company import Company
@@ -299,3 +300,78 @@ def test_every_row_names_the_batch_that_wrote_it(desk: Desk) -> None:
         written = desk.query(f"select distinct etl_batch_id from tracktik_staging.{table}")
         assert written == desk.query("select batch_id from etl.batch where kind = 'load'")
         assert isinstance(written[0][0], UUID)
+
+
+def test_a_day_beside_the_period_does_not_pass_for_a_period(desk: Desk, company: Company) -> None:
+    """The pad is asked for to find what moved; of shifts that are not held, a day would look like all of a period."""
+    desk.load("shifts", "work_sessions", span=(NEXT_PERIOD, NEXT_PERIOD))
+    assert set(desk.held()) == ids(company, NEXT_PERIOD, LAST)
+    assert min(desk.query("select slice from tracktik_staging.work_sessions"))[0] < NEXT_PERIOD
+    assert desk.query(
+        "select min(day) from etl.table_load, unnest(slices_changed) as day where relation like '%shifts'"
+    ) == [(NEXT_PERIOD,)]
+
+
+def test_more_deletions_than_are_asked_for_at_once_are_found_load_by_load(desk: Desk, company, monkeypatch) -> None:
+    monkeypatch.setattr(loading, "MOST_ASKED", 5)
+    desk.load()
+    for shift in company.shifts(FIRST, FIRST)[:8]:
+        company.delete_shift(shift.id, at=LATER)
+    first = desk.load()["shifts"]
+    assert (first.counts.rows_deleted, "3 records are missing" in " ".join(first.notes)) == (5, True)
+    assert desk.query("select count(*) from tracktik_staging.shifts where vanished_at is not null") == [(3,)]
+    assert desk.load()["shifts"].counts.rows_deleted == 3
+    assert set(desk.held()) == ids(company)
+
+
+def test_a_record_that_cannot_be_kept_costs_no_other_and_is_told_until_it_is_mended(desk: Desk, company) -> None:
+    desk.load("employees")
+    bad, good = sorted(company.documents("employees"))[:2]
+    rejects = "select line_number, status from etl.rejected_row"
+    for times in (1, 2):  # mended, it may break again
+        company.change_employee(bad, at=LATER, lastName="No\x00body")
+        company.change_employee(good, at=LATER, lastName=f"Example{times}")
+        report = desk.load("employees")["employees"]
+        assert (report.failure, report.counts.rows_updated, report.counts.rows_rejected) == (None, 1, 1)
+        assert desk.query(rejects) == [(bad, "new")]
+        assert desk.held("employees")[bad]["lastName"] != "Nobody"
+        company.change_employee(bad, at=LATER, lastName=f"Mended{times}")
+        desk.load("employees")
+        assert desk.query(rejects) == [(bad, "superseded")]
+
+
+def test_a_list_of_which_nothing_can_be_kept_is_refused_and_told(desk: Desk, company: Company) -> None:
+    everybody = list(company.documents("employees"))
+    assert len(everybody) > FEW
+    for someone in everybody:
+        company.change_employee(someone, at=LATER, lastName="\x00")
+    failure = desk.load("employees")["employees"].failure
+    assert isinstance(failure, TooManyRefused)
+    assert "\x00" not in str(failure)
+    assert desk.held("employees") == {}
+    assert desk.query("select count(*) from etl.rejected_row where status = 'new'") == [(len(everybody),)]
+
+
+def test_a_table_that_may_not_be_written_costs_no_other_and_shows_no_values(desk: Desk) -> None:
+    desk.load("regions")
+    with connect(desk.settings, role=None) as connection:
+        connection.execute("alter table tracktik_staging.clients add check (id < 0)")
+    reports = desk.load("clients", "employees")
+    assert "violates check constraint" in str(reports["clients"].failure)
+    assert "Failing row" not in str(reports["clients"].failure)
+    assert reports["employees"].failure is None
+
+
+def test_one_table_alone_makes_those_that_its_rules_look_at(desk: Desk) -> None:
+    with connect(desk.settings, role=None) as connection:
+        connection.execute("drop table tracktik_staging.positions, tracktik_staging.employees")
+    desk.load("shifts")
+    assert desk.query("select count(*) from tracktik_staging.positions, tracktik_staging.employees") == [(0,)]
+
+
+def test_the_shrunken_period_is_in_the_command_that_is_suggested(desk: Desk, company: Company) -> None:
+    desk.load()
+    for shift in company.shifts(FIRST, NEXT_PERIOD - timedelta(days=1)):
+        company.delete_shift(shift.id, at=LATER)
+    failure = str(desk.load()["shifts"].failure)
+    assert f"etl run tracktik shifts --from {FIRST} --to {NEXT_PERIOD - timedelta(days=1)} --accept-shrink" in failure

@@ -10,6 +10,8 @@ import pytest
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve
 from etl_assets.sources.tracktik.tables import CALENDAR
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.ledger import loads_to_build
 from etl_assets_tests.orchestration.installation import Installation
 
 YEAR = [period.id for period in CALENDAR.periods if period.fiscal_year == 2025]
@@ -52,3 +54,25 @@ def test_a_query_on_one_period_reads_one_partition(year: Installation) -> None:
         )
     )
     assert [period for period in YEAR if f"fact_shifts_{period}" in plan] == [YEAR[11]]
+
+
+def test_a_build_that_fails_stays_to_be_done(year: Installation) -> None:
+    with connect(year.settings, role=None) as connection:
+        connection.execute("alter table tracktik.fact_shifts owner to etl_loader")
+        connection.execute(
+            "insert into etl.table_load (batch_id, relation, slices_changed, seconds, rows_read, rows_inserted,"
+            " rows_updated, rows_unchanged, rows_deleted, rows_rejected) select batch_id,"
+            " 'tracktik_staging.shifts', array[date '2025-01-01'], 0, 1, 0, 1, 0, 0, 0 from etl.batch limit 1"
+        )
+    failed = (
+        "select status from etl.batch where source = 'tracktik' and kind = 'build' order by started_at desc limit 1"
+    )
+    year.etl("run", "tracktik", "--period", YEAR[0], expected=1)
+    assert year.query(failed) == [("failed",)]
+    with connect(year.settings) as connection:
+        assert loads_to_build(connection, "tracktik", date(2025, 1, 1), date(2025, 1, 31))[1] == [date(2025, 1, 1)]
+        connection.execute("reset role")
+        connection.execute("alter table tracktik.fact_shifts owner to etl_transformer")
+    year.etl("run", "tracktik", "--period", YEAR[0])
+    with connect(year.settings) as connection:
+        assert loads_to_build(connection, "tracktik", date(2025, 1, 1), date(2025, 1, 31)) == (0, [])

@@ -63,6 +63,7 @@ BROKEN = [
     ("TimesDisagree", "shifts", {"startDateTime": "2026-03-02T08:00:00+00:00"}, ["startDateTime"]),
     ("HoursOutOfRange", "shifts", {"approvedHours": -1}, ["approved hours"]),
     ("HoursOutOfRange", "shifts", {"plannedDurationHours": 9}, ["scheduled hours"]),
+    ("HoursOutOfRange", "shifts", {"approvedHours": -1, "endDateTime": None}, ["approved hours"]),
     ("ApprovedFarFromClocked", "shifts", {"approvedHours": 12.5}, ["approvedHours"]),
     ("OverlappingShifts", "shifts", {"startDateTime": "2026-03-02T15:00:00-05:00"}, ["overlaps 1"]),
     ("UnknownPosition", "shifts", {"position": 77}, ["position"]),
@@ -87,6 +88,8 @@ BROKEN = [
     ("ParentIsNoRegion", "regions", {"parentRegion": 77}, ["parentRegion"]),
 ]
 FINE = [
+    ("TimesDisagree", "shifts", {"startsOn": 9999999999999999}),  # no moment at all
+    ("HoursOutOfRange", "shifts", {"startDateTime": "infinity", "endDateTime": "infinity"}),
     ("MissingRequiredFields", "shifts", {"position": 0}),  # zero is a value
     ("MissingRequiredFields", "shifts", {"employee": None, "vacant": True}),
     ("InvalidStatus", "shifts", {"status": "CANCELLED"}),

@@ -57,7 +57,7 @@ RULES = (
                 'startDateTime is ' || start_date_time || ' and startsOn ' || to_timestamp(starts_on) as message,
                 row_slice
             from looked_at
-            where start_date_time <> to_timestamp(starts_on)
+            where starts_on between 0 and 32503680000 and start_date_time <> to_timestamp(starts_on)
         """,
         why="Both say the same moment, one with the site's offset and one in UTC. Where they differ, the offset is"
         " wrong or missing, and the shift may be counted in the wrong day or billing period.",
@@ -71,7 +71,8 @@ RULES = (
                 row_key,
                 field,
                 hours::text as value,
-                field || ' are ' || hours || ' of ' || round(lasts, 2) || ' hours that the shift lasts' as message,
+                field || ' are ' || hours || ' of ' || coalesce(round(lasts, 2)::text, '?')
+                || ' hours that the shift lasts' as message,
                 row_slice
             from (
                 select

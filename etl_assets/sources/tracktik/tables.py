@@ -114,9 +114,9 @@ TABLES = (
     ),
     Table(
         name="work_sessions",
-        description="Clock-ins and clock-outs.",
+        description="Clock-ins and clock-outs. One may begin the day before its shift.",
         key="id",
-        load=Window(slice_by="startedOn"),
+        load=Window(slice_by="startedOn", keeps_pad=True),
         endpoint=Endpoint(path="work-sessions", parameters=EVERYTHING, window="startedOn:between"),
         fields=fields(text="status", bigint="shift employee", timestamptz="startedOn endedOn", numeric="durationHours"),
     ),
@@ -125,7 +125,7 @@ TABLES = (
         description="What TrackTik itself pays and bills for a shift.",
         key="id",
         # A sum lies under the first day of its shift's work week, which may be a week before the shift.
-        load=Window(slice_by="periodDate", pad=timedelta(days=7)),
+        load=Window(slice_by="periodDate", pad=timedelta(days=7), keeps_pad=True),
         endpoint=Endpoint(path="shift-summaries", parameters=EVERYTHING, window="periodDate:between"),
         fields=fields(
             bigint="shift",
