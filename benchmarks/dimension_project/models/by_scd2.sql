@@ -11,7 +11,6 @@ select
     level,
     rate,
     hired_on,
-    is_active,
     is_deleted,
     changed_at
 from benchmark.members

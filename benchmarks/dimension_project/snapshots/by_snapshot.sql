@@ -5,8 +5,7 @@
         unique_key='member_id',
         strategy='check',
         check_cols=[
-            'full_name', 'email', 'city', 'region', 'job_title', 'status', 'level', 'rate', 'hired_on', 'is_active',
-            'is_deleted',
+            'full_name', 'email', 'city', 'region', 'job_title', 'status', 'level', 'rate', 'hired_on', 'is_deleted',
         ],
     )
 }}
@@ -22,7 +21,6 @@ select
     level,
     rate,
     hired_on,
-    is_active,
     is_deleted
 from benchmark.members
 

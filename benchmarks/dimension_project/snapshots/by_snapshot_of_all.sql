@@ -19,7 +19,6 @@ select
     level,
     rate,
     hired_on,
-    is_active,
     is_deleted
 from benchmark.members
 

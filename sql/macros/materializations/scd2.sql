@@ -44,7 +44,7 @@
         drop view if exists pg_temp.{{ said }};
         create temporary view {{ said }} as {{ sql }}
     {%- endcall -%}
-    {%- do scd2_describe(spec, said) -%}
+    {%- do scd2_describe(said, spec) -%}
 
     {%- if spec.is_new -%}
         {%- call statement('create') -%}
@@ -54,16 +54,20 @@
         {%- do fit_columns(target_relation, spec.columns) -%}
     {%- endif -%}
 
+    {%- call statement('compared') -%}
+        {{ scd2_compared(target_relation, said, spec) }}
+    {%- endcall -%}
     {%- set counts = namespace(written=0) -%}
-    {%- if spec.is_new or scd2_has_news(target_relation, said, spec) -%}
+    {%- set news = scd2_look_at_news(said, spec) -%}
+    {%- if news.is_plain -%}
+        {%- do scd2_run(scd2_plain_steps(target_relation, 'pg_temp.' ~ said ~ '_compared', spec), counts, said, spec) -%}
+    {%- elif news.is_any -%}
         {%- call statement('differing') -%}
             {{ scd2_differing(target_relation, said, spec) }}
         {%- endcall -%}
-        {%- set news = scd2_count_news(said, spec) -%}
-        {%- if news.plain -%}
-            {%- do scd2_run(scd2_plain_steps(target_relation, said, spec), counts, said, spec) -%}
-        {%- endif -%}
-        {%- if news.other -%}
+        {%- set plain = '(select * from pg_temp.' ~ said ~ '_differing where is_plain)' -%}
+        {%- do scd2_run(scd2_plain_steps(target_relation, plain, spec), counts, said, spec) -%}
+        {%- if scd2_are_others(said, spec) -%}
             {%- do scd2_run(scd2_timeline_steps(target_relation, said, spec), counts, said, spec) -%}
         {%- endif -%}
     {%- endif -%}
@@ -101,7 +105,7 @@
 
 {#- Add to the spec whether the table is new, and what the model's columns are: `said`, all of them; `columns`, the
     types by name but for the moment's; `tracked` and `overwritten`. -#}
-{%- macro scd2_describe(spec, said) -%}
+{%- macro scd2_describe(said, spec) -%}
     {%- set types = column_types('pg_temp.' ~ said) -%}
     {%- set own = ['surrogate_key', 'valid_from', 'valid_to', 'is_current', 'etl_batch_id', 'created_at', 'updated_at'] -%}
     {%- set named = spec.natural + [spec.effective_at] + ([spec.inferred] if spec.inferred else []) -%}
@@ -176,30 +180,30 @@ analyze {{ target }}
 {%- endmacro -%}
 
 
-{#- Compare all that is said with the versions of today; whether anything may be news. -#}
-{%- macro scd2_has_news(target, said, spec) -%}
-    {%- call statement('compared') -%}
-        {{ scd2_compared(target, said, spec) }}
-    {%- endcall -%}
-    {{ return(run_query("select bool_or(is_news or is_before) from pg_temp." ~ said ~ "_compared").rows[0][0]) }}
-{%- endmacro -%}
-
-
-{#- How many rows are news, plain or not, and whether the model must be asked again for some; those without a key or a
-    moment are refused. -#}
-{%- macro scd2_count_news(said, spec) -%}
+{#- Whether anything may be news, and whether all of it is plain: each row the only one of its member, from after the
+    version of today, and different. Rows without a key or a moment are refused. -#}
+{%- macro scd2_look_at_news(said, spec) -%}
     {%- set found = run_query(
-        "select count(*) filter (where is_plain), count(*) filter (where is_news and not is_plain),"
-        " bool_or(is_news and is_moment_held), bool_or(" ~ spec.natural | join(' is null or ') ~ " is null), bool_or("
-        ~ spec.effective_at ~ " is null) from pg_temp." ~ said ~ "_differing"
+        "select bool_or(" ~ spec.natural | join(' is null or ') ~ " is null), bool_or(" ~ spec.effective_at ~ " is null),"
+        " bool_or(is_news or is_before), bool_and(is_change and not is_before and not is_moment_held)"
+        " and count(*) = count(distinct (" ~ spec.natural | join(', ') ~ ")) from pg_temp." ~ said ~ "_compared"
     ).rows[0] -%}
-    {%- set nulls = (spec.natural if found[3] else []) + ([spec.effective_at] if found[4] else []) -%}
+    {%- set nulls = (spec.natural if found[0] else []) + ([spec.effective_at] if found[1] else []) -%}
     {%- if nulls -%}
         {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ nulls | join(' or ')
             ~ ". The table was left as it was.") }}
     {%- endif -%}
-    {%- do spec.update({'is_asked_again': spec.inferred is not none or found[2]}) -%}
-    {{ return({'plain': found[0], 'other': found[1]}) }}
+    {{ return({'is_any': found[2], 'is_plain': found[3] and not spec.inferred}) }}
+{%- endmacro -%}
+
+
+{#- Whether there is news that is not plain, and whether the model must be asked again for it. -#}
+{%- macro scd2_are_others(said, spec) -%}
+    {%- set found = run_query(
+        "select count(*), bool_or(is_moment_held) from pg_temp." ~ said ~ "_differing where is_news and not is_plain"
+    ).rows[0] -%}
+    {%- do spec.update({'is_asked_again': spec.inferred is not none or found[1]}) -%}
+    {{ return(found[0] > 0) }}
 {%- endmacro -%}
 
 

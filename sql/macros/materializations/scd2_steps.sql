@@ -2,10 +2,10 @@
     are two statements: in one, both would see the same snapshot and break the index of one current version. -#}
 
 {#- For members of whom one thing is said that begins a version: nearly always all of them. -#}
-{%- macro scd2_plain_steps(target, said, spec) -%}
+{%- macro scd2_plain_steps(target, plain, spec) -%}
     {{ return([
-        ('write_closed', scd2_write_closed(target, said, spec)),
-        ('write_next', scd2_write_next(target, said, spec)),
+        ('write_closed', scd2_write_closed(target, plain, spec)),
+        ('write_next', scd2_write_next(target, plain, spec)),
     ]) }}
 {%- endmacro -%}
 
@@ -79,30 +79,27 @@ where held.valid_from is distinct from said.{{ at }} or {{ is_news }}
 {%- endmacro -%}
 
 
-{#- All that is said. As a rule little of it is news, and only that goes further than this join, which does not grow with
-    the history that is held. -#}
+{#- All that is said. As a rule little of it is news, and only that goes further than this join, which has no more to do
+    where a long history is held. Its members are few, so that from here on they are looked up, and the table is not
+    read for them. -#}
 {%- macro scd2_compared(target, said, spec) -%}
 create temporary table {{ said }}_compared as
 {{ scd2_beside_today(target, 'pg_temp.' ~ said, spec) }};
-analyze {{ said }}_compared ({{ spec.natural | join(', ') }}, is_before)
+set local random_page_cost = 1.1
 {%- endmacro -%}
 
 
 {#- The news with its neighbours. What is from before the versions of today is looked up in the history. A row is plain
-    when it is the only one of its member, and begins a version. The members are few, so that they are looked up from
-    here on, and the table is not read for them. -#}
+    when it is the only one of its member, and begins a version. -#}
 {%- macro scd2_differing(target, said, spec) -%}
 {%- set compared = 'pg_temp.' ~ said ~ '_compared' -%}
-set local random_page_cost = 1.1;
+analyze {{ compared }} ({{ spec.natural | join(', ') }}, is_before);
 create temporary table {{ said }}_differing as
 select
     *,
-    is_change and not is_moment_held and {{ 'false' if spec.inferred else 'true' }}
+    {{ 'false' if spec.inferred else 'is_change and not is_moment_held' }}
     and count(*) over (partition by {{ spec.natural | join(', ') }}) = 1 as is_plain
 from (
-    {%- if spec.is_new %}
-    {{ scd2_beside_today(target, 'pg_temp.' ~ said, spec) | indent }}
-    {%- else %}
     select * from {{ compared }} as said
     where
         not is_before
@@ -112,27 +109,25 @@ from (
         )
     union all
     {{ scd2_beside_history(target, '(select * from ' ~ compared ~ ' where is_before)', spec) | indent }}
-    {%- endif %}
-) as said;
-analyze {{ said }}_differing ({{ spec.natural | join(', ') }})
+) as said
 {%- endmacro -%}
 
 
 {#- The version in force ends where the next begins. A row's place saves looking for it. -#}
-{%- macro scd2_write_closed(target, said, spec) -%}
+{%- macro scd2_write_closed(target, plain, spec) -%}
 update {{ target }} as held
 set
     valid_to = said.{{ spec.effective_at }},
     is_current = false,
     etl_batch_id = {{ batch_of_run() }},
     updated_at = now()
-from pg_temp.{{ said }}_differing as said
-where said.is_plain and held.ctid = said.held_place
+from {{ plain }} as said
+where held.ctid = said.held_place
 {%- endmacro -%}
 
 
 {#- The next ends where the one it divides ended; from before them all, at the member's first. -#}
-{%- macro scd2_write_next(target, said, spec) -%}
+{%- macro scd2_write_next(target, plain, spec) -%}
 {%- set names = spec.natural + spec.tracked + spec.overwritten -%}
 insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
 select
@@ -149,8 +144,7 @@ from (
                 then (select min(held.valid_from) from {{ target }} as held where {{ same(spec.natural, 'held', 'said') }})
             else held_valid_to
         end as valid_to
-    from pg_temp.{{ said }}_differing as said
-    where is_plain
+    from {{ plain }} as said
 ) as next
 order by {{ spec.natural | join(', ') }}
 {%- endmacro -%}
@@ -162,11 +156,10 @@ order by {{ spec.natural | join(', ') }}
 create temporary table {{ said }}_incoming as
 select distinct {{ columns_of(spec.said, 'said') }}
 from pg_temp.{{ said ~ ('' if spec.is_asked_again else '_differing') }} as said
-where
-    exists (
-        select 1 from pg_temp.{{ said }}_differing as news
-        where news.is_news and not news.is_plain and {{ same(spec.natural, 'news', 'said') }}
-    );
+where exists (
+    select 1 from pg_temp.{{ said }}_differing as news
+    where news.is_news and not news.is_plain and {{ same(spec.natural, 'news', 'said') }}
+);
 analyze {{ said }}_incoming ({{ spec.natural | join(', ') }})
 {%- endmacro -%}
 
