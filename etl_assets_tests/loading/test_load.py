@@ -243,9 +243,9 @@ def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_comple
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)
     wait_for(
         warehouse,
-        "select count(*) = 2 from pg_locks where locktype = 'advisory' and database = (select oid"
-        " from pg_database where datname = current_database())",
-    )  # that of the batch, and that of the table
+        "select count(*) = 2 and exists (select from etl.source_file where status = 'loading') from pg_locks"
+        " where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
+    )  # that of the batch and that of the table, which is also held while the table is made
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for(
