@@ -21,6 +21,10 @@ class SchemaDrift(EtlError):
     """A table of the warehouse and its declaration disagree about a column's type."""
 
 
+class NotAtSource(EtlError):
+    """A declared table that the source's database does not have, and of which nothing is held: of another version."""
+
+
 class ShrunkenLoad(EtlError):
     """A list that brought so few records that it cannot be whole; nothing of it was loaded."""
 

@@ -34,7 +34,9 @@ CUSTOMS = {
     "pandas": {"readers"},
     "csv": {"readers", "sandbox"},
     "gzip": {"readers"},
-    "psycopg": {"warehouse", "quality", "loading"},
+    "psycopg": {"warehouse", "quality", "loading", "readers/database"},
+    "pymysql": {"readers/database"},
+    "MySQLdb": {"readers/database"},
     "matplotlib": {"drawing"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

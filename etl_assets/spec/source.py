@@ -7,6 +7,8 @@ from pathlib import Path
 
 from etl_assets.errors import EtlError
 from etl_assets.spec.calendar import Calendar
+from etl_assets.spec.catalogue import Catalogue
+from etl_assets.spec.database import DatabaseReader
 from etl_assets.spec.documents import DocumentReader
 from etl_assets.spec.rules import Rule
 from etl_assets.spec.table import PerFile, Table, Window
@@ -38,6 +40,29 @@ class Service:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Database:
+    """A source whose database is read, table by table, by the clock and by hand."""
+
+    connect: Callable[[Mapping[str, str]], DatabaseReader]
+    """Opens a connection with what is set of the source (`Settings.of_source`).
+
+    Raises EtlError where something that it needs is not set or the source refuses, TransientError where it is away.
+    """
+    needs: Sequence[str]
+    """The settings without which it cannot be asked, such as `url` for ETL_OPEN_DENTAL_URL."""
+    cron: str
+    """When what changed is read."""
+    sweep_cron: str
+    """When every row is compared: what was deleted, or changed without moving a stamp."""
+    start: date
+    """The first date that models are built of."""
+    catalogue: Catalogue | None = None
+    """The file that lists its tables, and what `etl discover` writes it by."""
+    horizon_days: int = 366
+    """How many days ahead of today they are built."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """One operational system: how it is reached, what is taken from it and what must be true of that."""
 
@@ -45,7 +70,7 @@ class Source:
     title: str
     schema: str
     """The staging schema of the warehouse."""
-    reader: FileDrop | Service
+    reader: FileDrop | Service | Database
     tables: Sequence[Table]
     rules: Sequence[Rule]
     owner: str
@@ -61,7 +86,7 @@ class Source:
         for rule in self.rules:
             table = self.table(rule.table)
             unknown = set(rule.reads) - set(table.names) - {"load_datetime", "loaded_at"}
-            if unknown:
+            if unknown and not table.copied:
                 raise ValueError(f"{self.name}: rule {rule.name} reads {sorted(unknown)}, which {table.name} lacks")
         checks = [(rule.table, rule.name) for rule in self.rules]
         if len(set(checks)) < len(checks):
@@ -71,12 +96,14 @@ class Source:
         """The first and the last date that can be in a partition."""
         if self.calendar:
             return self.calendar.periods[0].first, self.calendar.periods[-1].last
+        if isinstance(self.reader, Database):
+            return self.reader.start, today + timedelta(days=self.reader.horizon_days)
         loads = [table.load for table in self.tables if isinstance(table.load, PerFile)]
         return min(load.start for load in loads), today + timedelta(days=max(load.horizon_days for load in loads))
 
     def unset(self, given: Mapping[str, str]) -> list[str]:
         """The variables of the environment without which the source cannot be reached, and that are not set."""
-        needs = self.reader.needs if isinstance(self.reader, Service) else ()
+        needs = () if isinstance(self.reader, FileDrop) else self.reader.needs
         return [f"ETL_{self.name}_{word}".upper() for word in needs if not given.get(word)]
 
     def hold_reachable(self, given: Mapping[str, str]) -> None:

@@ -1,12 +1,23 @@
 """The words for what is taken from a source: tables, their columns, and how each is loaded."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 TYPES = ("text", "boolean", "integer", "bigint", "numeric", "date", "time", "timestamp", "timestamptz", "jsonb")
+IMPORTANCES = ("critical", "important", "audit", "reference")
+"""The classes of a database's tables, in the order in which they are loaded."""
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
+_SECRET = re.compile(
+    r"passw|passcode|pwd|secret(?!ar)|token|api_?key|reg_?key|prov_?key|private_?key|credential|(^|_)ssn|ssn$|cvv|pin$"
+    r"|hash$|salt$|(^|_)otk|guid(?![ae])|credit_?card_?num$|cc_?num|card_?holder|masked|bank_?(number|acc)"
+)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a column of this name may well hold what opens something: a password, a token, the number of a card."""
+    return _SECRET.search(name.lower()) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +81,52 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Incremental:
+    """Rows that are new or were changed since the last load are copied; a sweep finds what moved no stamp."""
+
+    column: str
+    """The stamp that the source moves with every change; or the key, of a table whose rows are never changed."""
+    overlap: timedelta = timedelta(minutes=10)
+    """How far back of the last load's moment is read again: what was being written then was not to be seen yet."""
+    shrink_floor: float = 0.5
+    """Least share of the rows held that must still be at the source; under it deletions are not believed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitoring:
+    """What a load of a table must keep to."""
+
+    alert_on_failure: bool = False
+    max_extraction_time_minutes: int = 5
+    """A load that takes longer is too slow."""
+    data_quality_threshold: float = 0.95
+    """Least share of the rows that must be as they are at the source; under it the check is an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copied:
+    """What a table of a database is copied by, besides its key and its load."""
+
+    importance: str
+    why: str
+    """The rule by which it has its importance."""
+    batch_size: int = 10_000
+    """Rows of one statement at the source."""
+    size: str = "tiny"
+    monitoring: Monitoring = Monitoring()
+    keep_deleted: bool = False
+    """Whether rows stay here that the source deletes: an audit trail outlives it."""
+    happens_on: str | None = None
+    """The column, as staging spells it, that holds the date of what a row says; what is built by date heeds it."""
+    harmless: Sequence[str] = ()
+    """Columns, as staging spells them, whose names look like a secret's although they hold none."""
+
+    def __post_init__(self) -> None:
+        if self.importance not in IMPORTANCES:
+            raise ValueError(f"importance {self.importance!r} is none of {', '.join(IMPORTANCES)}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Where a service keeps the records of a table, and how it is asked for them."""
 
@@ -110,12 +167,14 @@ class Table:
 
     name: str
     key: str | Sequence[str]
-    load: PerFile | Full | Window
+    load: PerFile | Full | Window | Incremental
     columns: tuple[Column, ...] = ()
     """What a file's table is made of; a service's records are kept as documents."""
     endpoint: Endpoint | None = None
     fields: tuple[Field, ...] = ()
     """The fields of the documents that rules look at."""
+    copied: Copied | None = None
+    """How a table of a database is copied; its columns are those that the source has."""
     never_load: Sequence[str] = ()
     """Columns that must not reach the warehouse at all: secrets, free clinical text."""
     personal: Sequence[str] = ()
@@ -145,10 +204,19 @@ class Table:
             raise TypeError(f"{self.name} is not loaded from files")
         return self.load
 
+    def left_out(self, columns: Iterable[str]) -> list[str]:
+        """Which of these columns of a database's table are not loaded, as staging spells them.
+
+        Those of `never_load`, and those that look like a secret until somebody has said that they hold none.
+        """
+        known = {*self.keys, *(self.copied.harmless if self.copied else ())}
+        names = [name.lower() for name in columns]
+        return [name for name in names if name in self.never_load or (name not in known and looks_secret(name))]
+
     @property
     def has_slices(self) -> bool:
-        """Whether each row belongs to a date."""
-        return not isinstance(self.load, Full)
+        """Whether each row belongs to a date, by which the table is loaded."""
+        return isinstance(self.load, PerFile | Window)
 
     @property
     def slice_by(self) -> str:
@@ -157,8 +225,8 @@ class Table:
         Raises:
             TypeError: Its rows have none.
         """
-        if isinstance(self.load, Full):
-            raise TypeError(f"{self.name} is read whole, and its rows have no date")
+        if isinstance(self.load, Full | Incremental):
+            raise TypeError(f"{self.name} is not loaded by date")
         return self.load.slice_by if isinstance(self.load, PerFile) else "slice"
 
     def __post_init__(self) -> None:
@@ -167,7 +235,11 @@ class Table:
         hidden = set(self.keys) & set(self.never_load)
         if hidden:
             raise ValueError(f"{self.name}: {sorted(hidden)} is in the key and in never_load; a key must be loaded")
-        if (self.endpoint is None) != isinstance(self.load, PerFile):
+        if self.copied:
+            if self.endpoint or self.columns or isinstance(self.load, PerFile | Window):
+                raise ValueError(f"{self.name}: a database's table is read Full or Incremental, and says its columns")
+            return
+        if isinstance(self.load, Incremental) or (self.endpoint is None) != isinstance(self.load, PerFile):
             raise ValueError(f"{self.name}: files have columns and are loaded PerFile, a service's tables an endpoint")
         sliced = {self.load.slice_by} if isinstance(self.load, PerFile) else set()
         unknown = {*self.keys, *self.personal, *sliced} - set(self.names)

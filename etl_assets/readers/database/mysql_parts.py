@@ -1,0 +1,58 @@
+"""Parts of a table: what a statement of MySQL says of them, and how a large one is divided by its key."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+
+from etl_assets.readers.database.conditions import chunks, column_of, key_of, stamped
+from etl_assets.readers.database.mysql_lines import quoted
+from etl_assets.readers.database.mysql_link import MysqlLink
+from etl_assets.readers.database.mysql_types import MysqlType
+from etl_assets.spec.database import Piece, SourceTable
+
+
+def source_of(table: SourceTable, piece: Piece) -> str:
+    """The FROM and the WHERE of a piece's rows."""
+    conditions = []
+    if (piece.after, piece.upto, piece.keys) != (None, None, None):
+        key = quoted(key_of(table))
+        conditions += [f"{key} > {int(piece.after)}"] if piece.after is not None else []
+        conditions += [f"{key} <= {int(piece.upto)}"] if piece.upto is not None else []
+        if piece.keys is not None:
+            # No key is null: of no keys there are no rows.
+            conditions.append(f"{key} in ({', '.join(map(str, map(int, piece.keys))) or 'null'})")
+    if piece.stamp is not None:
+        column = column_of(table, piece.stamp)
+        moment = _moment if MysqlType.of(column.type).name == "timestamp" else _wall_clock
+        conditions += stamped(piece, moment, quoted(column.name))
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    return f" from {quoted(table.name)}{where}"
+
+
+def strides(link: MysqlLink, table: SourceTable, piece: Piece, rows: int) -> Iterator[Piece]:
+    """The piece in parts of which each lies within so many rows of the table, in the order of the key."""
+    if piece.keys is not None:
+        yield from (replace(piece, keys=chunk) for chunk in chunks(piece.keys, rows))
+        return
+    after = piece.after
+    while (bound := nth_key(link, table, Piece(after=after, upto=piece.upto), rows)) is not None:
+        yield replace(piece, after=after, upto=bound)
+        after = bound
+    yield replace(piece, after=after)
+
+
+def nth_key(link: MysqlLink, table: SourceTable, piece: Piece, number: int) -> int | None:
+    """The key of the nth row of a piece, from 1; None where it has fewer."""
+    key = quoted(key_of(table))
+    found = link.rows(f"select {key}{source_of(table, piece)} order by {key} limit 1 offset {number - 1}")
+    return int(found[0][0] or 0) if found else None
+
+
+def _moment(moment: datetime) -> str:
+    return f"'{moment:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def _wall_clock(moment: datetime) -> str:
+    """A datetime is written by the source's own clock on the wall, whatever the zone of our session."""
+    written = _moment(moment)
+    return f"ifnull(convert_tz({written}, '+00:00', @@global.time_zone), {written})"

@@ -1,0 +1,71 @@
+"""What PostgreSQL's catalogue says of the tables of a schema, in three round trips for all of them.
+
+No column of PostgreSQL moves by itself. Where a trigger writes the moment of each change into one, a comment on the
+column that holds `on update current_timestamp` says so, in MySQL's words.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from etl_assets.readers.database.postgres_link import PostgresLink
+from etl_assets.readers.database.postgres_types import staging_type
+from etl_assets.spec.database import SourceColumn, SourceTable
+
+_FROM = """
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace"""
+_TABLES = f"""
+select c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid){_FROM}"""
+_COLUMNS = f"""
+select
+    c.relname,
+    a.attname,
+    format_type(a.atttypid, a.atttypmod),
+    format_type(
+        case when t.typtype = 'd' then t.typbasetype else t.oid end,
+        case when t.typtype = 'd' then t.typtypmod else a.atttypmod end
+    ),
+    a.attnotnull or t.typnotnull,
+    coalesce(col_description(c.oid, a.attnum), '') ilike '%on update current_timestamp%'{_FROM}
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_type as t on t.oid = a.atttypid"""
+_INDEXES = f"""
+select c.relname, i.indexrelid, i.indisprimary, a.attname{_FROM}
+join pg_index as i on i.indrelid = c.oid and i.indpred is null and 0 <> all(i.indkey)
+join lateral unnest(i.indkey) with ordinality as k (number, place) on k.place <= i.indnkeyatts
+join pg_attribute as a on a.attrelid = c.oid and a.attnum = k.number"""
+
+
+def describe(link: PostgresLink, names: Collection[str] | None = None) -> dict[str, SourceTable]:
+    """The tables of these names that there are, or all of the schema; views are none. By name, sorted."""
+    if names is not None and not names:
+        return {}
+    chosen = f"\nwhere n.nspname = {_literal(link.schema)} and c.relkind in ('r', 'p')"
+    if names is not None:
+        chosen += f" and c.relname in ({', '.join(map(_literal, sorted(names)))})"
+    columns: dict[str, list[SourceColumn]] = defaultdict(list)
+    for table, name, kind, made_from, not_null, moves in link.rows(f"{_COLUMNS}{chosen} order by c.relname, a.attnum"):
+        columns[table].append(
+            SourceColumn(
+                name=name, type=kind, staging_type=staging_type(made_from), nullable=not not_null, moves=bool(moves)
+            )
+        )
+    keys: dict[str, list[str]] = defaultdict(list)
+    indexes: dict[str, dict[int, list[str]]] = defaultdict(dict)
+    for table, index, primary, name in link.rows(f"{_INDEXES}{chosen} order by c.relname, i.indexrelid, k.place"):
+        (keys[table] if primary else indexes[table].setdefault(index, [])).append(name)
+    return {
+        name: SourceTable(
+            name=name,
+            columns=tuple(columns[name]),
+            key=tuple(keys[name]),
+            rows=rows,
+            size_bytes=size,
+            indexes=tuple(tuple(each) for each in indexes[name].values()),
+        )
+        for name, rows, size in link.rows(f"{_TABLES}{chosen} order by c.relname")
+    }
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,56 @@
+"""The time of day in which a source may be read: reading it at other times slows the people who work with it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from etl_assets.errors import EtlError
+
+_FORM = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
+
+
+@dataclass(frozen=True)
+class Hours:
+    """From one time of day to another, the second not included; over midnight where the second is the earlier one."""
+
+    first: time
+    last: time
+    zone: ZoneInfo
+
+    def __str__(self) -> str:
+        return f"{self.first:%H:%M}-{self.last:%H:%M} {self.zone}"
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], variables: str) -> "Hours | None":
+        """The hours that are set of a source, by the words `hours` and `timezone`; None where all day is.
+
+        Args:
+            given: `Settings.of_source`.
+            variables: The beginning of the variables' names, for the message: `ETL_OPEN_DENTAL`.
+
+        Raises:
+            EtlError: They cannot be read.
+        """
+        text = given.get("hours")
+        if not text:
+            return None
+        found = _FORM.match(text)
+        if not found:
+            raise EtlError(f"{variables}_HOURS is {text!r}; two times such as 21:00-06:00 were expected.")
+        begin, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
+        if begin == end:
+            raise EtlError(f"{variables}_HOURS is {text!r}, which is no time at all. Leave it out to read all day.")
+        try:
+            zone = ZoneInfo(given.get("timezone", "UTC"))
+        except (ZoneInfoNotFoundError, ValueError):
+            raise EtlError(f"{variables}_TIMEZONE is no time zone; one such as America/Chicago was expected.") from None
+        return cls(begin, end, zone)
+
+    def allow(self, moment: datetime) -> bool:
+        """Whether the source may be read at this moment, which has a time zone."""
+        now = moment.astimezone(self.zone).time()
+        if self.first < self.last:
+            return self.first <= now < self.last
+        return now >= self.first or now < self.last

@@ -1,0 +1,30 @@
+"""What one value of a column counts in its sum, in PostgreSQL's words: of a source, and of staging beside it.
+
+What a total is of which type, is said in `database.ColumnSum`.
+"""
+
+_OF_TEXT = "('x' || left(md5(convert_to({0}::text, 'UTF8')), 8))::bit(32)::bigint"
+# As text, for the cast from double precision to numeric keeps fifteen digits.
+_FLOATING = "case when abs({0}::float8) < 1e15 then floor({0}::float8 * 10000 + 0.5) else 0 end::text::numeric"
+_MOMENT = "case when isfinite({0}) then extract(epoch from {0}) - 946684800 else 0 end"
+_MEASURES = {
+    "smallint": "{0}::bigint",
+    "integer": "{0}::bigint",
+    "bigint": "{0}",
+    "boolean": "{0}::integer",
+    # Neither NaN nor an infinity counts.
+    "numeric": "case when {0} - {0} = 0 then {0} else 0 end",
+    "real": _FLOATING,
+    "double precision": _FLOATING,
+    "date": "case when isfinite({0}) then ({0} - date '2000-01-01')::bigint * 86400 else 0 end",
+    "timestamp": _MOMENT,
+    "timestamptz": _MOMENT,
+    "interval": "extract(epoch from {0})",
+    "time": "extract(epoch from {0})",
+    "bytea": "('x' || left(md5({0}), 8))::bit(32)::bigint",
+}
+
+
+def measure_of(kind: str) -> str:
+    """The SQL of what a value of this type counts, with {0} for the column's identifier."""
+    return _MEASURES.get(kind.partition("(")[0], _OF_TEXT)

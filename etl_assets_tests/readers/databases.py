@@ -1,0 +1,29 @@
+"""What the tests of the database readers share: statements run at a source, blocks taken apart."""
+
+from collections.abc import Iterable
+
+from etl_assets.readers.database import open_connection
+
+DRIVERS = ("pymysql", "mysqlclient")
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run statements at a source, as whoever writes into it."""
+    connection = open_connection(url)
+    try:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+    finally:
+        connection.close()
+
+
+def rows_of(blocks: Iterable[bytes]) -> list[list[str]]:
+    """The rows of COPY's text format, their values still escaped."""
+    return [line.split("\t") for line in b"".join(blocks).decode().splitlines()]
+
+
+def keys_of(blocks: Iterable[bytes]) -> list[int]:
+    """The first value of each row."""
+    return [int(row[0]) for row in rows_of(blocks)]
