@@ -6,32 +6,31 @@ goes down in the twentieth period of a year leaves nineteen, and nothing half.
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import psycopg
 
-from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
+from etl_assets.errors import EtlError, ListChanged, TransientError
+from etl_assets.loading.guards import FEW, hold_to_floor, refusal, told
 from etl_assets.loading.report import LoadReport
 from etl_assets.settings import Settings
 from etl_assets.spec.documents import Document, DocumentReader, RefusedDocument
 from etl_assets.spec.source import Service, Source
-from etl_assets.spec.table import PerFile, Table
+from etl_assets.spec.table import Full, Table
 from etl_assets.spec.table import Window as WindowLoad
 from etl_assets.warehouse import documents
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.file_ledger import record_rejects
 from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
-from etl_assets.warehouse.relation import Relation, hold_alone
+from etl_assets.warehouse.relation import Relation, count_anew, hold_alone
 from etl_assets.warehouse.tables import ensure_table
 
 ATTEMPTS = 3
 """How often a list is read that changes while it is read."""
-FEW = 20
-"""A list of so few records may shrink as it likes."""
 MOST_ASKED = 200
 """Records that are missing from a list and are asked for one by one; of more, the list is to be doubted."""
 
@@ -84,7 +83,7 @@ def load_documents(
             reader = opened.enter_context(closing(service.connect(given)))
             for name, report in reports.items():
                 road = _Road(source, source.table(name), report.relation, reader, connection, batch, accept_shrink)
-                with _told(report):
+                with told(report):
                     for window in road.windows(span):
                         road.take(window, report)
     except psycopg.OperationalError as error:
@@ -99,18 +98,6 @@ def _prepare(connection: psycopg.Connection, source: Source) -> None:
     if source.calendar:
         write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
     connection.commit()
-
-
-@contextmanager
-def _told(report: LoadReport) -> Iterator[None]:
-    """Keep what a table failed of, so that the others are loaded all the same."""
-    started = time.monotonic()
-    try:
-        yield
-    except EtlError as error:
-        report.failure = error
-    finally:
-        report.seconds = time.monotonic() - started
 
 
 class TooManyRefused(EtlError):
@@ -178,8 +165,8 @@ class _Road:
                 raise
             except psycopg.OperationalError:
                 raise
-            except psycopg.Error as error:  # its details would show values
-                raise EtlError(f"{self.relation}: {error.diag.message_primary or type(error).__name__}") from None
+            except psycopg.Error as error:
+                raise refusal(self.relation, error) from None
             else:
                 return
 
@@ -205,7 +192,7 @@ class _Road:
             rows_rejected=len(taken.refused),
         )
         if counts.changed >= COUNT_ANEW_FROM:
-            documents.count_anew(connection, target)
+            count_anew(connection, self.relation)
         seconds = time.monotonic() - started
         changed = {*merged.slices, *filter(None, taken.straight), *left}
         record_load(connection, batch, self.relation, counts, seconds=seconds, changed=changed)
@@ -245,7 +232,8 @@ class _Road:
     def _hold_to_share(self, taken: _Taken, window: Window | None) -> None:
         """Raise TooManyRefused where so many records cannot be kept that the rest says little."""
         read = documents.arrived(self.connection).total() + taken.straight.total() + len(taken.refused)
-        most = 1.0 if isinstance(self.table.load, PerFile) else self.table.load.max_rejected
+        load = self.table.load
+        most = load.max_rejected if isinstance(load, Full | WindowLoad) else 1.0
         if len(taken.refused) > FEW and len(taken.refused) > most * read:
             raise TooManyRefused(_where(self.relation, window), taken.refused, read, most)
 
@@ -263,13 +251,14 @@ class _Road:
         held, missing = documents.absent(self.connection, self.target, window)
         refused = {each.key for each in taken.refused}
         missing = [key for key in missing if key not in refused]
-        floor = self.table.load.shrink_floor if not isinstance(self.table.load, PerFile) else 0
-        if held > FEW and held - len(missing) < floor * held and not self.accept_shrink:
+        load = self.table.load
+        floor = load.shrink_floor if isinstance(load, Full | WindowLoad) else 0
+        if not self.accept_shrink:
             again = f"etl run {self.source.name} {self.table.name}"
             if window:
                 again += f" --from {window[0]} --to {window[1]}"
             where = _where(self.relation, window)
-            raise ShrunkenLoad(where, held=held, arrived=held - len(missing), floor=floor, again=again)
+            hold_to_floor(where, held=held, staying=held - len(missing), floor=floor, again=again)
         found = {key: self.reader.find(self.table, key) for key in missing[:MOST_ASKED]}
         documents.take_in(self.connection, [document for document in found.values() if document])
         return [key for key, document in found.items() if document is None], missing[MOST_ASKED:]

@@ -1,5 +1,6 @@
 """What one run loaded into one table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -21,5 +22,23 @@ class LoadReport:
     """What a person should know of a load that went through all the same."""
     failure: EtlError | None = None
     """Why the table was not loaded, or not to its end; what is counted was committed."""
+    is_absent: bool = False
+    """Whether the source does not have the table at all, and nothing is held of it."""
     rows_by_slice: dict[date, int] = field(default_factory=dict)
     seconds: float = 0.0
+    checks: list["TableCheck"] = field(default_factory=list)
+    """What was found of the table once it was loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCheck:
+    """One thing that must be true of a table that was loaded, and whether it is."""
+
+    name: str
+    passed: bool
+    is_error: bool
+    """Whether, where it did not pass, somebody must act."""
+    description: str
+    rows_checked: int = 0
+    rows_broken: int = 0
+    metadata: Mapping[str, object] = field(default_factory=dict)

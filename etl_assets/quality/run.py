@@ -11,6 +11,7 @@ from etl_assets.spec.rules import Rule
 from etl_assets.spec.source import Source
 from etl_assets.spec.table import Table
 from etl_assets.warehouse.ledger import Batch
+from etl_assets.warehouse.results import record_result
 
 SAMPLE = 5
 WITHHELD = "(withheld)"
@@ -70,22 +71,16 @@ def run_rule(
         _open_issues(connection, batch, source, table, rule)
         closed = _close_mended(connection, batch, source, table, rule, scope=scope)
         sample, still_open, all_open = _open_of_all(connection, source, rule)
-        first, last = scope or (None, None)
-        connection.execute(
-            "insert into etl.quality_result (batch_id, source, relation, rule, severity, slice_from, slice_to, passed,"
-            " rows_checked, rows_broken) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            [
-                batch.id,
-                source.name,
-                _relation(source, table),
-                rule.name,
-                rule.severity,
-                first,
-                last,
-                still_open == 0,
-                checked,
-                broken,
-            ],
+        record_result(
+            connection,
+            batch,
+            _relation(source, table),
+            rule.name,
+            severity=rule.severity,
+            passed=still_open == 0,
+            rows_checked=checked,
+            rows_broken=broken,
+            scope=scope,
         )
     return RuleResult(
         rows_checked=checked,
@@ -114,7 +109,7 @@ def _find(
     first, last = _widened(scope, 1) if scope else (None, None)
     statement = sql.SQL(
         "create temporary table finding on commit drop as"
-        " with looked_at as materialized ("
+        " with looked_at as {materialized} ("
         "     select {columns}, concat_ws('|', {keys}) as row_key, {slice} as row_slice from {relation}"
         "     where {is_there} and (%(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s)"
         " ), found as ({rule})"
@@ -126,6 +121,8 @@ def _find(
     ).format(
         **_parts(source, table),
         columns=_columns(table),
+        # Of documents each field is to be read once; of a database's table only what the rule asks for.
+        materialized=sql.SQL("not materialized" if table.copied else "materialized"),
         rule=sql.SQL(rule.breaking_rows()),  # our own declarations
     )
     scope_from, scope_to = scope or (None, None)

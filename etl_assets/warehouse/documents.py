@@ -172,11 +172,6 @@ def merge(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged
     return _add_versions(connection, target, batch) if target.versions else _keep_newest(connection, target, batch)
 
 
-def count_anew(connection: psycopg.Connection, target: Target) -> None:
-    """Let the server know what the target holds now: what is built on it would be planned for an empty table."""
-    connection.execute(target.statement("analyze {target}"))
-
-
 def _keep_newest(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged:
     row = connection.execute(
         target.statement("""

@@ -34,6 +34,11 @@ def read_columns(
     ).fetchall()
 
 
+def count_anew(connection: psycopg.Connection, relation: Relation) -> None:
+    """Let the server know what a table holds now: what is built on it would be planned for an empty one."""
+    connection.execute(sql.SQL("analyze {}").format(relation.identifier))
+
+
 def hold_alone(connection: psycopg.Connection, relation: Relation) -> None:
     """Wait until nobody else loads this relation, and hold it until the transaction ends; readers go on reading."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('etl load ' || %s, 0))", [str(relation)])

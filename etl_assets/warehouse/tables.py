@@ -92,7 +92,12 @@ def _held_types(connection: psycopg.Connection, relation: Relation) -> dict[str,
         " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
         [relation.identifier.as_string(connection)],
     )
-    return {str(name): _SHORT.get(kind, str(kind)) for name, kind in rows}
+    return {str(name): short_type(str(kind)) for name, kind in rows}
+
+
+def short_type(kind: str) -> str:
+    """The name by which declarations call a type that PostgreSQL names at length."""
+    return _SHORT.get(kind, kind)
 
 
 _SHORT = {

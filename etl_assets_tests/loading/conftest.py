@@ -1,14 +1,18 @@
 """What the tests of loading share."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from etl_assets.loading.files import FileLoad, load_file
+from etl_assets.settings import Settings
 from etl_assets.spec.feed import Feed
 from etl_assets.spec.table import Table
 from etl_assets.warehouse.tables import ensure_table
+from etl_assets_tests.loading.clinic import Clinic
 from etl_assets_tests.loading.visits import HEADER, ONE, VISITS, feed, table
 
 
@@ -31,3 +35,19 @@ def load(connection: psycopg.Connection, tmp_path: Path):
         return load_file(connection, path, feed=of or feed(), table=into, target=VISITS, **{"batch_id": ONE} | words)
 
     return load
+
+
+@pytest.fixture(scope="module")
+def clinic_url(new_mysql_database: Callable[[], str]) -> str:
+    """The database of a clinic that the tests of one module share."""
+    return new_mysql_database()
+
+
+@pytest.fixture
+def clinic(module_settings: Settings, clinic_url: str) -> Iterator[Clinic]:
+    """A clinic whose tables are empty, and of which nothing was ever loaded."""
+    given = {**module_settings.given, "ETL_OPEN_DENTAL_URL": clinic_url}
+    clinic = Clinic(replace(module_settings, given=given), clinic_url)
+    clinic.begin_anew()
+    yield clinic
+    clinic.close()

@@ -10,7 +10,8 @@ import pytest
 
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
 from etl_assets.loading import documents as loading
-from etl_assets.loading.documents import FEW, TooManyRefused, load_documents
+from etl_assets.loading.documents import TooManyRefused, load_documents
+from etl_assets.loading.guards import FEW
 from etl_assets.loading.report import LoadReport
 from etl_assets.readers.patience import Patience
 from etl_assets.sandbox.tracktik.company import Company

@@ -1,0 +1,129 @@
+"""Held against its source: what a load found of a table, as checks."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from etl_assets.loading.plan import TablePlan
+from etl_assets.loading.report import TableCheck
+from etl_assets.spec.database import Sums
+from etl_assets.warehouse.rows import Gone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What pieces of a table come to at the source and here."""
+
+    rows_there: int = 0
+    rows_here: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+    """Columns that do not come to the same, with the least number of rows that differ by them."""
+    turned: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, there: Sums, here: Sums) -> "Comparison":
+        """Compare what one piece comes to."""
+        broken = Counter(
+            {
+                name: max(abs(there.columns[name].values - found.values), 1)
+                for name, found in here.columns.items()
+                if (there.columns[name].values, there.columns[name].total) != (found.values, found.total)
+            }
+        )
+        return cls(rows_there=there.rows, rows_here=here.rows, broken=broken, turned=Counter(there.turned))
+
+    def __add__(self, other: "Comparison") -> "Comparison":
+        return Comparison(
+            rows_there=self.rows_there + other.rows_there,
+            rows_here=self.rows_here + other.rows_here,
+            broken=self.broken + other.broken,
+            turned=self.turned + other.turned,
+        )
+
+    @property
+    def rows_broken(self) -> int:
+        """The least number of rows that are not as they are at the source."""
+        return max([abs(self.rows_there - self.rows_here), *self.broken.values()])
+
+    @property
+    def differs(self) -> bool:
+        """Whether any row is known not to be as it is at the source."""
+        return self.rows_broken > 0
+
+
+def matches_source(plan: TablePlan, found: Comparison) -> TableCheck:
+    """Whether what was compared comes to the same on both sides."""
+    rows = max(found.rows_there, found.rows_here)
+    share = 1 - found.rows_broken / rows if rows else 1.0
+    threshold = plan.copied.monitoring.data_quality_threshold
+    description = (
+        f"{found.rows_there:,} rows compared: their number and the sums of every column are those of the source."
+    )
+    if found.differs:
+        description = (
+            f"{found.rows_broken:,} rows at least are not as they are at the source: {found.rows_there:,} there,"
+            f" {found.rows_here:,} here; columns that differ: {', '.join(sorted(found.broken)) or 'none'}."
+            " They were read again, and differed still. The next load compares every row."
+        )
+    return TableCheck(
+        name="matches_source",
+        passed=not found.differs,
+        is_error=found.differs and share < threshold,
+        description=description,
+        rows_checked=found.rows_there,
+        rows_broken=found.rows_broken,
+        metadata={
+            "rows_at_source": found.rows_there,
+            "rows_here": found.rows_here,
+            "columns_that_differ": sorted(found.broken),
+            "turned": dict(found.turned),
+        },
+    )
+
+
+def loads_in_time(plan: TablePlan, seconds: float, rows_read: int) -> TableCheck:
+    """Whether a load took no longer than it may."""
+    most = plan.copied.monitoring.max_extraction_time_minutes
+    passed = seconds <= most * 60
+    return TableCheck(
+        name="loads_in_time",
+        passed=passed,
+        is_error=False,
+        description=f"It took {seconds:,.1f} seconds to load {rows_read:,} rows; {most} minutes are allowed.",
+        metadata={"seconds": round(seconds, 3), "allowed_minutes": most},
+    )
+
+
+def outlives_source(plan: TablePlan, gone: Gone | None, *, held: int, apart: int, before: int) -> TableCheck:
+    """Whether the source still has every row that it had at the last load.
+
+    Args:
+        plan: Of a table that outlives its source.
+        gone: Rows held that the source was just found to lack; None where nobody looked.
+        held: Rows held now.
+        apart: How many of them the source no longer has.
+        before: How many it had lost before this load.
+    """
+    purged = max(apart - before, 0)
+    description = f"{held:,} rows are held; the source no longer has {max(apart, 0):,} of them, as before."
+    if not apart:
+        description = f"{held:,} rows are held, and the source still has them all."
+    if purged:
+        keys = f" (keys {gone.first_key} to {gone.last_key})" if gone and gone.first_key is not None else ""
+        description = (
+            f"The source has lost {purged:,} rows since the last load. All are kept: {held:,} rows are held,"
+            f" {held - apart:,} are at the source; it no longer has {apart:,}{keys}."
+        )
+    return TableCheck(
+        name="outlives_source",
+        passed=not purged,
+        is_error=False,
+        description=description,
+        rows_checked=held,
+        rows_broken=purged,
+        metadata={
+            "rows_here": held,
+            "rows_at_source": held - apart,
+            "lost_by_source": max(apart, 0),
+            "lost_now": purged,
+        },
+    )

@@ -1,0 +1,168 @@
+"""The tables of an old pipeline: what there is of them, and what their values are in the types that we hold.
+
+An old target has its own spelling (`"PatNum"`), types (boolean for 0 and 1, double precision for a decimal, a timestamp
+without zone for a moment) and columns. Its values are turned by the casts below, both where they are compared with ours
+and where a view shows them in their place.
+
+| held by us as | from | turned |
+|---|---|---|
+| whole numbers | boolean, numbers, text | true is 1; a value with a fraction, too great or no number is null |
+| numeric, double precision, real | boolean, numbers, text | rounded to the type; too great or no number is null |
+| boolean | boolean, numbers, text | 0 is false, every other number is true |
+| date, timestamp | date, timestamp, timestamptz, text | a moment is read in the old pipeline's zone; no date is null |
+| timestamptz | date, timestamp, timestamptz, text | what has no zone is of the old pipeline's zone |
+| interval | interval, time, text | as it is |
+| text | every type | as PostgreSQL prints it; bytes that are no letters escaped |
+| bytea | bytea, text | text by its bytes in UTF-8 |
+
+Every other pair has no cast: the column is null in a view, and is not compared.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import psycopg
+from psycopg import sql
+
+_SHORT = {
+    "timestamp without time zone": "timestamp",
+    "timestamp with time zone": "timestamptz",
+    "time without time zone": "time",
+    "time with time zone": "time",
+    "character varying": "text",
+    "character": "text",
+}
+_WHOLE = {
+    "smallint": (-32768, 32767),
+    "integer": (-2147483648, 2147483647),
+    "bigint": (-9223372036854775808, 9223372036854775807),
+}
+_NUMBERS = (*_WHOLE, "numeric", "double precision", "real")
+_MOMENTS = ("date", "timestamp", "timestamptz")
+_NUMBER = "^\\s*[-+]?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]{1,2})?\\s*$"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A column as a database holds it."""
+
+    name: str
+    type: str
+    """In full, as PostgreSQL writes it: `numeric(20,0)`."""
+
+    @property
+    def kind(self) -> str:
+        """The type without length, under its short name."""
+        bare = self.type.partition("(")[0] + self.type.partition(")")[2]
+        return _SHORT.get(bare, bare)
+
+
+@dataclass(frozen=True)
+class HeldTable:
+    """A table as a database holds it."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, Held] = field(default_factory=dict)
+    """In their order, by their names in lower case; of two that differ in case alone, the lower one."""
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The quoted name."""
+        return sql.Identifier(self.schema, self.name)
+
+
+def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, HeldTable]:
+    """The tables and views of a schema by their names in lower case."""
+    rows = connection.execute(
+        "select relname, attname, format_type(atttypid, atttypmod) from pg_attribute"
+        " inner join pg_class on pg_class.oid = attrelid inner join pg_namespace on pg_namespace.oid = relnamespace"
+        " where nspname = %s and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped"
+        " order by relname, attnum",
+        [schema],
+    ).fetchall()
+    columns: dict[str, dict[str, Held]] = {}
+    for table, name, kind in rows:
+        of_table = columns.setdefault(table, {})
+        if name.lower() not in of_table or name.islower():
+            of_table[name.lower()] = Held(name, kind)
+    tables = (HeldTable(schema, name, of_table) for name, of_table in sorted(columns.items()))
+    return {table.name.lower(): table for table in tables}
+
+
+def as_ours(old: Held, ours: Held, *, zone: str) -> sql.Composable | None:
+    """The value of an old column in the type that we hold it in; None where there is no cast.
+
+    Args:
+        old: The column of the old table.
+        ours: The column of ours.
+        zone: The time zone of the old pipeline's timestamps, such as `America/Chicago`.
+    """
+    value = sql.Identifier(old.name)
+    if ours.kind in _NUMBERS:
+        turned = _within(_number(value, old.kind), ours)
+    elif ours.kind == "boolean":
+        number = _number(value, old.kind)
+        turned = value if old.kind == "boolean" else number and sql.SQL("({}) <> 0").format(number)
+    elif ours.kind in _MOMENTS:
+        turned = _moment(value, old.kind, ours.kind, zone)
+    else:
+        turned = _rest(value, old.kind, ours.kind)
+    return None if turned is None else sql.SQL("cast({} as {})").format(turned, sql.SQL(ours.type))
+
+
+def _number(value: sql.Composable, old: str) -> sql.Composable | None:
+    if old == "boolean":
+        return sql.SQL("{}::integer::numeric").format(value)
+    if old in {"double precision", "real"}:
+        # By way of its text: the cast to numeric keeps fifteen digits of a double's seventeen.
+        return sql.SQL("{}::text::numeric").format(value)
+    if old == "text":
+        return sql.SQL("case when {0} ~ {1} then {0}::numeric end").format(value, sql.Literal(_NUMBER))
+    return sql.SQL("{}::numeric").format(value) if old in _NUMBERS else None
+
+
+def _within(number: sql.Composable | None, ours: Held) -> sql.Composable | None:
+    """The number, or null where our type cannot hold it."""
+    if number is None or ours.type in {"numeric", "double precision"}:
+        return number
+    if ours.kind in _WHOLE:
+        low, high = map(sql.Literal, _WHOLE[ours.kind])
+        held = sql.SQL("({0}) between {1} and {2} and ({0}) % 1 = 0").format(number, low, high)
+    elif ours.kind == "real":
+        held = sql.SQL("abs({}) < 3e38").format(number)
+    else:
+        precision, scale = re.findall(r"\d+", ours.type)
+        held = sql.SQL("abs(round({}, {})) < {}").format(
+            number, sql.Literal(int(scale)), sql.Literal(Decimal(10) ** (int(precision) - int(scale)))
+        )
+    return sql.SQL("case when {} then {} end").format(held, number)
+
+
+def _moment(value: sql.Composable, old: str, ours: str, zone: str) -> sql.Composable | None:
+    if old == "text":
+        value = sql.SQL("case when pg_input_is_valid({0}, 'timestamp') then {0}::timestamp end").format(value)
+        old = "timestamp"
+    if old not in _MOMENTS:
+        return None
+    if (old == "timestamptz") == (ours == "timestamptz"):
+        return value
+    return sql.SQL("({})::{} at time zone {}").format(
+        value, sql.SQL("timestamptz" if old == "timestamptz" else "timestamp"), sql.Literal(zone)
+    )
+
+
+def _rest(value: sql.Composable, old: str, ours: str) -> sql.Composable | None:
+    if ours == "interval" and old in {"interval", "time"}:
+        return value
+    if ours == "interval" and old == "text":
+        return sql.SQL("case when pg_input_is_valid({0}, 'interval') then {0}::interval end").format(value)
+    if ours == "text":
+        return sql.SQL("encode({}, 'escape')").format(value) if old == "bytea" else value
+    if ours == "bytea" and old == "bytea":
+        return value
+    if ours == "bytea" and old == "text":
+        return sql.SQL("convert_to({}, 'UTF8')").format(value)
+    return None

@@ -1,0 +1,279 @@
+"""A database's rows on their way into staging: temporary tables of the session, and what becomes of the target.
+
+Rows go in as the lines of COPY that the source made of them. Where the target is empty they go straight in; otherwise
+they are merged by the key, and nothing is written where nothing differs: the values are compared as what they are, and
+not by a hash of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import pairwise
+
+import psycopg
+from psycopg import sql
+
+from etl_assets.spec.database import Piece
+from etl_assets.warehouse import undo
+from etl_assets.warehouse.copies import BATCH_COLUMN, Target
+from etl_assets.warehouse.copy import copy_in
+
+ROWS, KEYS = "pg_temp.etl_rows", "pg_temp.etl_keys"
+DIFFERING, GONE = "pg_temp.etl_differing", "pg_temp.etl_gone"
+COUNT_ANEW_FROM = 10_000
+"""Rows from which on the server counts a temporary table before it plans with it."""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did to its target."""
+
+    inserted: int = 0
+    updated: int = 0
+    dates: set[date] = field(default_factory=set)
+    """Dates of rows that were written, before and after."""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Rows held that the source no longer has."""
+
+    rows: int
+    first_key: object = None
+    last_key: object = None
+    dates: set[date] = field(default_factory=set)
+
+
+def begin(connection: psycopg.Connection, target: Target) -> None:
+    """Make the temporary table that rows arrive in, or empty it."""
+    connection.execute(
+        target.statement(
+            "create temporary table if not exists etl_rows on commit drop as"
+            " select {columns} from {target} with no data"
+        )
+    )
+    connection.execute(f"truncate {ROWS}")
+
+
+def take_in(connection: psycopg.Connection, target: Target, blocks: Iterable[bytes]) -> int:
+    """Put rows into the temporary table. Returns how many."""
+    return copy_in(connection, target.statement(f"copy {ROWS} ({{columns}}) from stdin"), blocks).rows
+
+
+def put_straight(connection: psycopg.Connection, target: Target, blocks: Iterable[bytes]) -> int:
+    """Put rows into the target itself, which holds none. Returns how many."""
+    column = {"batch_column": sql.Identifier(BATCH_COLUMN)}
+    connection.execute(target.statement("alter table {target} alter {batch_column} set default {batch}", **column))
+    rows = copy_in(connection, target.statement("copy {target} ({columns}) from stdin"), blocks).rows
+    connection.execute(target.statement("alter table {target} alter {batch_column} drop default", **column))
+    return rows
+
+
+def merge(connection: psycopg.Connection, target: Target) -> Merged:
+    """Write those of the rows that arrived that are new or differ; delete nothing.
+
+    What is updated is kept as it was (`undo`).
+
+    Args:
+        connection: With its transaction begun; neither committed nor rolled back here.
+        target: Where to; it has a key.
+    """
+    _find_differing(connection, target)
+    new, changed, *_ = _one(
+        connection, f"select count(*) filter (where is_new), count(*) filter (where not is_new) from {DIFFERING}"
+    )
+    if not (new or changed):
+        return Merged()
+    undo.forget_earlier(connection, target)
+    if changed:
+        undo.keep(connection, target, f"(select * from {DIFFERING} where not is_new)")
+        _update(connection, target)
+    if new:
+        connection.execute(
+            target.statement(
+                f"insert into {{target}} ({{columns}}, {{batch_column}}) select {{said}}, {{batch}} from {ROWS} as said"
+                f" inner join {DIFFERING} as held on {{same}} where is_new",
+                said=sql.SQL(", ").join(sql.Identifier("said", name) for name in target.columns),
+                batch_column=sql.Identifier(BATCH_COLUMN),
+            )
+        )
+    return Merged(
+        new, changed, _dates(connection, target, f"select was from {DIFFERING} union select becomes from {DIFFERING}")
+    )
+
+
+def find_gone(connection: psycopg.Connection, target: Target, pieces: Sequence[Piece], said: str = ROWS) -> Gone:
+    """Which rows held of these pieces did not arrive; `delete_gone` deletes them.
+
+    Args:
+        connection: With all keys of the pieces in `said`.
+        target: Which has a key.
+        pieces: By the key, or all rows.
+        said: The temporary table: of rows, or of keys alone.
+    """
+    within = sql.SQL(" or ").join(sql.SQL("({})").format(target.within(piece)) for piece in pieces)
+    connection.execute(f"drop table if exists {GONE}")
+    connection.execute(
+        target.statement(
+            "create temporary table etl_gone on commit drop as select {held_keys}, {was} as was from {target} as held"
+            f" where ({{within}}) and not exists (select from {said} as said where {{same}})",
+            within=within,
+        )
+    )
+    first, last = (
+        (sql.SQL(f"{word}({{}})").format(sql.Identifier(target.keys[0])) for word in ("min", "max"))
+        if len(target.keys) == 1
+        else (sql.SQL("null"), sql.SQL("null"))
+    )
+    row = connection.execute(sql.SQL("select count(*), {}, {} from pg_temp.etl_gone").format(first, last)).fetchone()
+    rows, first_key, last_key = row or (0, None, None)
+    return Gone(rows, first_key, last_key, _dates(connection, target, f"select was from {GONE}") if rows else set())
+
+
+def delete_gone(connection: psycopg.Connection, target: Target) -> None:
+    """Delete the rows that `find_gone` found, which are kept as they were."""
+    undo.forget_earlier(connection, target)
+    undo.keep(connection, target, GONE)
+    connection.execute(target.statement(f"delete from {{target}} as held using {GONE} as said where {{same}}"))
+
+
+def delete_all(connection: psycopg.Connection, target: Target) -> tuple[int, set[date]]:
+    """Delete every row of a table without a key, whose rows can only be replaced. Returns how many, and their dates."""
+    undo.forget_earlier(connection, target)
+    undo.keep(connection, target, "")
+    dates = dates_held(connection, target)
+    # Not truncate: it would shut out those who read.
+    return connection.execute(target.statement("delete from {target}")).rowcount, dates
+
+
+def begin_keys(connection: psycopg.Connection, target: Target, blocks: Iterable[bytes]) -> int:
+    """Put the keys of all rows of the source into a temporary table of their own. Returns how many."""
+    connection.execute(f"drop table if exists {KEYS}")
+    connection.execute(
+        target.statement("create temporary table etl_keys on commit drop as select {keys} from {target} with no data")
+    )
+    rows = copy_in(connection, sql.SQL(f"copy {KEYS} from stdin"), blocks).rows
+    connection.execute(f"analyze {KEYS}")
+    return rows
+
+
+def missing_keys(connection: psycopg.Connection, target: Target, *, after: int | None, most: int) -> list[int]:
+    """Keys of the source that no row is held of, in order, so many beyond `after`."""
+    rows = connection.execute(
+        target.statement(
+            f"select {{said_keys}} from {KEYS} as said where ({{after}}::bigint is null or {{said_keys}} > {{after}})"
+            " and not exists (select from {target} as held where {same}) order by 1 limit {most}",
+            after=sql.Literal(after),
+            most=sql.Literal(most),
+        )
+    )
+    return [key for (key,) in rows]
+
+
+def leave_out_retired(connection: psycopg.Connection, target: Target) -> int:
+    """Take out of what arrived the rows that somebody has decided to let go of. Returns how many."""
+    left_out = 0
+    retired = connection.execute(
+        "select date_column, max(before) from etl.retention where relation = %s group by date_column",
+        [target.relation.identifier.as_string(connection).replace('"', "")],
+    ).fetchall()
+    for column, before in retired:
+        left_out += connection.execute(
+            sql.SQL(f"delete from {ROWS} where {{}} < {{}}").format(sql.Identifier(column), sql.Literal(before))
+        ).rowcount
+    return left_out
+
+
+def dates_held(connection: psycopg.Connection, target: Target) -> set[date]:
+    """The dates that rows are held of."""
+    if target.happens_on is None or target.happens_on not in target.columns:
+        return set()
+    rows = connection.execute(target.statement("select distinct {was} from {target} as held"))
+    return {day for (day,) in rows if day}
+
+
+def count_held(connection: psycopg.Connection, target: Target) -> int:
+    """How many rows the target holds, counted."""
+    row = connection.execute(target.statement("select count(*) from {target}")).fetchone()
+    return int(row[0]) if row else 0
+
+
+def last_key(connection: psycopg.Connection, target: Target) -> int | None:
+    """The greatest key held."""
+    row = connection.execute(target.statement("select max({keys}) from {target}")).fetchone()
+    return int(row[0]) if row and row[0] is not None else None
+
+
+def pieces_of(connection: psycopg.Connection, target: Target, rows: int) -> list[Piece]:
+    """The table in pieces of so many of its rows, by the key; the last has no upper bound."""
+    bounds = connection.execute(
+        target.statement(
+            "select key from (select {keys} as key, row_number() over (order by {keys}) as place from {target}) as held"
+            " where mod(place, {rows}) = 0 order by key",
+            rows=sql.Literal(rows),
+        )
+    ).fetchall()
+    keys: list[int | None] = [None, *(key for (key,) in bounds), None]
+    return [Piece(after=after, upto=upto) for after, upto in pairwise(keys)]
+
+
+def doubt_ranges(connection: psycopg.Connection, target: Target, chosen: str) -> None:
+    """Have the ranges read again at the next sweep that these keys lie in.
+
+    What is kept of a range is what it came to when it was read whole. A row changed since, and changed back without
+    its stamp being moved, would come to the same.
+    """
+    connection.execute(
+        target.statement(
+            "update etl.key_range as held set checksum = '' where relation = {name} and checksum <> '' and exists ("
+            f"     select from {chosen} as said where (held.after_key is null or {{said_keys}} > held.after_key)"
+            "     and (held.upto_key is null or {said_keys} <= held.upto_key))",
+            name=sql.Literal(str(target.relation)),
+        )
+    )
+
+
+def _find_differing(connection: psycopg.Connection, target: Target) -> None:
+    connection.execute(f"drop table if exists {DIFFERING}")
+    values = target.values
+    connection.execute(
+        target.statement(
+            "create temporary table etl_differing on commit drop as"
+            " select {said_keys}, held.{key} is null as is_new, {was} as was, {becomes} as becomes"
+            f" from {ROWS} as said left join {{target}} as held on {{same}} where held.{{key}} is null or {{differs}}",
+            key=sql.Identifier(target.keys[0]),
+            differs=sql.SQL("row({}) is distinct from row({})").format(
+                *(sql.SQL(", ").join(sql.Identifier(of, name) for name in values) for of in ("held", "said"))
+            )
+            if values
+            else sql.SQL("false"),
+        )
+    )
+
+
+def _update(connection: psycopg.Connection, target: Target) -> None:
+    changes = [
+        *(sql.SQL("{0} = arrived.{0}").format(sql.Identifier(name)) for name in target.values),
+        sql.SQL("{} = {}").format(sql.Identifier(BATCH_COLUMN), sql.Literal(target.batch)),
+    ]
+    connection.execute(
+        target.statement(
+            f"update {{target}} as held set {{changes}} from {DIFFERING} as said inner join {ROWS} as arrived"
+            " on {arrived} where not said.is_new and {same}",
+            changes=sql.SQL(", ").join(changes),
+            arrived=sql.SQL(" and ").join(
+                sql.SQL("arrived.{0} = said.{0}").format(sql.Identifier(key)) for key in target.keys
+            ),
+        )
+    )
+
+
+def _dates(connection: psycopg.Connection, target: Target, chosen: str) -> set[date]:
+    if target.happens_on is None:
+        return set()
+    return {day for (day,) in connection.execute(f"select distinct was from ({chosen}) as touched(was)") if day}
+
+
+def _one(connection: psycopg.Connection, statement: str) -> tuple[int, ...]:
+    row = connection.execute(statement).fetchone()
+    return tuple(row) if row else (0, 0)
