@@ -1,0 +1,26 @@
+"""Open Dental: a dental practice's own database. See README.md here for access and what is odd."""
+
+from datetime import date, timedelta
+
+from etl_assets.sources.open_dental.reader import NEEDS, connect
+from etl_assets.sources.open_dental.rules import RULES
+from etl_assets.sources.open_dental.tables import CATALOGUE, TABLES
+from etl_assets.spec.source import Database, Source
+
+SOURCE = Source(
+    name="open_dental",
+    title="Open Dental",
+    schema="open_dental",
+    reader=Database(
+        connect=connect,
+        needs=NEEDS,
+        cron="20 * * * *",
+        sweep_cron="40 2 * * *",
+        start=date(2000, 1, 1),
+        catalogue=CATALOGUE,
+    ),
+    tables=TABLES,
+    rules=RULES,
+    owner="team:dental",
+    fresh_within=timedelta(hours=26),
+)
