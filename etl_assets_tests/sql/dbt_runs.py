@@ -15,6 +15,8 @@ from etl_assets.settings import PROJECT
 
 SQL = PROJECT / "sql"
 TRIAL = Path(__file__).parent / "project"
+OPERATING_ROOM = ("--select", *(f"path:{folder}/operating_room" for folder in ("models", "seeds", "tests")))
+"""All that is built of one source's files, and of nothing else."""
 
 
 @dataclass(frozen=True)

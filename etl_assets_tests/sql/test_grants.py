@@ -5,7 +5,7 @@ import json
 import psycopg
 import pytest
 
-from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
+from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import case, put
 
 
@@ -13,7 +13,7 @@ from etl_assets_tests.sql.staging_rows import case, put
 def built(warehouse: psycopg.Connection, dbt: Dbt) -> list[dict[str, Outcome]]:
     """The project twice, the second time after somebody granted too much."""
     put(warehouse, "or_case", [case("c", "2026-03-02 08:00", "2026-03-02 09:00", patient_id="somebody")])
-    models = ("build", "--exclude-resource-type", "test", "unit_test")
+    models = ("build", *OPERATING_ROOM, "--exclude-resource-type", "test", "unit_test")
     first = dbt(*models)
     warehouse.execute("set role etl_transformer")
     warehouse.execute("grant select on operating_room.fact_case to etl_reader")

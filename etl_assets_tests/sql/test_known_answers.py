@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
+from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import put
 
 MOMENTS = {
@@ -24,7 +24,7 @@ def built(real_data: Path, warehouse: psycopg.Connection, dbt: Dbt) -> dict[str,
     """The models on the published file, its columns meaning what feeds.yaml says."""
     with (real_data / "operating_room" / "2022_q1_or_utilization.csv").open(newline="") as file:
         put(warehouse, "or_case", map(as_case, csv.DictReader(file)))
-    return dbt("build")
+    return dbt("build", *OPERATING_ROOM)
 
 
 def as_case(row: dict[str, str]) -> dict[str, object]:

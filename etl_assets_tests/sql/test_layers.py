@@ -11,15 +11,17 @@ from etl_assets_tests.sql.dbt_runs import SQL, Dbt
 
 # A layer by its folder, and what may be read from it.
 MAY_READ = {
-    "staging": {"source"},
+    "staging": {"source", "seed"},
     "dimensions": {"staging", "seed"},
     "intermediate": {"staging", "dimensions", "intermediate"},
     "facts": {"staging", "dimensions", "intermediate"},
     "marts": {"dimensions", "facts"},
 }
-# Where each source's views on staging are; TrackTik's documents have the plain name.
-TYPED = {"operating_room": "operating_room_staging", "tracktik": "tracktik_typed"}
-# What a fact is built by: the tag of its partitions, and the date of its slices.
+# Where each source's views on staging are; TrackTik's documents have the plain name, as Open Dental's tables do.
+TYPED = {"operating_room": "operating_room_staging", "tracktik": "tracktik_typed", "open_dental": "open_dental_typed"}
+# Where what is built on them is.
+BUILT = {"operating_room": "operating_room", "tracktik": "tracktik", "open_dental": "open_dental_mart"}
+# What a fact is built by: the tag of its partitions, and the date of its slices. Open Dental's are computed whole.
 BUILT_BY = {"operating_room": ("daily", "surgery_date"), "tracktik": ("periodic", "week_ending")}
 MODELS = sorted(path.stem for path in (SQL / "models").rglob("*.sql"))
 
@@ -58,14 +60,14 @@ def test_a_model_is_a_relation_of_its_source_in_the_schema_of_its_layer(manifest
     prefix = {
         "staging": "stg_",
         "intermediate": "int_",
-        "dimensions": "dim_",
+        "dimensions": ("dim_", "bridge_"),
         "facts": "fact_",
         "marts": ("mart_", "v_"),
     }
     layer = layer_of(manifest, node["unique_id"])
     assert node["path"].startswith(f"{source}/{layer}/")
     assert (node["alias"], node["alias"].startswith(prefix[layer])) == (relation, True)
-    assert node["schema"] == (TYPED[source] if layer in {"staging", "intermediate"} else source)
+    assert node["schema"] == (TYPED[source] if layer in {"staging", "intermediate"} else BUILT[source])
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -77,12 +79,13 @@ def test_a_model_and_each_of_its_columns_are_described_and_tested(manifest: dict
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "__fact_" in name])
-def test_a_fact_states_its_grain_first_and_is_built_by_date(manifest: dict[str, Any], name: str) -> None:
+def test_a_fact_states_its_grain_first_and_what_it_is_built_by(manifest: dict[str, Any], name: str) -> None:
     node = named(manifest, name)
     assert re.match(r"-- One row per ", node["raw_code"])
-    tag, slice_by = BUILT_BY[name.split("__", maxsplit=1)[0]]
-    assert tag in node["tags"]
-    assert node["config"]["slice_by"] == slice_by
+    if (source := name.split("__", maxsplit=1)[0]) in BUILT_BY:
+        tag, slice_by = BUILT_BY[source]
+        assert tag in node["tags"]
+        assert node["config"]["slice_by"] == slice_by
     assert [test for test in manifest["unit_tests"].values() if test["model"] == name], "it has no unit test"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
+from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import BOOKING, block, case, put
 
 CASES = [
@@ -84,11 +84,11 @@ BOOKINGS = [
 
 @pytest.fixture(scope="module")
 def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
-    """The whole project, with its tests, on what the files say."""
+    """All of its models, with their tests, on what the files say."""
     put(warehouse, "or_case", CASES)
     put(warehouse, "block_schedule", BLOCKS)
     put(warehouse, "or_schedule", BOOKINGS)
-    return dbt("build")
+    return dbt("build", *OPERATING_ROOM)
 
 
 def test_the_project_builds_and_all_its_tests_pass(built: dict[str, Outcome]) -> None:
@@ -229,11 +229,12 @@ def test_a_relation_holds(warehouse: psycopg.Connection, built: dict[str, Outcom
 @pytest.fixture(scope="module")
 def corrected(warehouse: psycopg.Connection, dbt: Dbt, built: dict[str, Outcome]) -> dict[str, dict[str, Outcome]]:
     """A second build; then a corrected file for 5 March, built for that date alone; then all of it again."""
-    again = dbt("run")
+    again = dbt("run", *OPERATING_ROOM)
     warehouse.execute("update stg.or_case set or_in = '2026-03-05 00:10' where case_id = 'night2'")
     warehouse.execute("delete from stg.or_case where case_id = 'morning'")
     window = {"start_date": "2026-03-05", "end_date": "2026-03-05"}
-    return {"again": again, "date": dbt("run", "--select", "tag:daily", **window), "whole": dbt("run")}
+    date = dbt("run", "--select", "tag:daily,path:models/operating_room", **window)
+    return {"again": again, "date": date, "whole": dbt("run", *OPERATING_ROOM)}
 
 
 def test_a_second_build_changes_no_row(corrected: dict[str, dict[str, Outcome]]) -> None:

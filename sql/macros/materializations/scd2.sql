@@ -19,6 +19,9 @@
   - `inferred` names a boolean column of the model: true marks a stub, a member so far met only in a fact. The
     first row that is no stub completes it in place, under the same surrogate key, and the version begins at the
     earlier of the two moments, in whatever order and batches they arrive. Stubs of known members are passed over.
+  - `gone` names a boolean column, false in every row of the model: it then says what there is now, one row a member,
+    and never what there was. What it says is the version in force from then on, whatever its moment; a member that
+    it says no longer gets a last version in which the column is true, and comes back likewise. A null moment is now.
   - Row -1 is the member nobody knows.
   - A column the model gains is added; one it loses stays, null from then on. A changed type is refused, and so is
     a full refresh: no source can give history back.
@@ -53,6 +56,11 @@
     {%- else -%}
         {%- do fit_columns(target_relation, spec.columns) -%}
     {%- endif -%}
+    {%- if spec.gone -%}
+        {%- call statement('present') -%}
+            {{ scd2_present(target_relation, said, spec) }}
+        {%- endcall -%}
+    {%- endif -%}
 
     {%- call statement('compared') -%}
         {{ scd2_compared(target_relation, said, spec) }}
@@ -78,6 +86,7 @@
     {%- endif -%}
     {%- call statement('tidy') -%}
         drop view pg_temp.{{ said }};
+        drop view if exists pg_temp.{{ said }}_now;
         drop table if exists pg_temp.{{ said }}_compared, pg_temp.{{ said }}_differing, pg_temp.{{ said }}_incoming,
             pg_temp.{{ said }}_versions
     {%- endcall -%}
@@ -99,6 +108,7 @@
         'effective_at': config.require('effective_at'),
         'tracked': config.get('tracked'),
         'inferred': config.get('inferred'),
+        'gone': config.get('gone'),
     }) }}
 {%- endmacro -%}
 
@@ -109,17 +119,19 @@
     {%- set types = column_types('pg_temp.' ~ said) -%}
     {%- set own = ['surrogate_key', 'valid_from', 'valid_to', 'is_current', 'etl_batch_id', 'created_at', 'updated_at'] -%}
     {%- set named = spec.natural + [spec.effective_at] + ([spec.inferred] if spec.inferred else []) -%}
-    {%- set missing = (named + (spec.tracked or [])) | reject('in', types) | list -%}
+    {%- set marks = [spec.gone] if spec.gone else [] -%}
+    {%- set missing = (named + (spec.tracked or []) + marks) | reject('in', types) | list -%}
     {%- set taken = types | select('in', own) | reject('equalto', spec.effective_at) | list -%}
     {%- set described = types | reject('in', named) | list -%}
+    {%- set tracked = described if spec.tracked is none else (spec.tracked + marks) | unique | list -%}
     {%- set columns = dict(types) -%}
     {%- do columns.pop(spec.effective_at, none) -%}
     {%- do spec.update({
         'is_new': run_query("select to_regclass('" ~ this ~ "')").rows[0][0] is none,
         'said': types | list,
         'columns': columns,
-        'tracked': described if spec.tracked is none else spec.tracked,
-        'overwritten': [] if spec.tracked is none else described | reject('in', spec.tracked) | list,
+        'tracked': tracked,
+        'overwritten': described | reject('in', tracked) | list,
     }) -%}
     {%- if missing -%}
         {{ exceptions.raise_compiler_error(this ~ ": the config names columns that the model does not select: "
@@ -130,7 +142,7 @@
     {%- elif types[spec.effective_at] != 'timestamp with time zone' -%}
         {{ exceptions.raise_compiler_error(this ~ ": " ~ spec.effective_at ~ " must be a timestamp with time zone, not "
             ~ types[spec.effective_at] ~ ".") }}
-    {%- elif not spec.tracked -%}
+    {%- elif not tracked -%}
         {{ exceptions.raise_compiler_error(this ~ ": scd2 needs at least one tracked column.") }}
     {%- endif -%}
 {%- endmacro -%}

@@ -1,0 +1,17 @@
+-- One row per claim procedure, as it was expected when its claim was made: later estimates overwrite the first one.
+
+with
+
+snapshots as (
+    select * from {{ source('open_dental', 'claimsnapshot') }}
+)
+
+select
+    claimsnapshotnum as claim_snapshot_num,
+    {{ reference_to('claimprocnum') }} as claim_procedure_num,
+    {{ reference_to('procnum') }} as procedure_num,
+    {{ real_date('datetentry') }} as taken_date,
+    coalesce({{ money_or_blank('writeoff') }}, 0) as write_off,
+    coalesce({{ money_or_blank('inspayest') }}, 0) as insurance_estimate,
+    {{ money('fee') }} as fee
+from snapshots

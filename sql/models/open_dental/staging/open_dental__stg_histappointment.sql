@@ -1,0 +1,19 @@
+-- One row per change of an appointment, with the appointment as it was after it. The warehouse keeps rows that the
+-- source has purged.
+
+with
+
+events as (
+    select * from {{ source('open_dental', 'histappointment') }}
+)
+
+select
+    histapptnum as appointment_event_num,
+    histdatetstamp as happened_at,
+    histapptaction as action_code,
+    {{ decoded('HistAppointmentAction', 'histapptaction') }} as action,
+    {{ reference_to('histusernum') }} as user_num,
+    apptsource as source_code,
+    {{ decoded('EServiceTypes', 'apptsource') }} as source,
+    {{ appointment_columns() }}
+from events

@@ -1,0 +1,21 @@
+-- One row per operatory (chair).
+
+with
+
+operatories as (
+    select * from {{ source('open_dental', 'operatory') }}
+)
+
+select
+    operatorynum as operatory_num,
+    {{ cleaned('opname') }} as name,
+    {{ cleaned('abbrev') }} as abbreviation,
+    coalesce(clinicnum, 0) as clinic_num,
+    {{ reference_to('provdentist') }} as dentist_num,
+    {{ reference_to('provhygienist') }} as hygienist_num,
+    {{ flag('ishygiene') }} as is_hygiene,
+    {{ flag('ishidden') }} as is_hidden,
+    {{ flag('setprospective') }} as is_prospective,
+    {{ flag('iswebsched') }} as is_web_schedulable,
+    datetstamp as changed_at
+from operatories

@@ -1,0 +1,16 @@
+-- One row per link between two patients: one was merged into the other, or is a clone of it.
+
+with
+
+links as (
+    select * from {{ source('open_dental', 'patientlink') }}
+)
+
+select
+    patientlinknum as patient_link_num,
+    patnumfrom as from_patient_num,
+    patnumto as to_patient_num,
+    linktype as link_type_code,
+    {{ decoded('PatientLinkType', 'linktype') }} as link_type,
+    {{ real_moment('datetimelink') }} as linked_at
+from links

@@ -1,0 +1,22 @@
+-- One row per referrer.
+
+with
+
+referrals as (
+    select * from {{ source('open_dental', 'referral') }}
+)
+
+select
+    referralnum as referral_num,
+    {{ cleaned('lname') }} as last_name,
+    {{ cleaned('fname') }} as first_name,
+    {{ cleaned('businessname') }} as business_name,
+    {{ reference_to('patnum') }} as patient_num,
+    {{ reference_to('specialty') }} as specialty_num,
+    {{ flag('isdoctor') }} as is_doctor,
+    {{ reference_to('patnum') }} is not null as is_patient,
+    not {{ flag('notperson') }} as is_person,
+    {{ flag('ispreferred') }} as is_preferred,
+    {{ flag('ishidden') }} as is_hidden,
+    datetstamp as changed_at
+from referrals

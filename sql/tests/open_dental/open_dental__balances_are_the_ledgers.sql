@@ -1,0 +1,45 @@
+-- Families whose balance of today is not what their accounts add up to.
+
+{{ config(meta={'dagster': {'ref': {'name': 'open_dental__mart_ar_aging'}}}) }}
+
+with
+
+snapshots as (
+    select * from {{ ref('open_dental__mart_ar_aging') }}
+    where taken_on = {{ as_of() }} and snapshot_date = {{ as_of() }}
+),
+
+entries as (
+    select * from {{ ref('open_dental__fact_ledger_entry') }}
+    where entry_date <= {{ as_of() }}
+),
+
+patients as (
+    select * from {{ ref('open_dental__dim_patient') }}
+    where is_current
+),
+
+ledgers as (
+    select
+        coalesce(patients.guarantor_num, entries.patient_num) as guarantor_num,
+        sum(entries.amount) as balance
+    from entries
+    left join patients on entries.patient_num = patients.patient_num
+    group by coalesce(patients.guarantor_num, entries.patient_num)
+),
+
+taken as (
+    select count(*) as snapshots from snapshots
+)
+
+select
+    guarantor_num,
+    snapshots.balance as balance_of_snapshot,
+    ledgers.balance as balance_of_ledger
+from snapshots
+full join ledgers using (guarantor_num)
+cross join taken
+where
+    coalesce(snapshots.balance, 0) <> coalesce(ledgers.balance, 0)
+    -- Without a snapshot of today there is nothing to compare.
+    and taken.snapshots > 0
