@@ -39,6 +39,8 @@ bench: install ## measure the loads next to their peers
 	@$(BIN)/python -m benchmarks.case_file
 	@$(BIN)/python -m benchmarks.service_pages
 	@$(BIN)/python -m benchmarks.dimension_merge
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@$(BIN)/python -m benchmarks.database_copy
 
 clean: ## remove .venv and .etl, with all data in it
 	@if [ -x $(BIN)/etl ]; then $(BIN)/etl stop; fi

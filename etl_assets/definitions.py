@@ -13,8 +13,10 @@ from etl_assets.orchestration.sensors import work_sensor
 from etl_assets.orchestration.staging_assets import staging_assets
 from etl_assets.sources import SOURCES
 
+MODELS = [(source, model_assets(source)) for source in SOURCES]
+
 defs = dg.Definitions(
-    assets=[assets for source in SOURCES for assets in (staging_assets(source), model_assets(source))],
+    assets=[assets for source, models in MODELS for assets in (*staging_assets(source, models), models)],
     asset_checks=[rule_checks(source) for source in SOURCES],
     jobs=[*map(source_job, SOURCES), housekeeping],
     schedules=[

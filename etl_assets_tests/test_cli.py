@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl_assets import cli
+from etl_assets.cli import sandboxes
 from etl_assets.settings import Settings
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 
@@ -83,9 +84,9 @@ def test_a_defect_that_nobody_knows_is_named(home, capsys) -> None:
 def test_nothing_invented_goes_into_a_warehouse_of_somebody_s_own(home, settings, monkeypatch) -> None:
     """The tests' warehouse is named by its URL; the embedded one of a home is where a sandbox may stand in."""
     monkeypatch.delenv("ETL_TRACKTIK_URL", raising=False)
-    with cli.stand_ins(settings):
+    with sandboxes.stand_ins(settings):
         assert "ETL_TRACKTIK_URL" not in os.environ
-    with cli.stand_ins(replace(settings, warehouse_url=None)):
+    with sandboxes.stand_ins(replace(settings, warehouse_url=None)):
         assert os.environ["ETL_TRACKTIK_URL"].startswith("http://127.0.0.1:")
     assert "ETL_TRACKTIK_URL" not in os.environ
 

@@ -16,10 +16,12 @@ from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT
 from etl_assets.sources import SOURCES
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
+from etl_assets.spec.table import IMPORTANCES
 from etl_assets.warehouse import embedded
 
 GRAPH = defs.get_repository_def().asset_graph
-LAYERS = {"staging", "dimension", "fact", "mart"}
+LAYERS = {"staging", "intermediate", "dimension", "fact", "mart"}
+SEEDS = {"service_alias", "enumeration"}
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_every_asset_says_whose_it_is_and_what_it_is(key: dg.AssetKey) -> None:
     assert node.group_name in {source.name for source in SOURCES}
     assert node.owners
     assert node.description
-    assert node.tags.get("layer") in LAYERS or key.path[-1] == "service_alias"
+    assert node.tags.get("layer") in LAYERS or key.path[-1] in SEEDS
 
 
 def test_billing_periods_are_partitions_from_staging_to_the_fact() -> None:
@@ -122,9 +124,48 @@ def test_every_model_has_tests_that_show_as_checks() -> None:
 
 def test_sensors_and_schedules_run_by_themselves() -> None:
     repository = defs.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} == {"operating_room_files", "tracktik_models"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "operating_room_files",
+        "tracktik_models",
+        "open_dental_models",
+    }
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
     assert all(schedule.default_status is dg.DefaultScheduleStatus.RUNNING for schedule in repository.schedule_defs)
+
+
+def test_a_database_s_tables_are_an_op_for_each_importance_the_critical_ones_first() -> None:
+    ops = {
+        node.name: node for node in defs.resolve_job_def("open_dental").graph.nodes if node.name.startswith("load_open")
+    }
+    by_priority = sorted(ops, key=lambda name: -int(ops[name].tags["dagster/priority"]))
+    assert by_priority == [f"load_open_dental_{name}" for name in IMPORTANCES]
+    tables = {key for key in GRAPH.materializable_asset_keys if key.path[0] == "open_dental"}
+    assert len(tables) == 440
+    assert {GRAPH.get(key).tags["importance"] for key in tables} == set(IMPORTANCES)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("open_dental_changes", {}),
+        ("open_dental_sweep", {f"load_open_dental_{name}": {"config": {"sweep": True}} for name in IMPORTANCES}),
+    ],
+)
+def test_a_database_is_read_by_the_clock_in_its_hours_and_swept(monkeypatch, name, config) -> None:
+    schedule = defs.get_repository_def().get_schedule_def(name)
+
+    def ticks(hours: str | None) -> list[dg.RunRequest]:
+        for word, value in {"URL": "mysql://etl@localhost/x", "HOURS": hours}.items():
+            if value:
+                monkeypatch.setenv(f"ETL_OPEN_DENTAL_{word}", value)
+        context = dg.build_schedule_context(resources={"warehouse": WarehouseResource()})
+        return schedule.evaluate_tick(context).run_requests
+
+    (request,) = ticks(None)
+    assert request.run_config.get("ops", {}) == config
+    now = datetime.now(UTC)
+    elsewhere = f"{(now.hour + 2) % 24:02}:00-{(now.hour + 3) % 24:02}:00"
+    assert ticks(elsewhere) == []
 
 
 def test_the_constraints_hold_names_and_versions_only() -> None:

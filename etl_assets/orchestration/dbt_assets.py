@@ -135,7 +135,13 @@ class _Translator(DagsterDbtTranslator):
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         """The layer, which is the folder the model lies in."""
-        layers = {"staging": "staging", "dimensions": "dimension", "facts": "fact", "marts": "mart"}
+        layers = {
+            "staging": "staging",
+            "intermediate": "intermediate",
+            "dimensions": "dimension",
+            "facts": "fact",
+            "marts": "mart",
+        }
         layer = [layers[folder] for folder in dbt_resource_props["fqn"] if folder in layers]
         return {**super().get_tags(dbt_resource_props), **({"layer": layer[0]} if layer else {})}
 

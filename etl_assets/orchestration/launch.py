@@ -21,9 +21,9 @@ from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.partitions import Span, recent, tags_of, today, whole_periods
 from etl_assets.orchestration.pending import pending_work
 from etl_assets.orchestration.schedules import OPEN_PERIODS
-from etl_assets.orchestration.staging_assets import asset_key, staging_keys
+from etl_assets.orchestration.staging_assets import asset_key, load_config, staging_keys
 from etl_assets.settings import PROJECT, Settings, export
-from etl_assets.spec.source import Service, Source
+from etl_assets.spec.source import Database, Service, Source
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import repair
 
@@ -70,11 +70,13 @@ def stock(settings: Settings, source: Source, *, retry_failed: bool = False) -> 
 def planned(settings: Settings, source: Source) -> list[tuple[Span, str]]:
     """The spans that wait for a run, each with what is to be done in it.
 
-    A service is always asked for its open billing periods.
+    A service is always asked for its open billing periods, a database for what changed.
     """
     if isinstance(source.reader, Service):
         span = recent(source, OPEN_PERIODS)
         return [(span, "the open billing periods")]
+    if isinstance(source.reader, Database):
+        return [(recent(source, 1), "what changed")]
     with connect(settings, autocommit=True) as connection:
         return [(each.span, f"{len(each.files)} files") for each in pending_work(connection, source)]
 
@@ -106,10 +108,9 @@ def run_span(
     source: Source,
     span: Span,
     *,
-    again: bool = False,
-    accept_shrink: bool = False,
     tables: Collection[str] = (),
     models: bool = True,
+    **config: bool,
 ) -> Outcome:
     """Run a span of schedule dates of a source in this process, from staging to marts.
 
@@ -118,10 +119,9 @@ def run_span(
         code_location: What is declared.
         source: Whose dates.
         span: Which dates.
-        again: Read loaded files again too.
-        accept_shrink: Believe lists that are far shorter than what is held.
         tables: Only these staging tables; all of them where none is named.
         models: Build what is downstream as well.
+        config: How the staging tables are loaded, in the words of `LoadConfig`.
     """
     export(surroundings(settings))
     with _quiet(settings), dg.DagsterInstance.get() as instance:
@@ -138,7 +138,7 @@ def run_span(
             asset_selection=sorted(chosen | (everything - staging if models else set())),
             tags=tags_of(source, span),
             run_config={
-                "ops": {f"load_{source.name}": {"config": {"again": again, "accept_shrink": accept_shrink}}},
+                **load_config(source, tables or [table.name for table in source.tables], config),
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )

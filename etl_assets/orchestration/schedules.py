@@ -1,12 +1,16 @@
 """What the clock starts."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 import dagster as dg
 
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import RETRIES, everything_of, models_of
 from etl_assets.orchestration.partitions import Span, recent, tags_of, today
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.spec.source import Service, Source
+from etl_assets.orchestration.staging_assets import hours_of, load_config
+from etl_assets.spec.source import Database, Service, Source
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import reach
 
@@ -35,43 +39,49 @@ def reconciliation(source: Source) -> dg.ScheduleDefinition:
 
 
 def readings(source: Source) -> list[dg.ScheduleDefinition]:
-    """When a service is asked: often for the open billing periods, and seldom for all of a year.
+    """When a source is asked that does not send: often for what is likely to have changed, and seldom for all.
 
-    A correction of a closed period moves nothing that the service could be asked by; the sweep finds it.
+    A service's correction of a closed period moves nothing that it could be asked by, and neither does a database's row
+    that is deleted or written past its stamp; the sweep finds them.
     """
-    service = source.reader
-    if not isinstance(service, Service) or source.calendar is None:
-        return []
-    open_periods = _reading(
-        source,
-        f"{source.name}_open_periods",
-        cron=service.cron,
-        periods=OPEN_PERIODS,
-        what="the open billing period and the one before",
-    )
-    sweep = _reading(
-        source,
-        f"{source.name}_sweep",
-        cron=service.sweep_cron,
-        periods=source.calendar.periods_in_year,
-        what="the billing periods of a year, for what was corrected late",
-    )
-    return [open_periods, sweep]
+    reader = source.reader
+    if isinstance(reader, Service) and source.calendar:
+        year = source.calendar.periods_in_year
+        return [
+            _reading(source, "open_periods", reader.cron, periods=OPEN_PERIODS, what="the last two billing periods"),
+            _reading(source, "sweep", reader.sweep_cron, periods=year, what="a year's billing periods"),
+        ]
+    if isinstance(reader, Database):
+        return [
+            _reading(source, "changes", reader.cron, what="what changed"),
+            _reading(source, "sweep", reader.sweep_cron, what="every row, compared", config={"sweep": True}),
+        ]
+    return []
 
 
-def _reading(source: Source, name: str, *, cron: str, periods: int, what: str) -> dg.ScheduleDefinition:
+def _reading(
+    source: Source, name: str, cron: str, *, what: str, periods: int = 1, config: Mapping[str, bool] | None = None
+) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=name,
+        name=f"{source.name}_{name}",
         target=everything_of(source),
         cron_schedule=cron,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{source.title}: read {what}, check them and build what follows.",
+        description=f"{source.title}: read {what}, check it and build what follows.",
     )
     def tick(warehouse: WarehouseResource) -> dg.RunRequest | dg.SkipReason:
-        missing = source.unset(warehouse.settings().of_source(source.name))
+        settings = warehouse.settings()
+        missing = source.unset(settings.of_source(source.name))
         if missing:
             return dg.SkipReason(f"{source.title} cannot be reached: not set is {', '.join(missing)}.")
-        return dg.RunRequest(tags={**RETRIES, **tags_of(source, recent(source, periods))})
+        hours = hours_of(settings, source)
+        if hours and not hours.allow(datetime.now(UTC)):
+            return dg.SkipReason(f"{source.title} is read at {hours} only.")
+        tables = [table.name for table in source.tables]
+        return dg.RunRequest(
+            tags={**RETRIES, **tags_of(source, recent(source, periods))},
+            run_config=load_config(source, tables, config) if config else {},
+        )
 
     return tick
 

@@ -12,6 +12,7 @@ from etl_assets.orchestration.jobs import RETRIES, everything_of, models_of
 from etl_assets.orchestration.partitions import tags_of
 from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.orchestration.staging_assets import load_config
 from etl_assets.spec.source import FileDrop, Source
 from etl_assets.warehouse.connection import connect
 
@@ -77,7 +78,7 @@ def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Wo
         yield dg.RunRequest(
             run_key=f"{each.digest}:{len(earlier)}",
             tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: each.digest},
-            run_config={"ops": {f"load_{source.name}": {"config": {"again": False}}}} if each.files else {},
+            run_config=load_config(source, {file.table_name for file in each.files}, {"again": False}),
             asset_selection=sorted(each.staging(source) | models),
             # Where nothing is loaded, the rules of staging still stand between it and what is built on it.
             asset_check_keys=None if each.files else [*check_keys(source), *model_checks],

@@ -1,10 +1,11 @@
 """The declared tables of a source become Dagster assets; the work is `loading`'s.
 
 Tables loaded alike share one op, so that a source of many tables costs a run one step and not one process each.
-Any subset of them can still be picked in the UI or on the command line.
+Any subset of them can still be picked in the UI or on the command line. A database's tables are one op for each class
+of importance, the critical ones first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,14 +15,18 @@ from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.documents import load_documents
 from etl_assets.loading.load import load_span
 from etl_assets.loading.report import LoadReport
+from etl_assets.loading.tables import load_tables
 from etl_assets.orchestration.partitions import Span, partitions_of, recent, span_of
 from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.orchestration.table_checks import check_results, check_specs
 from etl_assets.settings import Settings
-from etl_assets.spec.source import Service, Source
-from etl_assets.spec.table import PerFile, Table
+from etl_assets.spec.hours import Hours
+from etl_assets.spec.source import Database, Service, Source
+from etl_assets.spec.table import IMPORTANCES, Copied, PerFile, Table
 from etl_assets.warehouse.ledger import Batch, open_batch
 
 SHOWN_SLICES = 60
+SHOWN_ABSENT = 10
 
 
 class LoadConfig(dg.Config):
@@ -30,7 +35,11 @@ class LoadConfig(dg.Config):
     again: bool = True
     """Read the files again that are loaded and in force; a sensor's run takes only those that wait."""
     accept_shrink: bool = False
-    """Believe a service's list that is far shorter than what is held of it."""
+    """Believe a service's list, or a database's table, that is far shorter than what is held of it."""
+    sweep: bool = False
+    """Compare every row of a database's tables, and not only what is stamped as changed."""
+    any_hour: bool = False
+    """Read a source at a time of day at which it is not to be read."""
 
 
 def asset_key(source: Source, table: str) -> dg.AssetKey:
@@ -43,24 +52,62 @@ def staging_keys(source: Source) -> set[dg.AssetKey]:
     return {asset_key(source, table.name) for table in source.tables} | set(_calendar_key(source))
 
 
-def staging_assets(source: Source) -> dg.AssetsDefinition:
-    """One asset a table, all of them in one op."""
-    tables = {asset_key(source, table.name): table for table in source.tables}
-    calendar = _calendar_key(source)
+def load_ops(source: Source) -> dict[str, list[Table]]:
+    """The tables that share an op, by its name, in the order in which the ops run."""
+    if not isinstance(source.reader, Database):
+        return {f"load_{source.name}": list(source.tables)}
+    classes = {name: [t for t in source.tables if t.copied and t.copied.importance == name] for name in IMPORTANCES}
+    return {f"load_{source.name}_{name}": tables for name, tables in classes.items() if tables}
+
+
+def load_config(source: Source, tables: Collection[str], config: Mapping[str, bool]) -> dict[str, Any]:
+    """The run configuration that says a `LoadConfig` to the ops of these tables."""
+    wanted = [name for name, shared in load_ops(source).items() if any(table.name in tables for table in shared)]
+    return {"ops": {name: {"config": dict(config)} for name in wanted}}
+
+
+def staging_assets(source: Source, models: dg.AssetsDefinition) -> list[dg.AssetsDefinition]:
+    """One asset a table; those of an op can be subset.
+
+    Args:
+        source: Whose tables.
+        models: What is built on them: a database that lacks a table which these read is of no use.
+    """
+    ops = load_ops(source)
+    needed = {key for keys in models.asset_deps.values() for key in keys}
+    return [
+        _assets_of(source, name, tables, needed, with_calendar=place == 0, priority=len(ops) - place)
+        for place, (name, tables) in enumerate(ops.items())
+    ]
+
+
+def _assets_of(
+    source: Source,
+    name: str,
+    shared: list[Table],
+    needed: Collection[dg.AssetKey],
+    *,
+    with_calendar: bool,
+    priority: int,
+) -> dg.AssetsDefinition:
+    tables = {asset_key(source, table.name): table for table in shared}
+    calendar = _calendar_key(source) if with_calendar else []
 
     @dg.multi_asset(
-        name=f"load_{source.name}",
+        name=name,
         specs=[
             *(_spec(source, key, table) for key, table in tables.items()),
             *(_calendar_spec(source, k) for k in calendar),
         ],
+        check_specs=[spec for key, table in tables.items() for spec in check_specs(key, table)],
         can_subset=True,
         pool=source.name,
+        op_tags={"dagster/priority": str(priority)},
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def load(
         context: dg.AssetExecutionContext, config: LoadConfig, warehouse: WarehouseResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         span = span_of(source, context.run.tags)
         chosen = sorted(context.selected_asset_keys - set(calendar))
         if span is None:
@@ -74,12 +121,18 @@ def staging_assets(source: Source) -> dg.AssetsDefinition:
                 reports = _load(warehouse.settings(), source, names, span, batch, config=config)
             for key in chosen:
                 report = reports[tables[key].name]
+                if report.is_absent and key in needed:
+                    report.failure = EtlError(f"{source.title} does not have the table, and models are built on it.")
                 for reason in [*report.refused.values(), *report.notes]:
                     context.log.warning(reason)
-                if report.failure is None:
+                if report.failure is None and not report.is_absent:
                     yield dg.MaterializeResult(
                         asset_key=key, metadata={**_metadata(report), "etl_batch_id": str(batch.id)}
                     )
+                    yield from check_results(key, report, context.selected_asset_check_keys)
+            if absent := [report.relation.name for report in reports.values() if report.is_absent]:
+                shown = ", ".join(absent[:SHOWN_ABSENT]) + (", ..." if len(absent) > SHOWN_ABSENT else "")
+                context.log.info(f"{source.title} does not have {len(absent)} of the tables: {shown}")
             for key in context.selected_asset_keys & set(calendar):
                 yield dg.MaterializeResult(asset_key=key, metadata={"etl_batch_id": str(batch.id)})
             _raise_failures(context, source, reports)
@@ -93,7 +146,22 @@ def _load(
     dates = (span.first, span.last)
     if isinstance(source.reader, Service):
         return load_documents(settings, source, names, dates, batch, accept_shrink=config.accept_shrink)
+    if isinstance(source.reader, Database):
+        return load_tables(
+            settings,
+            source,
+            names,
+            batch,
+            sweep=config.sweep,
+            accept_shrink=config.accept_shrink,
+            hours=None if config.any_hour else hours_of(settings, source),
+        )
     return load_span(settings, source, names, dates, batch, again=config.again)
+
+
+def hours_of(settings: Settings, source: Source) -> Hours | None:
+    """The time of day in which the source may be read; None where it may at any."""
+    return Hours.of(settings.of_source(source.name), f"ETL_{source.name}".upper())
 
 
 def _raise_failures(context: dg.AssetExecutionContext, source: Source, reports: dict[str, LoadReport]) -> None:
@@ -140,21 +208,43 @@ def _spec(source: Source, key: dg.AssetKey, table: Table) -> dg.AssetSpec:
     described = table.columns or table.fields
     return dg.AssetSpec(
         key,
-        description=table.description,
+        description=table.description or (f"As the source has it: {table.copied.why}." if table.copied else None),
         group_name=source.name,
         owners=[source.owner],
-        kinds={"postgres", "csv" if isinstance(table.load, PerFile) else "json"},
-        tags={"layer": "staging"},
+        kinds={"postgres", _kind(table)},
+        tags={"layer": "staging", **({"importance": table.copied.importance} if table.copied else {})},
         partitions_def=partitions_of(source) if table.has_slices else None,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.fresh_within),
         metadata={
             "dagster/table_name": f"{source.schema}.{table.name}",
-            "dagster/column_schema": dg.TableSchema(
-                columns=[dg.TableColumn(column.name, column.type) for column in described]
+            **(
+                {
+                    "dagster/column_schema": dg.TableSchema(
+                        columns=[dg.TableColumn(column.name, column.type) for column in described]
+                    )
+                }
+                if described
+                else {}
             ),
             "key": ", ".join(table.keys),
+            **(_copied(table.copied) if table.copied else {}),
         },
     )
+
+
+def _kind(table: Table) -> str:
+    return "mysql" if table.copied else "csv" if isinstance(table.load, PerFile) else "json"
+
+
+def _copied(copied: Copied) -> dict[str, Any]:
+    """How a database's table is copied, for people who look at it."""
+    return {
+        "importance": f"{copied.importance}: {copied.why}",
+        "size": copied.size,
+        "batch_size": copied.batch_size,
+        "keep_deleted": copied.keep_deleted,
+        **vars(copied.monitoring),
+    }
 
 
 def _metadata(report: LoadReport) -> dict[str, Any]:

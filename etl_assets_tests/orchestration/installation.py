@@ -53,7 +53,8 @@ class Installation:
         """Every row of every relation that is loaded or built, and where each lies: a write would show."""
         names = self.query(
             "select format('%I.%I', schemaname, relname) from pg_stat_user_tables"
-            " where schemaname in ('stg', 'operating_room', 'tracktik_staging', 'tracktik') order by 1"
+            " where schemaname = any(%s) order by 1",
+            ["stg", "operating_room", "tracktik_staging", "tracktik", "open_dental", "open_dental_mart"],
         )
         return {
             name: self.query(f"select count(*), md5(string_agg(xmin || ctid::text, ',' order by ctid)) from {name}")[0]

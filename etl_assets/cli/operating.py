@@ -1,0 +1,90 @@
+"""Commands for those who operate an installation."""
+
+import argparse
+
+from etl_assets.cli.runs import migrate_quietly
+from etl_assets.cli.words import Commands, command, source_named
+from etl_assets.quality.issues import list_issues, resolve_issue
+from etl_assets.settings import names, read_settings
+from etl_assets.warehouse import embedded
+from etl_assets.warehouse.connection import connect, warehouse_url
+
+
+def url(options: argparse.Namespace) -> None:
+    """Print the warehouse's URL, password and all; the embedded server is started where it is down."""
+    print(warehouse_url(read_settings()))
+
+
+def env(options: argparse.Namespace) -> None:
+    """Print the environment in which `dagster` commands find this installation: eval "$(etl env)"."""
+    from etl_assets.orchestration import launch
+
+    for name, value in launch.surroundings(read_settings()).items():
+        if name != "PATH":
+            print(f"export {name}='{value}'")
+
+
+def show_settings(options: argparse.Namespace) -> None:
+    """Print a setting, or all of them but the secret ones."""
+    settings = read_settings()
+    if options.name:
+        print(getattr(settings, options.name))
+    else:
+        for name in names():
+            print(f"{name:20} {getattr(settings, name)}")
+
+
+def migrate(options: argparse.Namespace) -> None:
+    """Bring the warehouse to the newest schema."""
+    applied = migrate_quietly(read_settings())
+    print("\n".join(applied) or "The warehouse is up to date.")
+
+
+def stop(options: argparse.Namespace) -> None:
+    """Stop the embedded warehouse; its data stay."""
+    settings = read_settings()
+    stopped = settings.embedded and embedded.stop(settings.home / "postgres")
+    print("The embedded warehouse was stopped." if stopped else "No embedded warehouse runs here.")
+
+
+def issues_list(options: argparse.Namespace) -> None:
+    """List findings, errors first."""
+    wanted = None if options.status == "all" else options.status
+    with connect(read_settings()) as connection:
+        found = list_issues(
+            connection,
+            options.source.name if options.source else None,
+            status=wanted,
+            rule=options.rule,
+            most=options.most,
+        )
+    for issue in found:
+        where = f"{issue.relation} {issue.key}" + (f" {issue.field}" if issue.field else "")
+        print(f"{issue.id:>8}  {issue.severity:7}  {issue.status:8}  {issue.rule:24}  {where}: {issue.message}")
+    print(f"{len(found)} issues" + (f"; there may be more, see --most {options.most}" * (len(found) == options.most)))
+
+
+def issues_resolve(options: argparse.Namespace) -> None:
+    """Settle a finding: it stays resolved for as long as the value does not change."""
+    with connect(read_settings()) as connection:
+        resolve_issue(connection, options.id, by=options.by, notes=options.notes)
+    print(f"Issue {options.id} is resolved.")
+
+
+def add_to(commands: Commands) -> None:
+    """The commands of this room."""
+    made = command(commands, "issues", issues_list)
+    issues = made.add_subparsers(metavar="list | resolve")
+    for listing in (made, command(issues, "list", issues_list)):
+        listing.add_argument("--source", type=source_named)
+        listing.add_argument("--rule")
+        listing.add_argument("--status", choices=("open", "resolved", "closed", "all"), default="open")
+        listing.add_argument("--most", type=int, default=50, metavar="N")
+    made = command(issues, "resolve", issues_resolve)
+    made.add_argument("id", type=int)
+    made.add_argument("--by", required=True, help="who says so")
+    made.add_argument("--notes", required=True, help="why the finding is no fault, or what was done about it")
+    made = command(commands, "settings", show_settings)
+    made.add_argument("name", nargs="?", choices=names())
+    for name, act in (("url", url), ("env", env), ("migrate", migrate), ("stop", stop)):
+        command(commands, name, act)

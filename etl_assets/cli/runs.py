@@ -1,0 +1,193 @@
+"""Commands that load, build and check, and those that show what came of it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from etl_assets.cli.sandboxes import stand_ins, write_first_files
+from etl_assets.cli.words import Commands, command, day, source_named
+from etl_assets.errors import EtlError
+from etl_assets.quality.report import Line, summary
+from etl_assets.settings import PROJECT, Settings, read_settings
+from etl_assets.sources import SOURCES
+from etl_assets.spec.source import Database, Source
+from etl_assets.spec.table import IMPORTANCES
+from etl_assets.warehouse.calendars import write_calendar
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.migrations import migrate as apply_migrations
+from etl_assets.warehouse.relation import Relation
+
+DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
+
+
+def run(options: argparse.Namespace) -> None:
+    """Load what waits or has changed, or what is named; build and check what follows."""
+    from etl_assets.definitions import defs  # Dagster: seconds, and the other commands do without
+    from etl_assets.orchestration import launch
+
+    settings, source = read_settings(), options.source
+    tables = _tables(source, options)
+    source.hold_reachable(settings.of_source(source.name))
+    migrate_quietly(settings)
+    stock = launch.stock(settings, source, retry_failed=options.retry_failed)
+    for reason in stock.failed.values():
+        print(f"etl: {reason}", file=sys.stderr)
+    for name in stock.left_alone:
+        print(f"etl: {name} is still being written, and was left alone.", file=sys.stderr)
+    by_hand = bool(options.first or options.last or options.period)
+    if by_hand:
+        plan = [(launch.asked(source, first=options.first, last=options.last, period=options.period), "all there is")]
+    else:
+        plan = launch.planned(settings, source)
+    for span, what in plan:
+        print(f"{source.name}: {span.first} to {span.last}, {what}" + (" (dry run)" * options.dry_run))
+    if options.dry_run:
+        _show_plan(settings, source, tables)
+        return
+    outcomes = [
+        launch.run_span(
+            settings,
+            defs,
+            source,
+            span,
+            tables=tables,
+            models=not options.only_load,
+            again=by_hand,
+            accept_shrink=options.accept_shrink,
+            sweep=options.sweep,
+            any_hour=options.any_hour,
+        )
+        for span, _ in plan
+    ]
+    if not plan:
+        print(f"{source.name}: no new files, nothing to do.")
+    report([source], [outcome.run_id for outcome in outcomes])
+    broken = [error for outcome in outcomes for error in outcome.errors]
+    if broken or not all(outcome.success for outcome in outcomes):
+        raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
+
+
+def _tables(source: Source, options: argparse.Namespace) -> list[str]:
+    """The staging tables that are named, or of the importance that is; none where all are meant."""
+    from etl_assets.orchestration import launch
+
+    named = [launch.known_table(source, name) for name in options.table]
+    if options.importance is None:
+        return named
+    if not isinstance(source.reader, Database):
+        raise EtlError(f"--importance is said of a database's tables; {source.name} is none.")
+    return named + [t.name for t in source.tables if t.copied and t.copied.importance == options.importance]
+
+
+def _show_plan(settings: Settings, source: Source, tables: Sequence[str]) -> None:
+    """Say of a database's tables how each would be read."""
+    if not isinstance(source.reader, Database):
+        return
+    from etl_assets.loading.tables import plan_tables
+
+    plans = plan_tables(settings, source, tables or [table.name for table in source.tables])
+    for plan in plans:
+        print(f"  {plan.importance:10} {plan.table:28} {plan.rows:>12,} rows  {plan.strategy}")
+    print(f"{len(plans)} tables, {sum(plan.rows for plan in plans):,} rows at the source; nothing was read of them.")
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Start the warehouse and the sandbox, load all there is, build, check, and say what was loaded."""
+    settings = read_settings()
+    folder = write_first_files(settings)
+    with stand_ins(settings):
+        for source in SOURCES:
+            if unset := source.unset(read_settings().of_source(source.name)):
+                print(f"{source.name}: left out, for {', '.join(unset)} is not set.")
+                continue
+            run(_words_of_run(["run", source.name, *DEMO_PERIODS.get(source.name, ())]))
+    print(
+        "\nThe UI: make dev, then http://127.0.0.1:3000     Any SQL client: etl url     New files go to: " + str(folder)
+    )
+
+
+def dev(options: argparse.Namespace) -> None:
+    """Open the UI on http://127.0.0.1:3000 with its daemon, sensors and schedules."""
+    from etl_assets.orchestration import launch
+
+    settings = read_settings()
+    migrate_quietly(settings)
+    with stand_ins(settings):
+        code = launch.serve(settings, ["--host", options.host, "--port", str(options.port)])
+    sys.exit(code)
+
+
+def status(options: argparse.Namespace) -> None:
+    """Show what the warehouse holds, and how its last checks went."""
+    report(options.source or SOURCES, [])
+
+
+def migrate_quietly(settings: Settings) -> list[str]:
+    """Apply the migrations that the warehouse lacks, and write the calendars; returns the migrations' names."""
+    with connect(settings, role=None, autocommit=True) as connection:
+        applied = apply_migrations(connection, PROJECT / "sql" / "migrations")
+    with connect(settings) as connection:
+        for source in SOURCES:
+            if source.calendar:
+                write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
+    return applied
+
+
+def report(sources: Sequence[Source], runs: Sequence[str]) -> None:
+    """Print a line a relation."""
+    with connect(read_settings()) as connection:
+        connection.execute("reset role")
+        lines = [line for source in sources for line in summary(connection, source.name, runs)]
+    print(
+        f"\n{'relation':44} {'rows':>10} {'changed':>8} {'rejected':>8} {'passed':>6} {'failed':>6} {'warned':>6}"
+        f" {'s':>6}"
+    )
+    shown = [line for line in lines if line.rows or line.changed or line.rejected or line.failed or line.warned]
+    for line in shown:
+        print(
+            f"{line.relation:44} {line.rows:>10,} {line.changed:>8,} {line.rejected:>8,} {line.passed:>6}"
+            f" {line.failed:>6} {line.warned:>6} {line.seconds:>6.1f}"
+        )
+    if len(shown) < len(lines):
+        print(f"{len(lines) - len(shown)} more are empty.")
+    print(_total(lines))
+
+
+def _total(lines: Sequence[Line]) -> str:
+    changed = sum(line.changed for line in lines)
+    checks = f"{sum(line.passed for line in lines)} checks passed, {sum(line.failed for line in lines)} failed"
+    return f"{len(lines)} relations, {changed:,} rows changed; {checks}, {sum(line.warned for line in lines)} warned."
+
+
+def _words_of_run(words: Sequence[str]) -> argparse.Namespace:
+    root = argparse.ArgumentParser(prog="etl")
+    add_to(root.add_subparsers(required=True))
+    return root.parse_args(words)
+
+
+def add_to(commands: Commands) -> None:
+    """The commands of this room."""
+    made = command(commands, "run", run)
+    made.add_argument("source", type=source_named, help="a room of etl_assets/sources, such as operating_room")
+    made.add_argument(
+        "table", nargs="*", help="staging tables to load, before any other word; all of them where none is named"
+    )
+    made.add_argument("--importance", choices=IMPORTANCES, help="a database's tables of this class alone")
+    made.add_argument("--from", dest="first", type=day, metavar="DATE", help="load and build again from this date")
+    made.add_argument("--to", dest="last", type=day, metavar="DATE", help="to this date, included")
+    made.add_argument("--period", metavar="ID[..ID]", help="a billing period, or those from one to another")
+    made.add_argument("--sweep", action="store_true", help="compare every row of a database, not only what is stamped")
+    made.add_argument(
+        "--accept-shrink", action="store_true", help="believe a list or a table that is far shorter than what is held"
+    )
+    made.add_argument("--any-hour", action="store_true", help="read a source outside of its hours, too")
+    made.add_argument("--only-load", action="store_true", help="load and check staging, and build nothing on it")
+    made.add_argument("--retry-failed", action="store_true", help="look again at files that were refused")
+    made.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
+
+    made = command(commands, "status", status)
+    made.add_argument("source", nargs="*", type=source_named)
+    made = command(commands, "dev", dev)
+    made.add_argument("--host", default="127.0.0.1")
+    made.add_argument("--port", type=int, default=3000)
+    command(commands, "demo", demo)

@@ -1,0 +1,117 @@
+"""Commands for the stand-ins of the sources, to try and to test with."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+
+from etl_assets.cli.words import Commands, command, day, planted
+from etl_assets.errors import EtlError
+from etl_assets.settings import Settings, lend, read_settings
+from etl_assets.warehouse.connection import warehouse_url
+
+DAYS, ROOMS, START = 42, 8, date(2026, 1, 5)
+
+
+@contextmanager
+def stand_ins(settings: Settings) -> Iterator[None]:
+    """Stand in for the services and databases that nobody has set up, for as long as the block lasts.
+
+    Not in a warehouse of somebody's own: nothing invented belongs there.
+    """
+    with ExitStack() as lent:
+        if settings.embedded:
+            for name, stand_in in {"tracktik": _tracktik, "open_dental": _open_dental}.items():
+                if not settings.of_source(name).get("url"):
+                    where = lent.enter_context(stand_in(settings))
+                    print(f"{name}: ETL_{name.upper()}_URL is not set; a sandbox stands in at {where}")
+        yield
+
+
+@contextmanager
+def _tracktik(settings: Settings) -> Iterator[str]:
+    from etl_assets.sandbox.tracktik.company import Company
+    from etl_assets.sandbox.tracktik.service import serve
+
+    with serve(Company()) as service, lend({**service.credentials, "ETL_TRACKTIK_CALLS_PER_MINUTE": "60000"}):
+        yield service.url
+
+
+@contextmanager
+def _open_dental(settings: Settings) -> Iterator[str]:
+    from etl_assets.sandbox.open_dental.fill import host
+
+    with lend({"ETL_OPEN_DENTAL_URL": host(warehouse_url(settings))}):
+        yield "a database beside the warehouse"
+
+
+def write_first_files(settings: Settings) -> Path:
+    """Fill the landing folder of the operating room, where there is none yet; returns it."""
+    from etl_assets.sandbox.operating_room.write import write_files
+
+    folder = settings.landing("operating_room")
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        write_files(folder, start=START, days=DAYS, rooms=ROOMS, split="week")
+    return folder
+
+
+def sandbox_service(options: argparse.Namespace) -> None:
+    """Stand in for the TrackTik API on a port of this machine, until stopped; prints how to reach it."""
+    from etl_assets.sandbox.tracktik.service import run_service
+
+    run_service(options.port)
+
+
+def sandbox_files(options: argparse.Namespace) -> None:
+    """Write believable operating-room files into the landing folder, or another."""
+    from etl_assets.sandbox.operating_room.write import write_files
+
+    folder = options.folder or read_settings().landing("operating_room")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        written = write_files(
+            folder,
+            seed=options.seed,
+            start=options.start,
+            days=options.days,
+            rooms=options.rooms,
+            defects=dict(options.defect),
+            split=options.split,
+        )
+    except ValueError as error:
+        raise EtlError(str(error)) from error
+    print(f"{len(written.files)} files in {folder}")
+    for rule, number in sorted(written.expected_findings.items()):
+        print(f"  to be found by {rule}: {number}" * (number > 0), end="\n" * (number > 0))
+    for name, number in sorted(written.expected_rejects.items()):
+        print(f"  lines to be rejected of {name}: {number}")
+
+
+def sandbox_practice(options: argparse.Namespace) -> None:
+    """Fill a MariaDB, MySQL or PostgreSQL database with an invented dental practice."""
+    from etl_assets.sandbox.open_dental.fill import fill
+
+    fill(options.url, patients=options.patients, seed=options.seed)
+    print(f"A practice of {options.patients:,} patients. To load it: ETL_OPEN_DENTAL_URL=... etl run open_dental")
+
+
+def add_to(commands: Commands) -> None:
+    """The command `sandbox`."""
+    stand_in = commands.add_parser("sandbox", help="Stand-ins for the sources, to try and to test with.")
+    sources = stand_in.add_subparsers(required=True, metavar="SOURCE")
+    made = command(sources, "tracktik", sandbox_service)
+    made.add_argument("--port", type=int, default=8089)
+    made = command(sources, "operating_room", sandbox_files)
+    made.add_argument("--folder", type=Path, help="where to write; the landing folder where left out")
+    made.add_argument("--start", type=day, default=START, metavar="DATE")
+    made.add_argument("--days", type=int, default=DAYS)
+    made.add_argument("--rooms", type=int, default=ROOMS)
+    made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--split", choices=("day", "week", "month"), default="week", help="how much a file holds")
+    made.add_argument("--defect", action="append", type=planted, default=[], metavar="KIND=N")
+    made = command(sources, "open_dental", sandbox_practice)
+    made.add_argument("url", help="an empty database: mysql://user:password@host/name or postgresql://...")
+    made.add_argument("--patients", type=int, default=400)
+    made.add_argument("--seed", type=int, default=1)

@@ -1,0 +1,48 @@
+"""What was found of a table of a database once it was loaded: as asset checks."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import dagster as dg
+
+from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.spec.table import Copied, Table
+
+
+def check_specs(key: dg.AssetKey, table: Table) -> list[dg.AssetCheckSpec]:
+    """The checks of a table; none of one that is no database's."""
+    if table.copied is None:
+        return []
+    return [dg.AssetCheckSpec(name, asset=key, description=why) for name, why in _checks(table.copied).items()]
+
+
+def check_results(
+    key: dg.AssetKey, report: LoadReport, selected: Collection[dg.AssetCheckKey]
+) -> Iterator[dg.AssetCheckResult]:
+    """What a load found; of a table of which nothing was read there is nothing to find, and what was found stands."""
+    for check in report.checks:
+        if dg.AssetCheckKey(key, check.name) in selected:
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=check.name,
+                passed=check.passed,
+                severity=dg.AssetCheckSeverity.ERROR if check.is_error else dg.AssetCheckSeverity.WARN,
+                description=check.description,
+                metadata=_metadata(check),
+            )
+
+
+def _metadata(check: TableCheck) -> dict[str, Any]:
+    return {"rows_checked": check.rows_checked, "rows_broken": check.rows_broken, **check.metadata}
+
+
+def _checks(copied: Copied) -> dict[str, str]:
+    limits = copied.monitoring
+    found = {
+        "matches_source": "Rows and the sums of every column are those of the source."
+        f" An error where less than {limits.data_quality_threshold:.0%} of the rows are.",
+        "loads_in_time": f"Loading it took no more than {limits.max_extraction_time_minutes} minutes.",
+    }
+    if copied.keep_deleted:
+        found["outlives_source"] = "The source still has every row that is held here; rows that it purged are kept."
+    return found
