@@ -31,7 +31,8 @@ _TABLES = (
 )
 _ROWS = {
     "securitylog": """insert into securitylog select seq, seq % 200, 1 + seq * 7 % 40,
-    '2015-01-01' + interval seq * 83 second, concat('Appointment of patient ', seq * 31 % 35000, ' moved',
+    '2015-01-01' + interval seq * 83 second,
+    concat('Appointment of patient ', seq * 31 % 35000, ' moved to another day on the wish of the patient',
     if(seq % 97, '', ' to:\\n2nd chair, see C:\\\\notes\\\\7')), seq * 31 % 35000,
     concat('FRONT-', seq % 9), seq * 17 % 900000, seq % 12, 0, 0,
     '2015-01-01' + interval seq * 41 second from seq_1_to_{rows}""",
@@ -42,7 +43,7 @@ _ROWS = {
     '2015-01-01' + interval seq * 89 second, 0, 0, 0, 0, md5(seq) from seq_1_to_{rows}""",
     "sheetfield": """insert into sheetfield select seq, seq div 40, seq % 18, concat('field', seq % 60),
     if(seq % 3, concat('value ', seq),
-    repeat(concat('Informed consent, §', seq % 40, ': the patient has read — and ✓ — ', char(10)), 1 + seq % 9)),
+    repeat(concat('Informed consent, §', seq % 40, ': the patient has read — and ✓ — ', char(10)), 2 + seq % 14)),
     10 + seq % 5 / 2, 'Arial', seq % 2, seq % 800, seq % 1100, 120, 17, 0, '', '', seq % 2, seq % 90, null,
     0, -16777216, '0001-01-01', 0, 0, '', '', if(seq % 40, '', 'Español'), 0, 0, 0 from seq_1_to_{rows}""",
 }

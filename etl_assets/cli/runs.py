@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     for span, what in plan:
         print(f"{source.name}: {span.first} to {span.last}, {what}" + (" (dry run)" * options.dry_run))
     if options.dry_run:
-        _show_plan(settings, source, tables)
+        _show_plan(settings, source, tables, sweep=options.sweep)
         return
     outcomes = [
         launch.run_span(
@@ -79,7 +79,7 @@ def _tables(source: Source, options: argparse.Namespace) -> list[str]:
     return named + [t.name for t in source.tables if t.copied and t.copied.importance == options.importance]
 
 
-def _show_plan(settings: Settings, source: Source, tables: Sequence[str]) -> None:
+def _show_plan(settings: Settings, source: Source, tables: Sequence[str], *, sweep: bool) -> None:
     """Say of a database's tables how each would be read."""
     if not isinstance(source.reader, Database):
         return

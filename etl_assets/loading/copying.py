@@ -10,36 +10,29 @@ from datetime import date
 
 import psycopg
 
-from etl_assets.errors import EtlError, TransientError
-from etl_assets.loading.asking import WHOLE, Asked, Watch, end, is_small
+from etl_assets.errors import TransientError
+from etl_assets.loading import ranges
+from etl_assets.loading.asking import WHOLE, Asked, ask_by_range, is_small
 from etl_assets.loading.guards import hold_to_floor
+from etl_assets.loading.permit import Permit
 from etl_assets.loading.plan import TablePlan
+from etl_assets.loading.reading import Reading
 from etl_assets.loading.report import LoadReport, TableCheck
-from etl_assets.loading.verify import Comparison, loads_in_time, matches_source, outlives_source
-from etl_assets.spec.database import DatabaseReader, Fingerprint, Piece
+from etl_assets.loading.verify import Comparison, Outlived, loads_in_time, matches_source, outlives_source
+from etl_assets.spec.database import DatabaseReader, Piece
 from etl_assets.spec.table import Full, Incremental
-from etl_assets.warehouse import copies, rows
+from etl_assets.warehouse import copies, kept, rows, undo
 from etl_assets.warehouse.copies import Target
-from etl_assets.warehouse.extraction import Extraction, extraction, record_extraction, record_ranges
+from etl_assets.warehouse.extraction import Extraction, extraction, forget, record_extraction, record_ranges
 from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
 from etl_assets.warehouse.relation import count_anew, hold_alone
 from etl_assets.warehouse.results import record_result
 from etl_assets.warehouse.sums import read_sums
 
-GROUP_ROWS = 200_000
-"""Rows that are merged at once where many ranges are read."""
 PIECE_ROWS = 50_000
 """Rows of one comparison where a big table was read whole: a statement at the source must be short."""
 COUNT_ANEW_FROM = 1_000
 """Rows written from which on the server counts the table anew at once, and not when it comes round to it."""
-
-
-UNFIT = (
-    psycopg.errors.CharacterNotInRepertoire,
-    psycopg.errors.UntranslatableCharacter,
-    psycopg.errors.DatetimeFieldOverflow,
-)
-"""What PostgreSQL says to a NUL in a text, and to a day such as the 31st of February, which MySQL may allow."""
 
 
 @dataclass
@@ -50,7 +43,7 @@ class Copying:
     reader: DatabaseReader
     connection: psycopg.Connection
     batch: Batch
-    watch: Watch
+    permit: Permit
     started: float
     """When its load began, by the clock that never jumps."""
     accept_shrink: bool = False
@@ -67,9 +60,9 @@ class Copying:
     """Rows held that the source does not have."""
     _left_out: int = 0
     """Rows that arrived and that somebody has decided to let go of."""
-    _lost: rows.Gone | None = None
-    """Rows that the source has deleted, and that stay here."""
-    _without_nul: bool = False
+    _last_key: int | None = None
+    """The greatest key of what was appended."""
+    _outlived: Outlived = field(default_factory=Outlived)
 
     def __post_init__(self) -> None:
         described, copied = self.plan.described, self.plan.copied
@@ -78,9 +71,12 @@ class Copying:
             columns={column.staging_name: column.staging_type for column in described.columns},
             keys=described.staging_keys,
             keep_deleted=copied.keep_deleted,
+            append_only=copied.keep_deleted and self.plan.is_appended,
+            fresh=self.plan.new_columns if self.plan.state else [column.staging_name for column in described.columns],
             happens_on=copied.happens_on,
             batch=self.batch.id,
         )
+        self._reading = Reading(self.plan, self.reader, self.connection, self.permit, self.target)
 
     def load(self, asked: Asked) -> None:
         """Load what there is; the transaction has begun, and is neither committed nor rolled back here.
@@ -91,7 +87,7 @@ class Copying:
         """
         plan, target = self.plan, self.target
         hold_alone(self.connection, plan.relation)
-        if extraction(self.connection, plan.relation) != plan.state:
+        if extraction(self.connection, plan.relation) != plan.seen:
             raise TransientError(
                 f"{plan.relation}: another run has loaded it meanwhile. Nothing was done; run it again."
             )
@@ -103,7 +99,7 @@ class Copying:
         elif asked.ranges:
             self._compare_ranges(asked)
         else:
-            self._catch_up(asked)
+            asked = self._catch_up(asked)
         if self._comparison is None and not target.keep_deleted and self._is_small:
             self._hold_against([WHOLE])
         self._record(asked)
@@ -124,18 +120,15 @@ class Copying:
         return is_small(self.plan, self.rows_held)
 
     def _prepare(self) -> None:
-        """Make the table, or give it the columns it lacks, and find out how much it holds."""
+        """Make the table where there is none, and find out how much it holds."""
         plan, state = self.plan, self.plan.state
-        if not self.target.keys and self.target.keep_deleted:
-            raise EtlError(
-                f"{plan.relation}: it has no key, so nobody can tell which of its rows the source has deleted."
-                " It cannot be one that keeps them."
-            )
         if plan.held is None:
+            if plan.seen:
+                # It was dropped or renamed: what is known of it is of another table.
+                forget(self.connection, plan.relation)
+                kept.stand_down(self.connection, self.target)
             copies.create(self.connection, self.target)
         else:
-            lacking = [name for name in self.target.columns if name not in plan.held.columns]
-            copies.add_columns(self.connection, self.target, lacking)
             self._held = state.rows_held if state and state.rows_held else rows.count_held(self.connection, self.target)
         if self.target.keep_deleted:
             copies.guard(self.connection, self.target)
@@ -150,7 +143,9 @@ class Copying:
 
     def _fill(self, asked: Asked) -> None:
         """Copy the whole table into one that is empty, and give a new one its key afterwards: it is faster so."""
-        copied = self._copy(WHOLE, straight=True, begun=asked.blocks)
+        copied = self._reading.put_all(begun=asked.blocks)
+        if copied:
+            undo.forget_earlier(self.connection, self.target)
         if self.plan.held is None:
             copies.finish(self.connection, self.target)
         self.counts += Counts(rows_read=copied, rows_inserted=copied)
@@ -159,11 +154,13 @@ class Copying:
             count_anew(self.connection, self.plan.relation)
         whole = self._is_small or not self.plan.described.ranged
         self._hold_against([WHOLE] if whole else rows.pieces_of(self.connection, self.target, PIECE_ROWS))
+        if self.plan.is_appended:
+            self._last_key = rows.last_key(self.connection, self.target)
 
     def _replace(self) -> None:
         """Replace all rows of a table without a key."""
         deleted, dates = rows.delete_all(self.connection, self.target)
-        copied = self._copy(WHOLE, straight=True)
+        copied = self._reading.put_all()
         self._believe(copied)
         self.counts += Counts(rows_read=copied, rows_inserted=copied, rows_deleted=deleted)
         self._dates |= dates | rows.dates_held(self.connection, self.target)
@@ -171,45 +168,62 @@ class Copying:
 
     def _compare_ranges(self, asked: Asked) -> None:
         """Bring the ranges up to date that come to something else than before; what is gone of them is deleted."""
-        arrived = 0
-        for group in _groups(asked.differing):
-            pieces = _joined(group)
-            arrived += self._bring(pieces)
+        self._reading.arrived.clear()
+        for group in ranges.groups(asked.differing):
+            pieces = ranges.joined(group)
+            self._bring(pieces)
             self._lose(rows.find_gone(self.connection, self.target, pieces))
             if self.target.keep_deleted or not self._is_small:
                 self._hold_against(pieces, arrived_only=self.target.keep_deleted)
         if self.target.keep_deleted:
             untouched = sum(each.rows for each in asked.ranges) - sum(each.rows for each in asked.differing)
-            self._apart = self.rows_held - untouched - arrived
+            self._apart = self.rows_held - untouched - sum(self._reading.arrived.values())
 
-    def _catch_up(self, asked: Asked) -> None:
-        """Bring in what is new or was changed; where the numbers of rows then differ, look for what is gone."""
+    def _catch_up(self, asked: Asked) -> Asked:
+        """Bring in what is new or was changed; where the numbers of rows then differ, look for what is gone.
+
+        Returns:
+            What the source was asked in the end.
+        """
+        plan = self.plan
+        is_other = False
         if asked.blocks:
             self._bring([asked.piece], begun=asked.blocks)
+            if plan.is_appended:
+                self._last_key = rows.last_key(self.connection, self.target, arrived_only=True)
+                # Nothing is ever changed there: so it is an older one again, or somebody has been at it.
+                is_other = self._outlived.newly_refused > 0 or self.counts.rows_updated > 0
             if self.target.keep_deleted or not self._is_small:
                 self._hold_against(self._read_lately(asked), arrived_only=self.target.keep_deleted)
-        number = self.reader.count(self.plan.described) if asked.rows is None else asked.rows
-        if number == self.rows_held - self._apart:
-            return
-        if self.plan.described.ranged:
+        if not is_other:
+            self.permit.hold()
+            number = self.reader.count(plan.described) if asked.rows is None else asked.rows
+            if number == self.rows_held - self._apart:
+                return asked
+            if asked.blocks and plan.is_appended and asked.piece.after is not None:
+                # What is gone of the last rows was perhaps written anew, and not those alone.
+                is_other = rows.find_gone(self.connection, self.target, [asked.piece]).rows > 0
+        if is_other:
+            asked = ask_by_range(plan, self.reader, self.permit, at=asked.at, until=asked.until)
+            self._compare_ranges(asked)
+        elif plan.described.ranged:
             self._compare_keys()
         else:
             arrived = self._bring([WHOLE])
             self._lose(rows.find_gone(self.connection, self.target, [WHOLE]))
             self._apart = self.rows_held - arrived if self.target.keep_deleted else 0
+        return asked
 
     def _read_lately(self, asked: Asked) -> list[Piece]:
         """What was read, as far as it has an end: after that the source goes on."""
         if asked.piece.since and asked.until:
             return [replace(asked.piece, until=asked.until)] if asked.piece.since < asked.until else []
-        if not self.plan.described.ranged:
-            return [asked.piece]
-        return [replace(asked.piece, upto=rows.last_key(self.connection, self.target))]
+        return [asked.piece]
 
     def _compare_keys(self) -> None:
         """Compare the keys alone: delete what is gone, and fetch what is missing."""
         described, size = self.plan.described, self.plan.copied.batch_size
-        keys = self.watch(self.reader.keys(described, WHOLE, batch_size=size))
+        keys = self.permit.watch(self.reader.keys(described, WHOLE, batch_size=size))
         rows.begin_keys(self.connection, self.target, keys)
         gone = rows.find_gone(self.connection, self.target, [WHOLE], said=rows.KEYS)
         self._lose(gone)
@@ -220,55 +234,33 @@ class Copying:
         if self.target.keep_deleted:
             self._apart = gone.rows - (self._left_out - left_out)
 
-    def _bring(self, pieces: Sequence[Piece], *, begun: Iterator[bytes] | None = None) -> int:
-        """Read pieces and merge them; delete nothing. Returns how many rows arrived."""
-        rows.begin(self.connection, self.target)
-        arrived = sum(self._copy(piece, begun=begun) for piece in pieces)
-        left_out = rows.leave_out_retired(self.connection, self.target) if self.target.keep_deleted else 0
-        if arrived >= rows.COUNT_ANEW_FROM:
-            self.connection.execute(f"analyze {rows.ROWS}")
-        merged = rows.merge(self.connection, self.target)
-        read = arrived - left_out
+    def _bring(self, pieces: Sequence[Piece], *, begun: Iterator[bytes] | None = None, again: bool = False) -> int:
+        """Read pieces and merge them, as `Reading.bring`. Returns how many rows arrived."""
+        brought = self._reading.bring(pieces, begun=begun, again=again)
+        merged, read = brought.merged, brought.arrived - brought.left_out
         self.counts += Counts(
             rows_read=read,
             rows_inserted=merged.inserted,
             rows_updated=merged.updated,
-            rows_unchanged=read - merged.inserted - merged.updated,
+            rows_unchanged=read - merged.inserted - merged.updated - merged.refused,
+            rows_rejected=merged.refused,
         )
-        self._left_out += left_out
+        self._outlived += Outlived(overwritten=merged.overwritten, newly_refused=merged.newly_refused)
+        self._left_out += brought.left_out
         self._dates |= merged.dates
+        self.notes += [note for note in brought.notes if note not in self.notes]
         if self.plan.ranges and self.plan.described.ranged and (merged.inserted or merged.updated):
             rows.doubt_ranges(self.connection, self.target, rows.DIFFERING)
-        return arrived
-
-    def _copy(self, piece: Piece, *, straight: bool = False, begun: Iterator[bytes] | None = None) -> int:
-        """Read a piece into the target itself, or into the temporary table; without NULs where there are any."""
-        put = rows.put_straight if straight else rows.take_in
-        for without_nul in (True,) if self._without_nul else (False, True):
-            blocks = begun if begun and not without_nul else self._read(piece, without_nul=without_nul)
-            stream = self.watch(blocks)
-            try:
-                with self.connection.transaction():
-                    return put(self.connection, self.target, stream)
-            except UNFIT:
-                if without_nul:
-                    raise
-                self._without_nul = True
-            finally:
-                stream.close()
-                end(blocks)
-        raise AssertionError("it is left by return or raise")
-
-    def _read(self, piece: Piece, *, without_nul: bool) -> Iterator[bytes]:
-        size = self.plan.batch_size
-        return self.reader.read(self.plan.described, piece, batch_size=size, without_nul=without_nul)
+        return brought.arrived
 
     def _lose(self, gone: rows.Gone) -> None:
         """Delete rows that the source no longer has; or keep them, and remember that it has lost them."""
         if not gone.rows:
             return
         if self.target.keep_deleted:
-            self._lost = gone
+            self._outlived = replace(self._outlived, gone=gone)
+            if self.target.append_only:
+                kept.stand_down(self.connection, self.target, rows.GONE)
             return
         self._believe(self._held - self.counts.rows_deleted - gone.rows)
         rows.delete_gone(self.connection, self.target)
@@ -290,28 +282,38 @@ class Copying:
         if not self.verify or (arrived_only and self._left_out):
             return
         total = self._comparison or Comparison()
-        for piece in pieces:
+        for piece in self._bounded(pieces, arrived_only=arrived_only):
             found = self._compare(piece, arrived_only=arrived_only)
             if found.differs and self.target.keys:
                 self.notes.append(
                     f"{found.rows_broken:,} rows at least differed from the source, by"
                     f" {', '.join(sorted(found.broken)) or 'their number'}, and were read again"
                 )
-                self._bring([replace(piece, until=None)])
+                self._bring([replace(piece, until=None)], again=arrived_only)
                 if piece.stamp is None:
                     self._lose(rows.find_gone(self.connection, self.target, [piece]))
                 found = self._compare(piece, arrived_only=arrived_only)
             total += found
         self._comparison = total
 
+    def _bounded(self, pieces: Sequence[Piece], *, arrived_only: bool) -> list[Piece]:
+        """The pieces, up to the last key that was read: the source goes on beyond it."""
+        *before, last = pieces or [WHOLE]
+        if not pieces or last.upto is not None or last.stamp is not None or not self.plan.described.ranged:
+            return list(pieces)
+        upto = rows.last_key(self.connection, self.target, arrived_only=arrived_only)
+        if upto is None:
+            return before if arrived_only else list(pieces)
+        return [*before, replace(last, upto=upto)]
+
     def _compare(self, piece: Piece, *, arrived_only: bool) -> Comparison:
+        self.permit.hold()
         there = self.reader.sums(self.plan.described, piece)
         return Comparison.of(there, read_sums(self.connection, self.target, piece, arrived_only=arrived_only))
 
     def _record(self, asked: Asked) -> None:
         """Write into the ledger what was done and how far the table has been read."""
         plan, connection, state = self.plan, self.connection, self.plan.state
-        by_key = isinstance(plan.table.load, Incremental) and plan.stamp is None and plan.described.ranged
         if self.counts.changed >= COUNT_ANEW_FROM and plan.held:
             count_anew(connection, plan.relation)
         reached = Extraction(
@@ -319,7 +321,7 @@ class Copying:
             rows_apart=self._apart,
             read_until=asked.until,
             read_at=asked.at,
-            last_key=rows.last_key(connection, self.target) if by_key else None,
+            last_key=self._reached(asked),
             source_columns=tuple(self.target.columns),
             swept_at=asked.at if asked.ranges else state.swept_at if state else None,
             in_doubt=self._comparison.differs if self._comparison else False,
@@ -328,11 +330,21 @@ class Copying:
         )
         record_extraction(connection, plan.source.name, plan.relation, reached)
         if asked.ranges:
-            record_ranges(connection, plan.relation, asked.ranges)
+            read = asked.differing if self._held else asked.ranges
+            stand = ranges.as_they_stand(plan, self.reader, self.permit, asked.ranges, read)
+            record_ranges(connection, plan.relation, stand)
         seconds = time.monotonic() - self.started
         record_load(connection, self.batch, plan.relation, self.counts, seconds=seconds, changed=self._dates)
         record_watermark(connection, self.batch, plan.relation, (asked.until or asked.at).isoformat())
         self._check(seconds)
+
+    def _reached(self, asked: Asked) -> int | None:
+        """The greatest key of the source, as far as it was read, of a table that is only appended to."""
+        if not self.plan.is_appended:
+            return None
+        if asked.ranges:
+            return asked.greatest
+        return self._last_key if self._last_key is not None or self.plan.state is None else self.plan.state.last_key
 
     def _check(self, seconds: float) -> None:
         plan, state = self.plan, self.plan.state
@@ -341,7 +353,9 @@ class Copying:
         self.checks.append(loads_in_time(plan, seconds, self.counts.rows_read))
         if self.target.keep_deleted:
             before = state.rows_apart if state else 0
-            self.checks.append(outlives_source(plan, self._lost, held=self.rows_held, apart=self._apart, before=before))
+            refused = kept.standing(self.connection, self.target) if self.target.append_only else kept.Refused()
+            outlived = replace(self._outlived, held=self.rows_held, apart=self._apart, before=before, refused=refused)
+            self.checks.append(outlives_source(outlived))
         for check in self.checks:
             record_result(
                 self.connection,
@@ -353,26 +367,3 @@ class Copying:
                 rows_checked=check.rows_checked,
                 rows_broken=check.rows_broken,
             )
-
-
-def _groups(ranges: Sequence[Fingerprint]) -> Iterator[list[Fingerprint]]:
-    """The ranges in order, so many together as come to `GROUP_ROWS`."""
-    group: list[Fingerprint] = []
-    for each in ranges:
-        if group and sum(one.rows for one in group) + each.rows > GROUP_ROWS:
-            yield group
-            group = []
-        group.append(each)
-    if group:
-        yield group
-
-
-def _joined(ranges: Sequence[Fingerprint]) -> list[Piece]:
-    """The ranges as pieces, neighbours as one."""
-    pieces: list[Piece] = []
-    for each in ranges:
-        if pieces and pieces[-1].upto is not None and pieces[-1].upto == each.after:
-            pieces[-1] = replace(pieces[-1], upto=each.upto)
-        else:
-            pieces.append(Piece(after=each.after, upto=each.upto))
-    return pieces

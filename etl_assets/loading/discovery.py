@@ -83,6 +83,11 @@ def drift(found: Mapping[str, SourceTable], catalogue: Catalogue, held_text: str
         else:
             lines += [f"{name}: {what}" for what in _parted(held, live[name], catalogue)]
             lines += [f"{name}: {what}" for what in _misnamed(live[name], catalogue)]
+    lines += [
+        f"{name}: tables.py speaks of it, and the source has no such table."
+        for name in catalogue.overrides
+        if name not in live
+    ]
     return sorted(lines)
 
 

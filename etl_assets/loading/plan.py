@@ -1,19 +1,20 @@
 """How each table of a database is going to be read: decided from what is held of it and how it is declared."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
 
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
+from etl_assets.loading.drift import hold_types
 from etl_assets.settings import Settings
 from etl_assets.spec.database import Fingerprint, Piece, SourceColumn, SourceTable
 from etl_assets.spec.source import Database, Source
 from etl_assets.spec.table import IMPORTANCES, Copied, Incremental, Table
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.copies import Held, held_tables
+from etl_assets.warehouse.copies import Held, held_tables, views_on
 from etl_assets.warehouse.extraction import Extraction, extractions, key_ranges
 from etl_assets.warehouse.relation import Relation
 
@@ -38,11 +39,13 @@ class Plan:
     table: str
     importance: str
     strategy: str
-    """In words."""
+    """In words; or why it would fail."""
     rows: int
     """As the source's catalogue says."""
     since: datetime | None = None
     after: int | None = None
+    fails: bool = False
+    """Whether it would be refused, and nothing of it be loaded."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Known:
     held: Mapping[str, Held]
     extractions: Mapping[str, Extraction]
     ranges: Mapping[str, list[Fingerprint]]
+    views: Mapping[tuple[str, str], list[str]]
+    """The views that stand on a column, by table and column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,11 @@ class TablePlan:
     """The column that the source moves with every change."""
     held: Held | None
     state: Extraction | None
+    """How far it was read; None where it is not held."""
+    seen: Extraction | None = None
+    """What the ledger says of it, held or not."""
+    views: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The views that stand on each of its columns."""
     ranges: tuple[Fingerprint, ...] = ()
     sweep: bool = False
     nobody_writes: bool = False
@@ -82,6 +92,11 @@ class TablePlan:
         if self.table.copied is None:
             raise TypeError(f"{self.table.name} is no table of a database")
         return self.table.copied
+
+    @property
+    def is_appended(self) -> bool:
+        """Whether it is only appended to: read from its last key on."""
+        return isinstance(self.table.load, Incremental) and self.stamp is None and self.described.ranged
 
     @property
     def batch_size(self) -> int:
@@ -149,6 +164,10 @@ class TablePlan:
     def told(self) -> Plan:
         """What would be done, for people."""
         words, since, after = self.way.value, None, None
+        try:
+            self.hold_types()
+        except SchemaDrift as drift:
+            return self._told(str(drift), fails=True)
         if self.way is Way.STAMPED and self.state and self.state.read_until and self.stamp:
             since = self.since(self.state.read_until, self.state.read_at)
             words += f" {since:%Y-%m-%d %H:%M:%S} UTC ({self.stamp.name})"
@@ -157,47 +176,47 @@ class TablePlan:
             words += f" {self.described.key[0]} {after}"
         elif self.way is Way.ANEW and self.held and self.state:
             words += f", for {', '.join(self.new_columns)} is new" if self.new_columns else ", for it was in doubt"
+        return self._told(words, since=since, after=after)
+
+    def _told(
+        self, strategy: str, *, since: datetime | None = None, after: int | None = None, fails: bool = False
+    ) -> Plan:
         return Plan(
             table=self.table.name,
             importance=self.copied.importance,
-            strategy=words,
+            strategy=strategy,
             rows=self.described.rows,
             since=since,
             after=after,
+            fails=fails,
         )
 
     def hold_types(self) -> None:
         """Raise SchemaDrift where the source has a column in another type than is held, or another key."""
-        if self.held is None:
-            return
-        for column in self.described.columns:
-            held = self.held.columns.get(column.staging_name)
-            if held not in {None, column.staging_type}:
-                name = f"{self.relation}.{column.staging_name}"
-                raise SchemaDrift(
-                    f"{name} is held as {held}, and the source now has it as {column.type}, which is"
-                    f" {column.staging_type}. Nothing of the table was loaded. If it is meant to be so, convert it:"
-                    f' alter table {self.relation} alter column "{column.staging_name}" type {column.staging_type}'
-                    f' using "{column.staging_name}"::{column.staging_type}; and then:'
-                    f" etl run {self.source.name} {self.table.name} --sweep"
-                )
-        if self.held.keys != self.described.staging_keys:
-            raise SchemaDrift(
-                f"{self.relation} is held by the key ({', '.join(self.held.keys)}), and the source now has it by"
-                f" ({', '.join(self.described.staging_keys)}). Nothing of the table was loaded. Rename the"
-                " table that is held, and the next load makes a new one."
-            )
+        if self.held is not None:
+            again = f"etl run {self.source.name} {self.table.name}"
+            hold_types(self.relation, self.held, self.described, self.views, again=again)
 
 
-def plan_tables(settings: Settings, source: Source, tables: Collection[str]) -> list[Plan]:
+def plan_tables(settings: Settings, source: Source, tables: Collection[str], *, sweep: bool = False) -> list[Plan]:
     """Say of each table how it would be read; nothing is read but what the catalogue of the source says.
 
     Raises:
         EtlError: The source is not set up, or refuses.
         TransientError: The source or the warehouse cannot be reached.
     """
-    planned, _ = draw_up(settings, source, tables)
-    return [plan.told() for plan in planned]
+    planned, failures = draw_up(settings, source, tables, sweep=sweep)
+    plans = [
+        *(plan.told() for plan in planned),
+        *(_told_failure(source.table(name), failure) for name, failure in failures.items()),
+    ]
+    return sorted(plans, key=lambda plan: IMPORTANCES.index(plan.importance))
+
+
+def _told_failure(table: Table, failure: EtlError) -> Plan:
+    importance = table.copied.importance if table.copied else IMPORTANCES[-1]
+    is_absent = isinstance(failure, NotAtSource)
+    return Plan(table=table.name, importance=importance, strategy=str(failure), rows=0, fails=not is_absent)
 
 
 def draw_up(
@@ -221,6 +240,7 @@ def draw_up(
             held_tables(connection, source.schema),
             extractions(connection, source.name),
             key_ranges(connection, source.name),
+            views_on(connection, source.schema),
         )
     given = settings.of_source(source.name)
     source.hold_reachable(given)
@@ -268,13 +288,22 @@ def _plan(source: Source, table: Table, found: SourceTable | None, known: Known,
         raise EtlError(
             f"{relation}: it is read by {stamp.name}, which is not to be loaded. Let it be, or load it Full."
         )
+    if not described.key and table.copied and table.copied.keep_deleted:
+        raise EtlError(
+            f"{relation}: it has no key, so nobody can tell which of its rows the source has deleted."
+            " It cannot be one that keeps them."
+        )
+    seen = known.extractions.get(str(relation))
+    is_held = table.name in known.held
     return TablePlan(
         source=source,
         table=table,
         described=described,
         stamp=stamp,
         held=known.held.get(table.name),
-        state=known.extractions.get(str(relation)) if table.name in known.held else None,
-        ranges=tuple(known.ranges.get(str(relation), ())),
+        state=seen if is_held else None,
+        seen=seen,
+        views={column: views for (name, column), views in known.views.items() if name == table.name},
+        ranges=tuple(known.ranges.get(str(relation), ())) if is_held else (),
         sweep=sweep,
     )

@@ -16,9 +16,10 @@ from threading import Lock
 import psycopg
 
 from etl_assets.errors import EtlError, NotAtSource, TransientError
-from etl_assets.loading.asking import Asked, ask, end
+from etl_assets.loading.asking import Asked, ask
 from etl_assets.loading.copying import Copying
 from etl_assets.loading.guards import refusal, told
+from etl_assets.loading.permit import Item, end
 from etl_assets.loading.plan import Plan, TablePlan, draw_up, plan_tables
 from etl_assets.loading.report import LoadReport
 from etl_assets.settings import Settings
@@ -26,6 +27,7 @@ from etl_assets.spec.database import DatabaseReader
 from etl_assets.spec.hours import Hours
 from etl_assets.spec.source import Database, Source
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.copies import widen
 from etl_assets.warehouse.extraction import move_on
 from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
@@ -85,6 +87,9 @@ def load_tables(
         reports[name].failure = None if reports[name].is_absent else failure
     run = _Run(settings, source, batch, reports, deque(plans), accept_shrink, hours, verify)
     run.work(min(_workers(settings, source), len(plans)))
+    for name, report in reports.items():
+        if name not in run.done and not (report.failure or report.is_absent):
+            report.failure = TransientError(f"{report.relation}: nobody came to load it. Run it again.")
     return reports
 
 
@@ -118,6 +123,10 @@ class _Run:
     stopped: EtlError | None = None
     """Why no further table is begun."""
     unchanged: list[tuple[TablePlan, Asked]] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)
+    """Tables that were loaded, or that had nothing new."""
+    refused: EtlError | None = None
+    """Why a worker had no connection."""
     lock: Lock = field(default_factory=Lock)
     alive: int = 0
 
@@ -135,7 +144,7 @@ class _Run:
                     worker.interrupt()
                 raise
         for plan in self.waiting:
-            self.reports[plan.table.name].failure = self.stopped
+            self.reports[plan.table.name].failure = self.stopped or self.refused
         self._write_down_unchanged()
 
     def next(self) -> TablePlan | None:
@@ -146,21 +155,30 @@ class _Run:
     def give_up(self, plan: TablePlan, error: EtlError) -> None:
         """A worker has no connection: it leaves its table to the others or, where it is the last, ends the run."""
         with self.lock:
-            self.alive -= 1
             self.waiting.appendleft(plan)
-            if not self.alive:
-                self.stopped = error
+            self.refused = error
 
-    def watch(self, blocks: Iterable[bytes]) -> Generator[bytes, None, None]:
-        """Pass blocks on, as long as the source may be read and the run goes on."""
+    def leave(self) -> None:
+        """A worker ends; after the last of them nobody takes what waits."""
+        with self.lock:
+            self.alive -= 1
+            if not self.alive and self.waiting:
+                self.stopped = self.stopped or self.refused
+
+    def hold(self) -> None:
+        """Raise TransientError where the source may not be read any more, or the run has ended."""
+        _hold_hours(self.hours, self.source)
+        if self.stopped:
+            raise self.stopped
+
+    def watch(self, items: Iterable[Item]) -> Generator[Item, None, None]:
+        """Pass items on, as long as the source may be read and the run goes on."""
         try:
-            for block in blocks:
-                _hold_hours(self.hours, self.source)
-                if self.stopped:
-                    raise self.stopped
-                yield block
+            for item in items:
+                self.hold()
+                yield item
         finally:
-            end(blocks)
+            end(items)
 
     def _write_down_unchanged(self) -> None:
         """Enter in the ledger, in one transaction, the tables that were asked for and had nothing new."""
@@ -208,6 +226,7 @@ class _Worker:
         finally:
             self._leave_source()
             self._leave_warehouse()
+            self._run.leave()
 
     def interrupt(self) -> None:
         """End what the warehouse is doing for this worker; from another thread."""
@@ -244,26 +263,30 @@ class _Worker:
         if self._reader is None or self._connection is None:
             raise AssertionError("it was connected")
         try:
-            _hold_hours(run.hours, run.source)
+            run.hold()
             plan.hold_types()
-            asked = ask(plan, self._reader)
+            asked = ask(plan, self._reader, run)
             if not asked.anything:
                 with run.lock:
                     run.unchanged.append((plan, asked))
+                    run.done.add(plan.table.name)
                 return
             copying = Copying(
                 plan=plan,
                 reader=self._reader,
                 connection=self._connection,
                 batch=run.batch,
-                watch=run.watch,
+                permit=run,
                 started=started,
                 accept_shrink=run.accept_shrink,
                 verify=run.verify,
             )
+            widen(self._connection, copying.target, plan.held)
             with self._connection.transaction():
                 copying.load(asked)
             copying.tell(run.reports[plan.table.name])
+            with run.lock:
+                run.done.add(plan.table.name)
         except psycopg.OperationalError as error:
             self._leave_source()
             self._leave_warehouse()

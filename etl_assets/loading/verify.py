@@ -1,11 +1,12 @@
 """Held against its source: what a load found of a table, as checks."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from etl_assets.loading.plan import TablePlan
 from etl_assets.loading.report import TableCheck
 from etl_assets.spec.database import Sums
+from etl_assets.warehouse.kept import Refused
 from etl_assets.warehouse.rows import Gone
 
 
@@ -93,37 +94,90 @@ def loads_in_time(plan: TablePlan, seconds: float, rows_read: int) -> TableCheck
     )
 
 
-def outlives_source(plan: TablePlan, gone: Gone | None, *, held: int, apart: int, before: int) -> TableCheck:
-    """Whether the source still has every row that it had at the last load.
+@dataclass(frozen=True, kw_only=True)
+class Outlived:
+    """What a load found of a table that outlives its source."""
 
-    Args:
-        plan: Of a table that outlives its source.
-        gone: Rows held that the source was just found to lack; None where nobody looked.
-        held: Rows held now.
-        apart: How many of them the source no longer has.
-        before: How many it had lost before this load.
-    """
-    purged = max(apart - before, 0)
-    description = f"{held:,} rows are held; the source no longer has {max(apart, 0):,} of them, as before."
-    if not apart:
-        description = f"{held:,} rows are held, and the source still has them all."
-    if purged:
-        keys = f" (keys {gone.first_key} to {gone.last_key})" if gone and gone.first_key is not None else ""
-        description = (
-            f"The source has lost {purged:,} rows since the last load. All are kept: {held:,} rows are held,"
-            f" {held - apart:,} are at the source; it no longer has {apart:,}{keys}."
+    held: int = 0
+    """Rows held now."""
+    apart: int = 0
+    """How many of them the source no longer has."""
+    before: int = 0
+    """How many it had lost before this load."""
+    gone: Gone | None = None
+    """Rows held that the source was just found to lack; None where nobody looked."""
+    overwritten: int = 0
+    """Rows that the source has changed, and that were kept as they were."""
+    refused: Refused = field(default_factory=Refused)
+    """Rows of the source that are not held, for others are by their keys."""
+    newly_refused: int = 0
+    """How many of them were found by this load."""
+
+    def __add__(self, other: "Outlived") -> "Outlived":
+        return replace(
+            self,
+            overwritten=self.overwritten + other.overwritten,
+            newly_refused=self.newly_refused + other.newly_refused,
         )
+
+    @property
+    def purged(self) -> int:
+        """Rows that the source has lost since the last load."""
+        return max(self.apart - self.before, 0)
+
+
+def outlives_source(found: Outlived) -> TableCheck:
+    """Whether the source still has every row that it had at the last load, and has it as it was."""
+    lost, apart, refused = found.purged, max(found.apart, 0), found.refused
     return TableCheck(
         name="outlives_source",
-        passed=not purged,
-        is_error=False,
-        description=description,
-        rows_checked=held,
-        rows_broken=purged,
+        passed=not (lost or found.overwritten or refused.rows),
+        is_error=found.newly_refused > 0,
+        description=" ".join(filter(None, (_of_lost(found), _of_overwritten(found), _of_refused(found)))),
+        rows_checked=found.held,
+        rows_broken=lost + found.overwritten + refused.rows,
         metadata={
-            "rows_here": held,
-            "rows_at_source": held - apart,
-            "lost_by_source": max(apart, 0),
-            "lost_now": purged,
+            "rows_here": found.held,
+            "rows_at_source": found.held - found.apart,
+            "lost_by_source": apart,
+            "lost_now": lost,
+            "changed_now": found.overwritten,
+            "refused": refused.rows,
+            "refused_now": found.newly_refused,
         },
+    )
+
+
+def _of_lost(found: Outlived) -> str:
+    if found.purged:
+        gone = found.gone
+        keys = f" (keys {gone.first_key} to {gone.last_key})" if gone and gone.first_key is not None else ""
+        return (
+            f"The source has lost {found.purged:,} rows since the last load. All are kept: {found.held:,} rows are"
+            f" held, {found.held - found.apart:,} are at the source; it no longer has {found.apart:,}{keys}."
+        )
+    if found.apart > 0:
+        return f"{found.held:,} rows are held; the source no longer has {found.apart:,} of them, as before."
+    return f"{found.held:,} rows are held, and the source still has them all."
+
+
+def _of_overwritten(found: Outlived) -> str:
+    if not found.overwritten:
+        return ""
+    return (
+        f"The source has changed {found.overwritten:,} rows since the last load: they are held as they are there now,"
+        " and etl.row_overwritten keeps them as they were."
+    )
+
+
+def _of_refused(found: Outlived) -> str:
+    refused = found.refused
+    if not refused.rows:
+        return ""
+    keys = f" (keys {refused.first_key} to {refused.last_key})" if refused.first_key is not None else ""
+    return (
+        f"{refused.rows:,} rows of the source are not held{keys}, {found.newly_refused:,} of them found now: other rows"
+        " are held by their keys, and those stay, for nothing is ever changed in this table. Either somebody has"
+        " changed rows at the source, or it was emptied or set back and gives the same keys again."
+        " etl.row_refused keeps what the source has."
     )

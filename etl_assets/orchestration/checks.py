@@ -7,7 +7,7 @@ import dagster as dg
 from etl_assets.orchestration.partitions import span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.staging_assets import asset_key
-from etl_assets.quality.run import RuleResult, run_rule
+from etl_assets.quality.run import NotThereYet, RuleResult, run_rule
 from etl_assets.spec.rules import Rule
 from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import connect
@@ -46,7 +46,11 @@ def rule_checks(source: Source) -> dg.AssetChecksDefinition:
         ):
             for key in sorted(context.selected_asset_check_keys, key=str):
                 rule = rules[key]
-                result = run_rule(connection, batch, source, rule, (span.first, span.last) if span else None)
+                try:
+                    result = run_rule(connection, batch, source, rule, (span.first, span.last) if span else None)
+                except NotThereYet as error:
+                    context.log.info(str(error))
+                    continue
                 yield _result(key, rule, result, f"{span.first} to {span.last}" if span else "everything")
 
     return check

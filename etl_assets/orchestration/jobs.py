@@ -1,19 +1,12 @@
 """What belongs to a source, and the job that runs all of it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
+from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import staging_keys
 from etl_assets.spec.source import Source
-
-# An automatic retry takes the assets that failed, and not those that are there already.
-RETRIES: Mapping[str, str] = {
-    "dagster/max_retries": "1",
-    "dagster/retry_strategy": "FROM_ASSET_FAILURE",
-    "dagster/retry_on_asset_or_op_failure": "true",
-}
 
 
 def everything_of(source: Source) -> dg.AssetSelection:

@@ -6,7 +6,6 @@ of importance, the critical ones first.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -18,12 +17,14 @@ from etl_assets.loading.report import LoadReport
 from etl_assets.loading.tables import load_tables
 from etl_assets.orchestration.partitions import Span, partitions_of, recent, span_of
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.table_checks import check_results, check_specs
+from etl_assets.orchestration.retries import not_again_for_nothing
+from etl_assets.orchestration.table_checks import CHECKS, check_results, check_specs
 from etl_assets.settings import Settings
 from etl_assets.spec.hours import Hours
 from etl_assets.spec.source import Database, Service, Source
 from etl_assets.spec.table import IMPORTANCES, Copied, PerFile, Table
 from etl_assets.warehouse.ledger import Batch, open_batch
+from etl_assets.warehouse.results import standing_results
 
 SHOWN_SLICES = 60
 SHOWN_ABSENT = 10
@@ -117,8 +118,9 @@ def _assets_of(
             span = recent(source, 1)
         with open_batch(warehouse.settings(), source.name, "load", run_id=context.run.run_id) as batch:
             names = [tables[key].name for key in chosen]
-            with _not_again_for_nothing(context):
+            with not_again_for_nothing(context):
                 reports = _load(warehouse.settings(), source, names, span, batch, config=config)
+            standing = standing_results(batch.connection, source.name, CHECKS)
             for key in chosen:
                 report = reports[tables[key].name]
                 if report.is_absent and key in needed:
@@ -129,7 +131,7 @@ def _assets_of(
                     yield dg.MaterializeResult(
                         asset_key=key, metadata={**_metadata(report), "etl_batch_id": str(batch.id)}
                     )
-                    yield from check_results(key, report, context.selected_asset_check_keys)
+                    yield from check_results(key, tables[key], report, standing, context.selected_asset_check_keys)
             if absent := [report.relation.name for report in reports.values() if report.is_absent]:
                 shown = ", ".join(absent[:SHOWN_ABSENT]) + (", ..." if len(absent) > SHOWN_ABSENT else "")
                 context.log.info(f"{source.title} does not have {len(absent)} of the tables: {shown}")
@@ -172,20 +174,8 @@ def _raise_failures(context: dg.AssetExecutionContext, source: Source, reports: 
     told = [f"{name}: {error}" for name, error in failures.items()]
     may_pass = any(isinstance(error, TransientError) for error in failures.values())
     kind = TransientError if may_pass else EtlError
-    with _not_again_for_nothing(context):
+    with not_again_for_nothing(context):
         raise kind("\n".join([f"{source.name}: {len(failures)} of {len(reports)} tables failed.", *told]))
-
-
-@contextmanager
-def _not_again_for_nothing(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Keep a run from being tried again where that cannot help."""
-    try:
-        yield
-    except TransientError:
-        raise
-    except EtlError:
-        context.instance.add_run_tags(context.run.run_id, {"dagster/max_retries": "0"})
-        raise
 
 
 def _calendar_key(source: Source) -> list[dg.AssetKey]:

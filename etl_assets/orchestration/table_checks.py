@@ -1,12 +1,15 @@
 """What was found of a table of a database once it was loaded: as asset checks."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.spec.table import Copied, Table
+from etl_assets.warehouse.results import Standing
+
+CHECKS = ("matches_source", "loads_in_time", "outlives_source")
 
 
 def check_specs(key: dg.AssetKey, table: Table) -> list[dg.AssetCheckSpec]:
@@ -17,19 +20,44 @@ def check_specs(key: dg.AssetKey, table: Table) -> list[dg.AssetCheckSpec]:
 
 
 def check_results(
-    key: dg.AssetKey, report: LoadReport, selected: Collection[dg.AssetCheckKey]
+    key: dg.AssetKey,
+    table: Table,
+    report: LoadReport,
+    standing: Mapping[tuple[str, str], Standing],
+    selected: Collection[dg.AssetCheckKey],
 ) -> Iterator[dg.AssetCheckResult]:
-    """What a load found; of a table of which nothing was read there is nothing to find, and what was found stands."""
-    for check in report.checks:
-        if dg.AssetCheckKey(key, check.name) in selected:
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=check.name,
-                passed=check.passed,
-                severity=dg.AssetCheckSeverity.ERROR if check.is_error else dg.AssetCheckSeverity.WARN,
-                description=check.description,
-                metadata=_metadata(check),
-            )
+    """What a load found; of a table of which nothing was read, what was found before still stands."""
+    found = {check.name: check for check in report.checks}
+    for name in _checks(table.copied) if table.copied else ():
+        if dg.AssetCheckKey(key, name) not in selected:
+            continue
+        before = standing.get((str(report.relation), name))
+        if name in found:
+            yield _result(key, found[name])
+        elif before:
+            yield _result(key, _as_before(name, before))
+
+
+def _as_before(name: str, before: Standing) -> TableCheck:
+    return TableCheck(
+        name=name,
+        passed=before.passed,
+        is_error=before.severity == "error",
+        description=f"Nothing has changed since; as it was found at {before.checked_at:%Y-%m-%d %H:%M} UTC.",
+        rows_checked=before.rows_checked,
+        rows_broken=before.rows_broken,
+    )
+
+
+def _result(key: dg.AssetKey, check: TableCheck) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=check.name,
+        passed=check.passed,
+        severity=dg.AssetCheckSeverity.ERROR if check.is_error else dg.AssetCheckSeverity.WARN,
+        description=check.description,
+        metadata=_metadata(check),
+    )
 
 
 def _metadata(check: TableCheck) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import psycopg
 from psycopg import sql
 
+from etl_assets.errors import EtlError
 from etl_assets.spec.rules import Rule
 from etl_assets.spec.source import Source
 from etl_assets.spec.table import Table
@@ -15,6 +16,10 @@ from etl_assets.warehouse.results import record_result
 
 SAMPLE = 5
 WITHHELD = "(withheld)"
+
+
+class NotThereYet(EtlError):
+    """A rule looks at a table that has never been loaded."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,19 @@ def run_rule(
         rule: The rule.
         span: The first and the last date to look at, both included, or None for the whole table. A day on
             either side is looked at too: what happens overnight belongs to the day before or after.
+
+    Raises:
+        NotThereYet: A table that it reads was never loaded; nothing was found and nothing written.
     """
     table = source.table(rule.table)
     scope = _widened(span, 1) if span and rule.by_slice and table.has_slices else None
     with connection.transaction():
-        _find(connection, source, table, rule, scope)
+        try:
+            _find(connection, source, table, rule, scope)
+        except psycopg.errors.UndefinedTable as error:
+            raise NotThereYet(
+                f"{source.name}: {rule.name} was not checked: {error.diag.message_primary}. Load that, and it is."
+            ) from None
         checked, broken_keys, broken = _counts(connection, source, table, scope)
         _open_issues(connection, batch, source, table, rule)
         closed = _close_mended(connection, batch, source, table, rule, scope=scope)

@@ -97,7 +97,7 @@ class ColumnSum:
     The total is: of whole and decimal numbers and of booleans (1 and 0) their sum; of floating ones the sum of
     floor(value * 10000 + 0.5); of dates and moments the seconds since 2000-01-01 (UTC); of intervals their seconds; of
     text and bytes the first 8 hexadecimal digits of the MD5 of their bytes (text in UTF-8), read as a number. Floating
-    numbers of 1e15 and more count 0, for their ten-thousandths are noise.
+    numbers of 9e14 and more count 0, for their ten-thousandths are noise.
     """
 
     values: int
@@ -135,7 +135,7 @@ class DatabaseReader(Protocol):
         """The rows of a piece, in blocks of COPY's text format of bounded size, the columns in the table's order.
 
         A table that is `ranged` is read in the order of its key, `batch_size` rows a statement; another in one go, and
-        so is one that is wanted whole and has no more rows than that. In one go there is no order.
+        so may be one that is wanted whole and has no more rows than that. In one go there is no order.
 
         Args:
             table: Which, with the columns that are wanted.
@@ -148,7 +148,9 @@ class DatabaseReader(Protocol):
     def keys(self, table: SourceTable, piece: Piece, *, batch_size: int) -> Iterator[bytes]:
         """The keys of the rows of a piece, likewise; for tables that are `ranged`."""
 
-    def fingerprints(self, table: SourceTable, bounds: Sequence[int], *, batch_size: int) -> Iterator[Fingerprint]:
+    def fingerprints(
+        self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
+    ) -> Iterator[Fingerprint]:
         """The fingerprints of all ranges of a table, in the order of the key; together they cover it.
 
         Args:
@@ -156,10 +158,24 @@ class DatabaseReader(Protocol):
                 rows, of which the last has no upper bound. Another is one range without bounds.
             bounds: The upper bounds of the ranges known so far, in order.
             batch_size: Rows of a new range.
+            after: Leave out the rows up to this key; it is below the bounds.
         """
 
-    def sums(self, table: SourceTable, piece: Piece) -> Sums:
-        """What the rows of a piece come to."""
+    def sums(self, table: SourceTable, piece: Piece, *, at_once: bool = False) -> Sums:
+        """What the rows of a piece come to.
+
+        Args:
+            table: Which.
+            piece: Which rows.
+            at_once: Ask in one statement, which is faster, though whoever writes the table may have to wait for it.
+        """
+
+    def as_staged(self, table: SourceTable, piece: Piece) -> Piece:
+        """The piece as it is said of the copy in staging.
+
+        A stamp without a zone shows what the source's own clock on the wall does; of the copy its moments are given as
+        what that clock shows at them, as if it were UTC. Every other piece is the same on both sides.
+        """
 
     def close(self) -> None:
         """End the connection."""

@@ -1,16 +1,19 @@
 """Staging tables that are typed like a source's own: how they are made, and how they come to hold a new column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
+from etl_assets.errors import TransientError
 from etl_assets.spec.database import Piece
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.tables import short_type
 
+PATIENCE = "5s"
+"""How long a new column waits for those who read the table; those who come after it wait too."""
 BATCH_COLUMN = "etl_batch_id"
 """The last column of every copy: the batch that wrote the row."""
 
@@ -33,6 +36,10 @@ class Target:
     """Column -> type, in the order in which rows arrive."""
     keys: tuple[str, ...]
     keep_deleted: bool = False
+    append_only: bool = False
+    """Whether a row that is held is never overwritten."""
+    fresh: Collection[str] = ()
+    """Columns that rows are given for the first time: a null there says nothing."""
     happens_on: str | None = None
     """The column whose dates say what must be built again."""
     batch: UUID = field(default=UUID(int=0))
@@ -64,15 +71,19 @@ class Target:
         """The columns that are no part of the key."""
         return [name for name in self.columns if name not in self.keys]
 
-    def within(self, piece: Piece) -> sql.Composable:
-        """The condition that a row of `held` is of the piece."""
+    def within(self, piece: Piece, of: str = "held") -> sql.Composable:
+        """The condition that a row of a relation is of the piece."""
         conditions: list[sql.Composable] = []
-        if piece.after is not None:
-            conditions.append(sql.SQL("held.{} > {}").format(sql.Identifier(self.keys[0]), sql.Literal(piece.after)))
-        if piece.upto is not None:
-            conditions.append(sql.SQL("held.{} <= {}").format(sql.Identifier(self.keys[0]), sql.Literal(piece.upto)))
+        for mark, bound in ((">", piece.after), ("<=", piece.upto)):
+            if bound is not None:
+                key = sql.Identifier(of, self.keys[0])
+                conditions.append(sql.SQL("{} {} {}").format(key, sql.SQL(mark), sql.Literal(bound)))
+        if piece.keys is not None:
+            conditions.append(
+                sql.SQL("{} = any({})").format(sql.Identifier(of, self.keys[0]), sql.Literal(list(piece.keys)))
+            )
         if piece.stamp is not None:
-            stamp = sql.Identifier("held", piece.stamp.lower())
+            stamp = sql.Identifier(of, piece.stamp.lower())
             # A stamp without a zone is compared with the clock of UTC, as the source does it.
             kind = sql.SQL(self.columns[piece.stamp.lower()])
             for mark, moment in ((">=", piece.since), ("<", piece.until)):
@@ -126,6 +137,31 @@ def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, Held]:
     }
 
 
+def views_on(connection: psycopg.Connection, schema: str) -> dict[tuple[str, str], list[str]]:
+    """The views that stand on a schema's tables, in order, by the names of table and column."""
+    rows = connection.execute(
+        """
+        select
+            class.relname,
+            attribute.attname,
+            array_agg(distinct view_space.nspname || '.' || view_class.relname)
+        from pg_depend as depends
+        inner join pg_rewrite as rule on depends.classid = 'pg_rewrite'::regclass and rule.oid = depends.objid
+        inner join pg_class as view_class on view_class.oid = rule.ev_class
+        inner join pg_namespace as view_space on view_space.oid = view_class.relnamespace
+        inner join pg_class as class
+            on depends.refclassid = 'pg_class'::regclass
+            and class.oid = depends.refobjid and class.oid <> view_class.oid
+        inner join pg_attribute as attribute
+            on attribute.attrelid = class.oid and attribute.attnum = depends.refobjsubid and attribute.attnum > 0
+        where class.relnamespace = to_regnamespace(%s)
+        group by class.relname, attribute.attname
+        """,
+        [sql.Identifier(schema).as_string(connection)],
+    )
+    return {(table, column): views for table, column, views in rows}
+
+
 def create(connection: psycopg.Connection, target: Target) -> None:
     """Make the table, without its key, which is made once the rows are in: `finish`."""
     lines = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in target.columns.items()]
@@ -149,13 +185,30 @@ def guard(connection: psycopg.Connection, target: Target) -> None:
     connection.execute("select etl.outlive_source(%s)", [target.relation.identifier.as_string(connection)])
 
 
-def add_columns(connection: psycopg.Connection, target: Target, names: Sequence[str]) -> None:
-    """Add columns that the table lacks; they are null until the rows are read again."""
-    for name in names:
-        connection.execute(
-            target.statement(
-                "alter table {target} add column {column} {kind}",
-                column=sql.Identifier(name),
-                kind=sql.SQL(target.columns[name]),
-            )
-        )
+def widen(connection: psycopg.Connection, target: Target, held: Held | None) -> None:
+    """Give a table the columns it lacks; they are null until the rows are read again.
+
+    It is a transaction of its own, for nobody can read the table meanwhile.
+
+    Raises:
+        TransientError: Somebody has been reading it for too long.
+    """
+    lacking = [name for name in target.columns if name not in held.columns] if held else []
+    if not lacking:
+        return
+    try:
+        with connection.transaction():
+            connection.execute(f"set local lock_timeout = '{PATIENCE}'")
+            for name in lacking:
+                connection.execute(
+                    target.statement(
+                        "alter table {target} add column if not exists {column} {kind}",
+                        column=sql.Identifier(name),
+                        kind=sql.SQL(target.columns[name]),
+                    )
+                )
+    except psycopg.errors.LockNotAvailable:
+        raise TransientError(
+            f"{target.relation}: {', '.join(lacking)} is new at the source, and could not be added, for somebody has"
+            f" been reading the table for more than {PATIENCE}. Nothing was done; run it again."
+        ) from None

@@ -81,7 +81,7 @@ def move_on(
 
 
 def forget(connection: psycopg.Connection, relation: Relation) -> None:
-    """Let the next load compare every row."""
+    """Forget how far a table was read: the next load compares every row."""
     connection.execute("delete from etl.extraction where relation = %s", [str(relation)])
     connection.execute("delete from etl.key_range where relation = %s", [str(relation)])
 

@@ -1,6 +1,8 @@
 """What each rule and each check of a load found, kept in the ledger."""
 
-from datetime import date
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
 
 import psycopg
 
@@ -29,3 +31,31 @@ def record_result(
         " rows_checked, rows_broken) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [batch.id, batch.source, relation, rule, severity, first, last, passed, rows_checked, rows_broken],
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What was found of a relation by one check when it was last looked at."""
+
+    passed: bool
+    severity: str
+    rows_checked: int
+    rows_broken: int
+    checked_at: datetime
+
+
+def standing_results(
+    connection: psycopg.Connection, source: str, rules: Collection[str]
+) -> dict[tuple[str, str], Standing]:
+    """The newest result of these checks for each relation of a source, by relation and check."""
+    rows = connection.execute(
+        "select distinct on (relation, rule) relation, rule, passed, severity, rows_checked, rows_broken, checked_at"
+        " from etl.quality_result where source = %s and rule = any(%s) order by relation, rule, checked_at desc",
+        [source, list(rules)],
+    )
+    return {
+        (relation, rule): Standing(
+            passed=passed, severity=severity, rows_checked=checked, rows_broken=broken, checked_at=at
+        )
+        for relation, rule, passed, severity, checked, broken, at in rows
+    }

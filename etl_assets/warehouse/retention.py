@@ -15,6 +15,9 @@ def retain(
 ) -> int:
     """Delete the rows that are older than a date, and enter into etl.retention who decided on it.
 
+    What is kept of them apart goes too: as they were, and what was refused. Waits for a load of the table to end. A
+    moment is of the date that it is in UTC.
+
     Args:
         connection: As the login itself: no other role may.
         source: Whose table.

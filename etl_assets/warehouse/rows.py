@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.spec.database import Piece
-from etl_assets.warehouse import undo
-from etl_assets.warehouse.copies import BATCH_COLUMN, Target
+from etl_assets.warehouse import kept, undo
+from etl_assets.warehouse.copies import BATCH_COLUMN, Target, listed
 from etl_assets.warehouse.copy import copy_in
 
 ROWS, KEYS = "pg_temp.etl_rows", "pg_temp.etl_keys"
@@ -30,6 +30,11 @@ class Merged:
 
     inserted: int = 0
     updated: int = 0
+    overwritten: int = 0
+    """Of the updated: rows that were not only given a column they lacked."""
+    refused: int = 0
+    """Rows that were not written, for others are held by their keys that are never overwritten."""
+    newly_refused: int = 0
     dates: set[date] = field(default_factory=set)
     """Dates of rows that were written, before and after."""
 
@@ -46,13 +51,24 @@ class Gone:
 
 def begin(connection: psycopg.Connection, target: Target) -> None:
     """Make the temporary table that rows arrive in, or empty it."""
-    connection.execute(
-        target.statement(
-            "create temporary table if not exists etl_rows on commit drop as"
-            " select {columns} from {target} with no data"
-        )
-    )
-    connection.execute(f"truncate {ROWS}")
+    for name, columns in (("etl_rows", "{columns}"), ("etl_refused", "{keys}")):
+        if target.keys or name == "etl_rows":
+            connection.execute(
+                target.statement(
+                    f"create temporary table if not exists {name} on commit drop as"
+                    f" select {columns} from {{target}} with no data"
+                )
+            )
+            connection.execute(f"truncate pg_temp.{name}")
+
+
+def begin_again(connection: psycopg.Connection, target: Target, piece: Piece) -> None:
+    """Empty the temporary table of what is of the piece, which is going to be read once more."""
+    for name in (ROWS, kept.REFUSED):
+        if name == ROWS or piece.stamp is None:
+            connection.execute(
+                target.statement(f"delete from {name} as held where {{within}}", within=target.within(piece))
+            )
 
 
 def take_in(connection: psycopg.Connection, target: Target, blocks: Iterable[bytes]) -> int:
@@ -69,23 +85,44 @@ def put_straight(connection: psycopg.Connection, target: Target, blocks: Iterabl
     return rows
 
 
-def merge(connection: psycopg.Connection, target: Target) -> Merged:
+def insert_all(connection: psycopg.Connection, target: Target) -> None:
+    """Put the rows that arrived into the target, which holds none."""
+    connection.execute(
+        target.statement(
+            f"insert into {{target}} ({{columns}}, {{batch_column}}) select {{columns}}, {{batch}} from {ROWS}",
+            batch_column=sql.Identifier(BATCH_COLUMN),
+        )
+    )
+
+
+def merge(connection: psycopg.Connection, target: Target, piece: Piece) -> Merged:
     """Write those of the rows that arrived that are new or differ; delete nothing.
 
-    What is updated is kept as it was (`undo`).
+    What is updated is kept as it was: until the next load (`undo`) or, of a table that outlives its source, for good
+    (`kept`). Of one that is only appended to nothing is updated but with columns that it lacked.
 
     Args:
         connection: With its transaction begun; neither committed nor rolled back here.
         target: Where to; it has a key.
+        piece: What was read of it just now: the rest of what arrived was merged before.
     """
-    _find_differing(connection, target)
-    new, changed, *_ = _one(
-        connection, f"select count(*) filter (where is_new), count(*) filter (where not is_new) from {DIFFERING}"
+    _find_differing(connection, target, piece)
+    refused = newly = 0
+    overwriting = f"(select * from {DIFFERING} where overwrites)"
+    if target.append_only:
+        newly = kept.refuse(connection, target, piece, arrived=ROWS, chosen=overwriting)
+        refused = connection.execute(f"delete from {DIFFERING} where overwrites").rowcount
+    new, changed, overwritten = _one(
+        connection,
+        "select count(*) filter (where is_new), count(*) filter (where not is_new), count(*) filter (where overwrites)"
+        f" from {DIFFERING}",
     )
     if not (new or changed):
-        return Merged()
+        return Merged(refused=refused, newly_refused=newly)
     undo.forget_earlier(connection, target)
     if changed:
+        if target.keep_deleted:
+            kept.keep_overwritten(connection, target, overwriting)
         undo.keep(connection, target, f"(select * from {DIFFERING} where not is_new)")
         _update(connection, target)
     if new:
@@ -97,9 +134,8 @@ def merge(connection: psycopg.Connection, target: Target) -> Merged:
                 batch_column=sql.Identifier(BATCH_COLUMN),
             )
         )
-    return Merged(
-        new, changed, _dates(connection, target, f"select was from {DIFFERING} union select becomes from {DIFFERING}")
-    )
+    dates = _dates(connection, target, f"select was from {DIFFERING} union select becomes from {DIFFERING}")
+    return Merged(new, changed, overwritten, refused, newly, dates)
 
 
 def find_gone(connection: psycopg.Connection, target: Target, pieces: Sequence[Piece], said: str = ROWS) -> Gone:
@@ -170,18 +206,25 @@ def missing_keys(connection: psycopg.Connection, target: Target, *, after: int |
     return [key for (key,) in rows]
 
 
-def leave_out_retired(connection: psycopg.Connection, target: Target) -> int:
-    """Take out of what arrived the rows that somebody has decided to let go of. Returns how many."""
-    left_out = 0
+def leave_out_retired(connection: psycopg.Connection, target: Target) -> tuple[int, list[str]]:
+    """Take out of what arrived the rows that somebody has decided to let go of.
+
+    Returns:
+        How many, and the columns by which it was decided that the source does not have any more.
+    """
+    left_out, unknown = 0, []
     retired = connection.execute(
         "select date_column, max(before) from etl.retention where relation = %s group by date_column",
-        [target.relation.identifier.as_string(connection).replace('"', "")],
+        [str(target.relation)],
     ).fetchall()
     for column, before in retired:
+        if column not in target.columns:
+            unknown.append(column)
+            continue
         left_out += connection.execute(
             sql.SQL(f"delete from {ROWS} where {{}} < {{}}").format(sql.Identifier(column), sql.Literal(before))
         ).rowcount
-    return left_out
+    return left_out, unknown
 
 
 def dates_held(connection: psycopg.Connection, target: Target) -> set[date]:
@@ -198,9 +241,11 @@ def count_held(connection: psycopg.Connection, target: Target) -> int:
     return int(row[0]) if row else 0
 
 
-def last_key(connection: psycopg.Connection, target: Target) -> int | None:
-    """The greatest key held."""
-    row = connection.execute(target.statement("select max({keys}) from {target}")).fetchone()
+def last_key(connection: psycopg.Connection, target: Target, *, arrived_only: bool = False) -> int | None:
+    """The greatest key held, or that arrived."""
+    row = connection.execute(
+        target.statement(f"select max({{keys}}) from {ROWS if arrived_only else '{target}'}")
+    ).fetchone()
     return int(row[0]) if row and row[0] is not None else None
 
 
@@ -233,22 +278,37 @@ def doubt_ranges(connection: psycopg.Connection, target: Target, chosen: str) ->
     )
 
 
-def _find_differing(connection: psycopg.Connection, target: Target) -> None:
+def _find_differing(connection: psycopg.Connection, target: Target, piece: Piece) -> None:
     connection.execute(f"drop table if exists {DIFFERING}")
-    values = target.values
+    values, known = target.values, [name for name in target.values if name not in target.fresh]
+    overwrites = [
+        _differ(known),
+        *(
+            sql.SQL("(held.{0} is not null and held.{0} is distinct from said.{0})").format(sql.Identifier(name))
+            for name in values
+            if name in target.fresh
+        ),
+    ]
     connection.execute(
         target.statement(
             "create temporary table etl_differing on commit drop as"
-            " select {said_keys}, held.{key} is null as is_new, {was} as was, {becomes} as becomes"
-            f" from {ROWS} as said left join {{target}} as held on {{same}} where held.{{key}} is null or {{differs}}",
+            " select {said_keys}, held.{key} is null as is_new, {was} as was, {becomes} as becomes,"
+            " held.{key} is not null and ({overwrites}) as overwrites"
+            f" from {ROWS} as said left join {{target}} as held on {{same}}"
+            " where {within} and (held.{key} is null or {differs})",
             key=sql.Identifier(target.keys[0]),
-            differs=sql.SQL("row({}) is distinct from row({})").format(
-                *(sql.SQL(", ").join(sql.Identifier(of, name) for name in values) for of in ("held", "said"))
-            )
-            if values
-            else sql.SQL("false"),
+            differs=_differ(values),
+            overwrites=sql.SQL(" or ").join(overwrites),
+            within=target.within(piece, of="said"),
         )
     )
+
+
+def _differ(names: Sequence[str]) -> sql.Composable:
+    """The condition that `held` and `said` are not the same in these columns."""
+    if not names:
+        return sql.SQL("false")
+    return sql.SQL("row({}) is distinct from row({})").format(listed(names, of="held"), listed(names, of="said"))
 
 
 def _update(connection: psycopg.Connection, target: Target) -> None:
@@ -276,4 +336,4 @@ def _dates(connection: psycopg.Connection, target: Target, chosen: str) -> set[d
 
 def _one(connection: psycopg.Connection, statement: str) -> tuple[int, ...]:
     row = connection.execute(statement).fetchone()
-    return tuple(row) if row else (0, 0)
+    return tuple(row) if row else (0, 0, 0)

@@ -8,6 +8,7 @@ from psycopg import sql
 from etl_assets.spec.database import ColumnSum, Piece, Sums
 from etl_assets.spec.measures import measure_of
 from etl_assets.warehouse.copies import Target
+from etl_assets.warehouse.kept import REFUSED
 from etl_assets.warehouse.rows import ROWS
 
 
@@ -18,17 +19,25 @@ def read_sums(connection: psycopg.Connection, target: Target, piece: Piece, *, a
         connection: As the loader.
         target: The table.
         piece: By the key or the stamp, or all rows.
-        arrived_only: Leave out rows that are not in the temporary table: those that the source no longer has.
+        arrived_only: Leave out rows that are not in the temporary table: those that the source no longer has. Of one
+            that was refused, what arrived counts.
     """
     words: list[sql.Composable] = [sql.SQL("count(*)")]
     for name, kind in target.columns.items():
         column = sql.Identifier("held", name)
         measure = sql.SQL(measure_of(kind)).format(column)
         words += [sql.SQL("count({})").format(column), sql.SQL("sum({})").format(measure)]
-    arrived = f" and exists (select from {ROWS} as said where {{same}})" if arrived_only else ""
+    counted = "{target}"
+    if arrived_only:
+        counted = (
+            f"(select {{columns}} from {{target}} as held where exists (select from {ROWS} as said where {{same}})"
+            f" and not exists (select from {REFUSED} as said where {{same}})"
+            f" union all select {{columns}} from {ROWS} as held where exists ("
+            f"     select from {REFUSED} as said where {{same}}))"
+        )
     row = connection.execute(
         target.statement(
-            f"select {{words}} from {{target}} as held where {{within}}{arrived}",
+            f"select {{words}} from {counted} as held where {{within}}",
             words=sql.SQL(", ").join(words),
             within=target.within(piece),
         )

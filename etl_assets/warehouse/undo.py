@@ -62,7 +62,8 @@ def put_back(connection: psycopg.Connection, target: Target, changed_by: UUID) -
     put = connection.execute(
         target.statement(
             "insert into {target} select (jsonb_populate_record(null::{target}, was)).*"
-            " from etl.row_before where relation = {relation}",
+            " from etl.row_before where relation = {relation} and batch_id = {changed_by}",
+            changed_by=sql.Literal(changed_by),
             **images,
         )
     ).rowcount
@@ -76,7 +77,8 @@ def _dates(connection: psycopg.Connection, target: Target, changed_by: UUID) -> 
     rows = connection.execute(
         target.statement(
             "select distinct {was} from {target} as held where held.{batch_column} = {changed_by}"
-            " union select (was ->> {happens_on})::timestamp::date from etl.row_before where relation = {relation}",
+            " union select (was ->> {happens_on})::timestamp::date from etl.row_before"
+            " where relation = {relation} and batch_id = {changed_by}",
             relation=sql.Literal(str(target.relation)),
             batch_column=sql.Identifier(BATCH_COLUMN),
             changed_by=sql.Literal(changed_by),

@@ -39,7 +39,12 @@ EMPTY = """
 drop schema open_dental cascade;
 create schema open_dental authorization etl_loader;
 grant usage on schema open_dental to etl_transformer, etl_keeper;
-truncate etl.batch, etl.key_range, etl.retention cascade
+truncate etl.batch, etl.key_range, etl.retention cascade;
+alter table etl.row_overwritten disable trigger user;
+alter table etl.row_refused disable trigger user;
+truncate etl.row_overwritten, etl.row_refused;
+alter table etl.row_overwritten enable trigger user;
+alter table etl.row_refused enable trigger user
 """
 
 
@@ -169,3 +174,37 @@ def counts(report: LoadReport) -> tuple[int, ...]:
 
 def checks(report: LoadReport) -> dict[str, bool]:
     return {check.name: check.passed for check in report.checks}
+
+
+class Meanwhile:
+    """A connection to a source at which something happens each time before it is asked in one of some ways."""
+
+    def __init__(self, reader: DatabaseReader, happens: Mapping[str, Callable[[], None]]) -> None:
+        self._reader, self._happens = reader, happens
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._reader, name)
+        happens = self._happens.get(name)
+        if happens is None:
+            return asked
+
+        def ask(*given: Any, **words: Any) -> Any:
+            happens()
+            return asked(*given, **words)
+
+        return ask
+
+
+def at_each(clinic: Clinic, **happens: Callable[[], None]) -> None:
+    """Have something happen before each of the calls that are named, of every connection from now on."""
+
+    def connect(given: Mapping[str, str]) -> Any:
+        return Meanwhile(connect_database(given), happens)
+
+    clinic.connect = connect
+
+
+def once(happens: Callable[[], None]) -> Callable[[], None]:
+    """The same, the first time alone."""
+    left = [happens]
+    return lambda: left.pop()() if left else None

@@ -125,6 +125,12 @@ def test_a_database_without_tables_is_not_believed() -> None:
         write_found({}, RULES, None)
 
 
+def test_drift_tells_of_a_table_that_is_spoken_of_and_gone() -> None:
+    rules = replace(RULES, overrides={**RULES.overrides, "gone": Override(batch_size=1)})
+    text = write_found(found(BILL), rules, None)
+    assert drift(found(BILL), rules, text) == ["gone: tables.py speaks of it, and the source has no such table."]
+
+
 def test_drift_says_what_became_of_each_table() -> None:
     held = write_found(found(BILL, VISIT, table("gone")), RULES, None)
     assert drift(found(BILL, VISIT, table("gone")), RULES, held) == []

@@ -122,6 +122,35 @@ def test_tables_are_loaded_by_importance_and_the_plan_says_how(clinic: Clinic) -
     assert told["patient"].rows == 3
 
 
+def test_the_plan_says_what_the_load_would_fail_of(clinic: Clinic) -> None:
+    fill(clinic)
+    clinic.execute("drop table patlink")
+    clinic.load()
+    clinic.execute(
+        "alter table patient modify LName bigint",
+        "alter table appointment drop column DateTStamp",
+        "drop table definition",
+    )
+    plans = plan_tables(clinic.settings, clinic.source, NAMES)
+    assert {plan.table for plan in plans} == set(NAMES)
+    importances = [plan.importance for plan in plans]
+    assert importances == sorted(importances, key=["critical", "important", "audit", "reference"].index)
+    failing = {plan.table: plan.strategy for plan in plans if plan.fails}
+    reports = clinic.load()
+    assert failing == {name: str(report.failure) for name, report in reports.items() if report.failure}
+    assert failing.keys() == {"patient", "appointment", "definition"}
+    (absent,) = (plan.strategy for plan in plans if plan.table == "patlink")
+    assert "has no table patlink" in absent
+
+
+def test_the_plan_of_a_sweep_is_one_of_comparing(clinic: Clinic) -> None:
+    fill(clinic)
+    clinic.load()
+    plans = {plan.table: plan for plan in plan_tables(clinic.settings, clinic.source, NAMES, sweep=True)}
+    assert {plans[name].strategy for name in ("patient", "securitylog")} == {Way.COMPARED.value}
+    assert plans["patient"].since is None
+
+
 def test_a_table_that_the_source_does_not_have_costs_no_other(clinic: Clinic) -> None:
     fill(clinic)
     clinic.execute("drop table patlink")

@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 import pytest
 
@@ -164,6 +166,33 @@ def test_a_worker_that_finds_no_connection_leaves_its_tables_to_the_others(held:
     held.connect = connect
     reports = held.load("patient", "definition")
     assert [report.failure for report in reports.values()] == [None, None]
+
+
+def test_a_table_that_no_worker_takes_any_more_is_not_said_to_be_loaded(clinic: Clinic) -> None:
+    clinic.add("definition", "'a'", columns="ItemName")
+    clinic.add("patlink", "1, 2", columns="PatFrom, PatTo")
+    calls, lock = [], Lock()
+
+    def connect(given: Mapping[str, str]) -> DatabaseReader:
+        with lock:
+            calls.append(1)
+            number = len(calls)
+        if number == 3:
+            # The other worker has no table left by now, and has ended.
+            while not clinic.query("select from etl.extraction"):
+                time.sleep(0.05)
+            time.sleep(0.5)
+            raise TransientError("the clinic: the account has no connection left")
+        return connect_database(given)
+
+    clinic.connect = connect
+    failures = [report.failure for report in clinic.load("definition", "patlink").values()]
+    assert sorted(map(str, failures)) == ["None", "the clinic: the account has no connection left"]
+
+
+def test_a_table_that_nobody_came_to_load_is_none_that_was_loaded(held: Clinic, monkeypatch) -> None:
+    monkeypatch.setattr("etl_assets.loading.tables._Run.next", lambda run: None)
+    assert "nobody came to load it" in str(held.load("patient")["patient"].failure)
 
 
 def test_a_source_that_cannot_be_reached_is_said_at_once(clinic: Clinic) -> None:

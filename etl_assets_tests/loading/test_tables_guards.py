@@ -1,5 +1,7 @@
 """What is not believed, what is refused, what is found wrong, and the way back."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from etl_assets.errors import EtlError, SchemaDrift, ShrunkenLoad
@@ -58,6 +60,58 @@ def test_a_changed_type_is_refused_by_name_and_costs_no_other_table(held: Clinic
 def test_another_key_is_refused(held: Clinic) -> None:
     held.execute("alter table patient modify PatNum bigint not null, drop primary key, add primary key (PatNum, LName)")
     assert isinstance(held.load("patient")["patient"].failure, SchemaDrift)
+
+
+VIEWS = """
+set role etl_transformer;
+create view open_dental_typed.stg_patient as select birthdate from open_dental.patient;
+create view open_dental_typed.stg_names as select lname from open_dental.patient
+"""
+
+
+@pytest.fixture
+def viewed(held: Clinic) -> Iterator[Clinic]:
+    """A clinic whose patients views stand on."""
+    with connect(held.settings, role=None) as connection:
+        connection.execute(VIEWS)
+    yield held
+    with connect(held.settings, role=None) as connection:
+        connection.execute("drop view if exists open_dental_typed.stg_patient, open_dental_typed.stg_names")
+
+
+def test_the_views_that_stand_on_a_changed_column_are_named(viewed: Clinic) -> None:
+    viewed.execute("alter table patient modify Birthdate datetime not null")
+    told = str(viewed.load("patient")["patient"].failure)
+    assert "open_dental_typed.stg_patient" in told
+    assert "stg_names" not in told
+    assert "etl run builds them again" in told
+    with connect(viewed.settings, role=None) as connection:
+        connection.execute("drop view open_dental_typed.stg_patient cascade")
+        connection.execute(told.split("convert it: ")[1].split(";", maxsplit=1)[0])
+    assert viewed.take("patient", sweep=True).failure is None
+    assert viewed.query("select distinct birthdate::text from open_dental.patient") == [("0001-01-01 00:00:00",)]
+
+
+@pytest.mark.parametrize(("column", "kind"), [("LName", "mediumblob"), ("Photo", "mediumtext"), ("LName", "date")])
+def test_no_cast_is_shown_that_would_spoil_the_values(viewed: Clinic, column, kind) -> None:
+    viewed.execute(f"update patient set {column} = '2024-01-01'", f"alter table patient modify {column} {kind}")
+    told = str(viewed.load("patient")["patient"].failure)
+    assert "alter table" not in told
+    assert "no cast keeps the values" in told
+    assert "Views follow the table that is renamed" in told
+    assert "open_dental_typed.stg_names, open_dental_typed.stg_patient" in told
+
+
+@pytest.mark.parametrize("leave", ["alter table {} rename to definition_until_now", "drop table {}"])
+def test_a_table_that_was_renamed_or_dropped_here_comes_anew(held: Clinic, leave) -> None:
+    with connect(held.settings) as connection:
+        connection.execute(leave.format("open_dental.definition"))
+    assert counts(held.take("definition")) == (40, 40, 0, 0, 0)
+    assert counts(held.take("definition")) == (0, 0, 0, 0, 0)
+    held.execute("update definition set ItemName = 'x' where DefNum = 1")
+    assert held.take("definition").counts.rows_updated == 1
+    assert back(held, "definition").rows_inserted == 1
+    assert ("d0",) in held.query("select itemname from open_dental.definition")
 
 
 def test_a_dropped_column_stays(held: Clinic) -> None:
@@ -226,6 +280,38 @@ def test_what_a_load_wrote_twice_is_taken_back_to_what_was_before_it(held: Clini
         connection.execute("drop trigger spoil on open_dental.patient")
     back(held)
     assert held.held("patient") == before
+
+
+def test_only_the_last_load_is_taken_back_and_not_the_one_before(clinic: Clinic) -> None:
+    clinic.add("definition", "'a'", "'b'", columns="ItemName")
+    clinic.take("definition")
+    clinic.execute("delete from definition")
+    clinic.take("definition", accept_shrink=True)
+    clinic.add("definition", "'new'", columns="ItemName")
+    clinic.take("definition")
+    assert clinic.query("select count(*) from etl.row_before") == [(0,)]
+    back(clinic, "definition")
+    assert clinic.held("definition") == []
+
+
+def test_a_load_of_nothing_leaves_the_last_to_be_taken_back(clinic: Clinic) -> None:
+    clinic.add("definition", "'a'", "'b'", columns="ItemName")
+    clinic.take("definition")
+    clinic.execute("delete from definition")
+    clinic.take("definition", accept_shrink=True)
+    clinic.take("definition", sweep=True)
+    assert back(clinic, "definition").rows_inserted == 2
+
+
+def test_an_image_of_another_load_is_not_put_back(held: Clinic) -> None:
+    held.execute("update definition set ItemName = 'x' where DefNum in (1, 2)")
+    held.take("definition")
+    with connect(held.settings) as connection:
+        connection.execute(
+            "update etl.row_before set batch_id = (select batch_id from etl.batch order by started_at limit 1)"
+            " where row_key = '[2]'"
+        )
+    assert back(held, "definition").rows_inserted == 1
 
 
 def test_a_load_taken_back_is_in_the_ledger_with_its_dates(clinic: Clinic) -> None:

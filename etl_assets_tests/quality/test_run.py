@@ -8,7 +8,7 @@ import pytest
 
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import list_issues, resolve_issue
-from etl_assets.quality.run import WITHHELD, run_rule
+from etl_assets.quality.run import WITHHELD, NotThereYet, run_rule
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.spec.rules import Finds, InOrder, Required
 from etl_assets.warehouse.connection import connect
@@ -62,6 +62,16 @@ def test_a_broken_row_is_one_finding_with_its_words(warehouse, batch) -> None:
     assert [(row.key, row.field, row.message) for row in result.sample] == [
         ("A", "or_in > or_out", "or_in is after or_out")
     ]
+
+
+def test_a_rule_that_reads_a_table_that_was_never_loaded_waits_for_it(warehouse, batch) -> None:
+    query = (
+        "select row_key, null as field, null as value, null as message from looked_at join stg.staff using (case_id)"
+    )
+    reads = Finds(table="or_case", name="Staff", query=query, why="Somebody was there.")
+    with pytest.raises(NotThereYet, match=r'Staff was not checked: relation "stg.staff" does not exist'):
+        run(warehouse, batch, reads)
+    assert warehouse.execute("select count(*) from etl.quality_result").fetchone() == (0,)
 
 
 def test_running_again_neither_doubles_nor_reopens(warehouse, batch) -> None:

@@ -265,4 +265,4 @@ def test_nul_and_impossible_days_and_half_a_pair_are_turned_when_postgres_has_re
         ("plain", None, None, None),
         ("a\ufffdb", "", "29.02.2024", b""),
     ]
-    assert sums.turned == {"short: nul": 2, "western: nul": 1, "day: zero_date": 1}
+    assert sums.turned == {"short: nul": 2, "short: half_pair": 1, "western: nul": 1, "day: zero_date": 1}

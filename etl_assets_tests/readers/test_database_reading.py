@@ -3,13 +3,21 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from time import monotonic
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from etl_assets.readers.database import connect_database, mysql_batches
+from etl_assets.readers.database import connect_database, mysql_batches, mysql_parts
 from etl_assets.readers.database.mysql import MysqlReader
 from etl_assets.spec.database import DatabaseReader, Piece, SourceTable
+from etl_assets.warehouse.copies import Target
+from etl_assets.warehouse.copy import copy_in
+from etl_assets.warehouse.relation import Relation
+from etl_assets_tests import mariadb
 from etl_assets_tests.open_dental_schema import create_statements, keyed, read_schema
 from etl_assets_tests.readers.databases import DRIVERS, execute, keys_of, rows_of
 
@@ -130,7 +138,7 @@ def test_a_stamp_s_window_takes_its_begin_and_leaves_its_end(
     reader: DatabaseReader, table_name: str, batch_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With and without an index of the stamp; three rows share each second."""
-    monkeypatch.setattr(mysql_batches, "STRIDE", 4)
+    monkeypatch.setattr(mysql_parts, "STRIDE", 4)
     table = reader.describe([table_name])[table_name]
 
     def stamped(since: float | None, until: float | None, **more: int) -> list[int]:
@@ -148,18 +156,51 @@ def test_a_stamp_s_window_takes_its_begin_and_leaves_its_end(
     assert read_keys(reader, table, Piece(stamp="secdatetedit", since=elsewhere), batch_size) == KEYS[9:]
 
 
-def test_a_datetime_is_held_against_the_clock_on_the_source_s_wall(new_mysql_database: Callable[[], str]) -> None:
+@pytest.fixture(scope="module")
+def western() -> Iterator[str]:
+    """A source of its own whose clock on the wall is five hours behind."""
+    folder = Path(mkdtemp(prefix="etl-west-"))
+    folder.chmod(0o755)
+    try:
+        url = mariadb.start(folder)
+        execute(url, "set global time_zone = '-05:00'", "create database west")
+        yield f"{url.rstrip('/')}/west"
+    finally:
+        mariadb.stop(folder)
+        rmtree(folder, ignore_errors=True)
+
+
+def test_a_datetime_is_held_against_the_clock_on_the_source_s_wall_here_and_there(
+    western: str, connection: psycopg.Connection
+) -> None:
     """It is written by whoever writes there, in the zone of the server; a stamp is a moment."""
-    url = new_mysql_database()
     execute(
-        url,
-        "create table sheet (Num int primary key, Edited datetime)",
-        "insert into sheet values (1, convert_tz('2024-05-06 12:00:00', '+00:00', @@global.time_zone))",
+        western,
+        "create table sheet (Num int primary key, Edited datetime(6), Moved timestamp(6) null)",
+        "set time_zone = '+00:00'",
+        "insert into sheet values (1, '2024-05-06 06:59:59.5', '2024-05-06 11:59:59.5'),"
+        " (2, '2024-05-06 07:00:00', '2024-05-06 12:00:00'), (3, '2024-05-06 08:00:00', '2024-05-06 13:00:00')",
     )
-    reader = connect_database({"url": url})
+    reader = connect_database({"url": western})
     table = reader.describe()["sheet"]
-    for since, expected in ((NOON, [1]), (NOON + timedelta(seconds=1), [])):
-        assert keys_of(reader.keys(table, Piece(stamp="Edited", since=since), batch_size=9)) == expected
+    types = {column.staging_name: column.staging_type for column in table.columns}
+    target = Target(relation=Relation("pg_temp", "sheet"), columns=types, keys=("num",))
+    connection.execute("create temporary table sheet (num int, edited timestamp, moved timestamptz)")
+    connection.execute("set time zone 'UTC'")
+    copy_in(connection, sql.SQL("copy sheet from stdin"), reader.read(table, Piece(), batch_size=9))
+    for since, until, expected in (
+        (NOON, None, [2, 3]),
+        (NOON - timedelta(milliseconds=500), NOON, [1]),
+        (None, NOON + timedelta(hours=1), [1, 2]),
+        ((NOON + timedelta(hours=1)).astimezone(timezone(timedelta(hours=9))), NOON + timedelta(days=1), [3]),
+    ):
+        for stamp in ("Edited", "Moved"):
+            piece = Piece(stamp=stamp, since=since, until=until)
+            assert keys_of(reader.keys(table, piece, batch_size=9)) == expected
+            within = target.within(reader.as_staged(table, piece))
+            held = connection.execute(target.statement("select num from {target} as held where {w}", w=within))
+            assert sorted(key for (key,) in held) == expected
+    assert reader.as_staged(table, Piece(after=1)) == Piece(after=1)
     reader.close()
 
 

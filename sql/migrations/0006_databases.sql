@@ -1,13 +1,17 @@
 -- What a database's tables are copied with, and what guards those that outlive their source.
 
 do $$
+declare
+    wanted text;
 begin
-    if not exists (select from pg_roles where rolname = 'etl_keeper') then
-        create role etl_keeper nologin;
-    end if;
-    if not pg_has_role(current_user, 'etl_keeper', 'set') then
-        grant etl_keeper to current_user;
-    end if;
+    foreach wanted in array array['etl_keeper', 'etl_live'] loop
+        if not exists (select from pg_roles where rolname = wanted) then
+            execute format('create role %I nologin', wanted);
+        end if;
+        if not pg_has_role(current_user, wanted, 'set') then
+            execute format('grant %I to current_user', wanted);
+        end if;
+    end loop;
 end
 $$;
 
@@ -21,6 +25,8 @@ comment on schema open_dental_live is
 grant usage on schema open_dental to etl_transformer, etl_keeper;
 alter default privileges for role etl_loader in schema open_dental grant select on tables to etl_transformer;
 grant usage on schema open_dental_mart to etl_reader;
+grant usage on schema open_dental_live to etl_live;
+alter default privileges for role etl_loader in schema open_dental_live grant select on tables to etl_live;
 grant usage on schema etl to etl_keeper;
 
 set local role etl_loader;
@@ -75,6 +81,33 @@ create table etl.row_before (
 comment on table etl.row_before is
 'Rows as they were before the last load that changed their table: what etl rollback puts back.';
 
+-- No reference to the batch: what is kept here must not go with anything else.
+create table etl.row_overwritten (
+    overwritten_id bigint primary key generated always as identity,
+    relation text not null,
+    row_key text not null,
+    batch_id uuid not null,
+    was jsonb not null,
+    kept_at timestamptz not null default now()
+);
+create index on etl.row_overwritten (relation, row_key);
+comment on table etl.row_overwritten is
+'Rows of tables that outlive their source as they were before the source changed them; kept as long as the rows are.';
+
+create table etl.row_refused (
+    refused_id bigint primary key generated always as identity,
+    relation text not null,
+    row_key text not null,
+    batch_id uuid not null,
+    said jsonb not null,
+    stands boolean not null default true,
+    refused_at timestamptz not null default now()
+);
+create unique index on etl.row_refused (relation, row_key, md5(said::text));
+comment on table etl.row_refused is
+'Rows that a source has under keys by which other rows are held of a table that is only appended to: those stay.';
+comment on column etl.row_refused.stands is 'Whether the source had it so when it was last read.';
+
 create table etl.retention (
     retention_id bigint primary key generated always as identity,
     relation text not null,
@@ -89,6 +122,7 @@ comment on table etl.retention is
 'Every deletion from a table that outlives its source, and who decided on it. What was deleted is not loaded again.';
 grant insert on etl.retention to etl_keeper;
 grant select, update on etl.extraction to etl_keeper;
+grant select, delete on etl.row_overwritten, etl.row_refused to etl_keeper;
 
 create table etl.table_switch (
     relation text primary key,
@@ -114,6 +148,11 @@ $$;
 comment on function etl.refuse_loss() is
 'The trigger of tables that outlive their source: it refuses DELETE and TRUNCATE.';
 
+create trigger outlives_source before delete or truncate on etl.row_overwritten
+for each statement execute function etl.refuse_loss();
+create trigger outlives_source before delete or truncate on etl.row_refused
+for each statement execute function etl.refuse_loss();
+
 create function etl.outlive_source(relation regclass) returns void
 language plpgsql as $$
 begin
@@ -134,20 +173,31 @@ reset role;
 
 -- Only the login itself may call it: not the loader.
 create function etl.retain(relation regclass, date_column text, before date, who text, why text) returns bigint
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog set timezone = 'UTC' as $$
 declare
+    name text;
     gone bigint;
 begin
     if coalesce(trim(who), '') = '' or coalesce(trim(why), '') = '' then
         raise exception 'Retention is decided by somebody, for a reason; one of the two is empty.';
     end if;
+    select concat_ws('.', space.nspname, class.relname) into name
+    from pg_class as class
+    inner join pg_namespace as space on space.oid = class.relnamespace
+    where class.oid = retain.relation;
+    -- As a load does: none may have counted what goes.
+    perform pg_advisory_xact_lock(hashtextextended('etl load ' || name, 0));
     execute format('delete from %s where %I < $1', relation, date_column) using before;
     get diagnostics gone = row_count;
+    delete from etl.row_overwritten as image
+    where image.relation = name and (image.was ->> date_column)::timestamptz < before;
+    delete from etl.row_refused as image
+    where image.relation = name and (image.said ->> date_column)::timestamptz < before;
     insert into etl.retention (relation, date_column, before, rows_deleted, done_by, reason)
-    values (relation::text, date_column, before, gone, who, why);
+    values (name, date_column, before, gone, who, why);
     update etl.extraction as held
     set rows_held = held.rows_held - gone, rows_apart = held.rows_apart - gone
-    where held.relation = retain.relation::text;
+    where held.relation = name;
     return gone;
 end
 $$;

@@ -11,23 +11,22 @@ takes 1.1 us. So a table that is wanted whole and has no more rows than a batch 
 for some seconds, at night, gives a batch as many rows as it has.
 """
 
-import re
 import weakref
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from etl_assets.readers.database.conditions import column_of, key_of
-from etl_assets.readers.database.mysql_batches import STRIDE, Batches
+from etl_assets.readers.database.mysql_batches import Batches
 from etl_assets.readers.database.mysql_catalogue import describe
-from etl_assets.readers.database.mysql_lines import quoted
+from etl_assets.readers.database.mysql_fingerprints import read_fingerprints
+from etl_assets.readers.database.mysql_lines import fit_text, quoted
 from etl_assets.readers.database.mysql_link import MysqlLink
-from etl_assets.readers.database.mysql_parts import source_of, strides
-from etl_assets.readers.database.mysql_sums import read_sums, row_hash, select_fingerprint, select_sums
+from etl_assets.readers.database.mysql_parts import is_wall_clock, stride_of, strides, wall_clock
+from etl_assets.readers.database.mysql_sums import ask_sums, read_sums, words_of
 from etl_assets.readers.database.read_ahead import one_ahead
 from etl_assets.spec.database import Fingerprint, Piece, SourceTable, Sums
-
-_HALF_A_PAIR = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 class MysqlReader:
@@ -53,44 +52,31 @@ class MysqlReader:
     def read(self, table: SourceTable, piece: Piece, *, batch_size: int, without_nul: bool = False) -> Iterator[bytes]:
         """The rows of a piece in COPY's text format, as `DatabaseReader` has it."""
         blocks = self._ahead(Batches(self._link, table, table.columns, batch_size, careful=without_nul), piece)
-        return map(_without_nul, blocks) if without_nul else blocks
+        return map(fit_text, blocks) if without_nul else blocks
 
     def keys(self, table: SourceTable, piece: Piece, *, batch_size: int) -> Iterator[bytes]:
         """The keys of the rows of a piece, likewise."""
         key = column_of(table, key_of(table))
         return self._ahead(Batches(self._link, table, (key,), batch_size), piece)
 
-    def fingerprints(self, table: SourceTable, bounds: Sequence[int], *, batch_size: int) -> Iterator[Fingerprint]:
-        """The fingerprints of all ranges of a table, as `DatabaseReader` has it; a statement each."""
-        of_row = row_hash(table.columns)
-        if not table.ranged:
-            yield self._fingerprint(select_fingerprint(of_row) + source_of(table, Piece()))
-            return
-        after: int | None = None
-        for upto in bounds:
-            part = Piece(after=after, upto=upto)
-            yield self._fingerprint(select_fingerprint(of_row) + source_of(table, part), after, upto)
-            after = upto
-        key = quoted(key_of(table))
-        while True:
-            rows = f"select {key} as k, {of_row} as h{source_of(table, Piece(after=after))}"
-            row = self._link.row(
-                f"select {select_fingerprint('h')}, max(k) from ({rows} order by {key} limit {batch_size}) as part"
-            )
-            held = int(row[0] or 0)
-            last = int(row[2] or 0) if held == batch_size else None
-            yield Fingerprint(after=after, upto=last, rows=held, checksum=(row[1] or b"").decode())
-            if last is None:
-                return
-            after = last
+    def fingerprints(
+        self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
+    ) -> Iterator[Fingerprint]:
+        """The fingerprints of all ranges of a table, as `DatabaseReader` has it."""
+        return read_fingerprints(self._link, table, bounds, batch_size=batch_size, after=after)
 
-    def sums(self, table: SourceTable, piece: Piece) -> Sums:
-        """What the rows of a piece come to, asked for stride by stride."""
-        wanted = select_sums(table.columns)
-        is_large = table.ranged and (table.rows > STRIDE or piece.keys is not None)
-        parts = strides(self._link, table, piece, STRIDE) if is_large else (piece,)
-        rows = [self._link.row(f"select {wanted}{source_of(table, part)}") for part in parts]
-        return read_sums(table.columns, rows)
+    def sums(self, table: SourceTable, piece: Piece, *, at_once: bool = False) -> Sums:
+        """What the rows of a piece come to, asked for stride by stride unless it may be asked at once."""
+        words, stride = words_of(table.columns), stride_of(table)
+        is_large = table.ranged and (piece.keys is not None or (table.rows > stride and not at_once))
+        parts = strides(self._link, table, piece, stride) if is_large else (piece,)
+        return read_sums(table.columns, [ask_sums(self._link, table, words, part) for part in parts])
+
+    def as_staged(self, table: SourceTable, piece: Piece) -> Piece:
+        """The piece as it is said of the copy, as `DatabaseReader` has it."""
+        if piece.stamp is None or not is_wall_clock(column_of(table, piece.stamp)):
+            return piece
+        return replace(piece, since=self._on_the_wall(piece.since), until=self._on_the_wall(piece.until))
 
     def close(self) -> None:
         """End the connection, and what is still being read."""
@@ -105,14 +91,11 @@ class MysqlReader:
         self._reading = weakref.ref(reading)
         return reading
 
-    def _fingerprint(self, wanted: str, after: int | None = None, upto: int | None = None) -> Fingerprint:
-        row = self._link.row(f"select {wanted}")
-        return Fingerprint(after=after, upto=upto, rows=int(row[0] or 0), checksum=(row[1] or b"").decode())
-
-
-def _without_nul(block: bytes) -> bytes:
-    """A block as PostgreSQL takes it: the escapes of COPY hold no NUL, so that all that there are are a text's."""
-    return _HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}".encode(), block.replace(b"\0", b""))
+    def _on_the_wall(self, moment: datetime | None) -> datetime | None:
+        if moment is None:
+            return None
+        shown = self._link.row(f"select cast({wall_clock(moment.astimezone(UTC))} as char)")[0] or b""
+        return datetime.fromisoformat(shown.decode()).replace(tzinfo=UTC)
 
 
 def _taken(batches: Batches, piece: Piece) -> Generator[bytes]:

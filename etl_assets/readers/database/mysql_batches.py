@@ -7,13 +7,8 @@ from dataclasses import replace
 from etl_assets.readers.database.conditions import is_indexed, key_of
 from etl_assets.readers.database.mysql_lines import Lines, quoted
 from etl_assets.readers.database.mysql_link import FETCH_ROWS, MysqlLink
-from etl_assets.readers.database.mysql_parts import source_of, strides
+from etl_assets.readers.database.mysql_parts import BATCH_BYTES, STRIDE, source_of, stride_of, strides
 from etl_assets.spec.database import Piece, SourceColumn, SourceTable
-
-BATCH_BYTES = 8 << 20
-"""What a batch may come to and still be taken whole before it is handed on."""
-STRIDE = 50_000
-"""Rows that a statement looks at, at most, where it looks at more than it gives."""
 
 LONG_ROWS = 8
 """Rows taken at once where each may hold a document."""
@@ -58,7 +53,7 @@ class Batches:
             parts = strides(self._link, self._table, piece, self._batch_size)
         elif piece.stamp is not None and not is_indexed(self._table, piece.stamp):
             # Else the first batch would look at all rows, up to the last that are new.
-            parts = strides(self._link, self._table, piece, STRIDE)
+            parts = strides(self._link, self._table, piece, stride_of(self._table))
         else:
             parts = iter((piece,))
         for part in parts:
@@ -66,7 +61,9 @@ class Batches:
 
     def _is_one_statement(self, piece: Piece) -> bool:
         """Whether the whole table is wanted and is no more than a batch: MyISAM then takes half the time, unsorted."""
-        return piece == Piece() and self._table.rows <= self._batch_size
+        # Who gives a batch more rows than a stride has asked for a statement that may be long; nobody else gets one.
+        is_short = self._table.size_bytes <= BATCH_BYTES or self._batch_size > STRIDE
+        return piece == Piece() and self._table.rows <= self._batch_size and is_short
 
     def _of_part(self, piece: Piece) -> Generator[Blocks]:
         self._after, key = piece.after, quoted(key_of(self._table))

@@ -8,12 +8,23 @@ from etl_assets.readers.database.conditions import chunks, column_of, key_of, st
 from etl_assets.readers.database.mysql_lines import quoted
 from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_types import MysqlType
-from etl_assets.spec.database import Piece, SourceTable
+from etl_assets.spec.database import Piece, SourceColumn, SourceTable
+
+BATCH_BYTES = 8 << 20
+"""What a batch may come to and still be taken whole before it is handed on, and what a statement may look at."""
+STRIDE = 50_000
+"""Rows that a statement looks at, at most, where it looks at more than it gives."""
 
 
-def source_of(table: SourceTable, piece: Piece) -> str:
-    """The FROM and the WHERE of a piece's rows."""
-    conditions = []
+def stride_of(table: SourceTable) -> int:
+    """How many rows of a table one statement may look at; of 100 kB each they are eighty."""
+    row_bytes = table.size_bytes // table.rows if table.rows else 0
+    return max(1, min(STRIDE, BATCH_BYTES // (row_bytes or 1)))
+
+
+def source_of(table: SourceTable, piece: Piece, *more: str) -> str:
+    """The FROM and the WHERE of a piece's rows; of those among them that more conditions hold of."""
+    conditions = [*more]
     if (piece.after, piece.upto, piece.keys) != (None, None, None):
         key = quoted(key_of(table))
         conditions += [f"{key} > {int(piece.after)}"] if piece.after is not None else []
@@ -23,8 +34,7 @@ def source_of(table: SourceTable, piece: Piece) -> str:
             conditions.append(f"{key} in ({', '.join(map(str, map(int, piece.keys))) or 'null'})")
     if piece.stamp is not None:
         column = column_of(table, piece.stamp)
-        moment = _moment if MysqlType.of(column.type).name == "timestamp" else _wall_clock
-        conditions += stamped(piece, moment, quoted(column.name))
+        conditions += stamped(piece, wall_clock if is_wall_clock(column) else _moment, quoted(column.name))
     where = f" where {' and '.join(conditions)}" if conditions else ""
     return f" from {quoted(table.name)}{where}"
 
@@ -48,11 +58,16 @@ def nth_key(link: MysqlLink, table: SourceTable, piece: Piece, number: int) -> i
     return int(found[0][0] or 0) if found else None
 
 
-def _moment(moment: datetime) -> str:
-    return f"'{moment:%Y-%m-%d %H:%M:%S.%f}'"
+def is_wall_clock(stamp: SourceColumn) -> bool:
+    """Whether a stamp is what the source's own clock on the wall shows, and not a moment."""
+    return MysqlType.of(stamp.type).name != "timestamp"
 
 
-def _wall_clock(moment: datetime) -> str:
-    """A datetime is written by the source's own clock on the wall, whatever the zone of our session."""
+def wall_clock(moment: datetime) -> str:
+    """What the source's own clock shows at a moment, given in UTC; whatever the zone of our session."""
     written = _moment(moment)
     return f"ifnull(convert_tz({written}, '+00:00', @@global.time_zone), {written})"
+
+
+def _moment(moment: datetime) -> str:
+    return f"'{moment:%Y-%m-%d %H:%M:%S.%f}'"

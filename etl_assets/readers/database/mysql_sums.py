@@ -1,97 +1,139 @@
-"""The SQL of what MySQL's values come to: sums that PostgreSQL can be held against, and fingerprints."""
+"""What MySQL's values come to: sums that PostgreSQL can be held against.
 
-from collections.abc import Sequence
+A statement sums texts as they are stored, and says by the way whether one of them may hold what PostgreSQL cannot.
+Those are then fetched, turned as they are turned where they are read, and counted for what they become: one rule, in
+one place, and nobody else pays for it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from hashlib import md5
 
 from etl_assets.readers.database.conditions import total_of
-from etl_assets.readers.database.mysql_lines import DATES, IS_DATE, quoted, raw
-from etl_assets.readers.database.mysql_link import Row
+from etl_assets.readers.database.mysql_lines import (
+    DATES,
+    HALF_A_PAIR,
+    IS_DATE,
+    IS_LIKELY_DATE,
+    quoted,
+    raw,
+    fit_text,
+)
+from etl_assets.readers.database.mysql_link import MysqlLink
+from etl_assets.readers.database.mysql_parts import source_of
 from etl_assets.readers.database.mysql_types import MysqlType
-from etl_assets.spec.database import ColumnSum, SourceColumn, Sums
+from etl_assets.spec.database import ColumnSum, Piece, SourceColumn, SourceTable, Sums
 
-MICROSECONDS = Decimal(1_000_000)
-LARGEST = "1e15"
-"""A floating number of this magnitude or more counts as 0: its ten-thousandths are noise."""
+Found = dict[tuple[str, str], Decimal]
+"""What was found, by the column's name in staging, empty for the row as a whole, and by what is counted."""
+
+LARGEST = "9e14"
+"""A floating number of this magnitude or more counts as 0: its ten-thousandths are noise, and no bigint holds them."""
+ROWS, ODD = ("", "rows"), ("", "odd")
+# An MD5 costs more than all else, and many texts are empty.
+_EMPTY = 0xD41D8CD9
+# Each date counts this and its seconds, so that one sum says how many there are and what they come to.
+_ONE_DATE = 10**30
+_SECONDS_TO_2000 = 63_113_904_000
+_MICROSECONDS = 1_000_000
 
 
-def select_sums(columns: Sequence[SourceColumn]) -> str:
-    """The list of a select: the rows; then of each column its values, their total, and its turned values."""
-    return ", ".join(["count(*)", *(word for column in columns for word in _words(column))])
+def words_of(columns: Sequence[SourceColumn]) -> dict[tuple[str, str], str]:
+    """The expressions that `ask_sums` selects, by what they count."""
+    words = {ROWS: "count(*)"}
+    for column in columns:
+        # Where there can be no null the number of rows says it.
+        values = {"values": f"count({quoted(column.name)})"} if column.nullable else {}
+        words |= {(column.staging_name, what): word for what, word in (values | _words(column)).items()}
+    if odd := _odd(columns):
+        words[ODD] = f"sum({odd})"
+    return words
 
 
-def read_sums(columns: Sequence[SourceColumn], rows: Sequence[Row]) -> Sums:
-    """What the rows that such selects gave, of parts of a piece, come to together."""
+def ask_sums(link: MysqlLink, table: SourceTable, words: Mapping[tuple[str, str], str], piece: Piece) -> Found:
+    """What the rows of a piece come to: in one statement, and another where texts must be turned."""
+    row = link.row(f"select {', '.join(words.values())}{source_of(table, piece)}")
+    found = {word: Decimal((value or b"0").decode()) for word, value in zip(words, row, strict=True)}
+    if found.get(ODD):
+        _turn(link, table, piece, found)
+    return found
+
+
+def read_sums(columns: Sequence[SourceColumn], parts: Sequence[Found]) -> Sums:
+    """What the parts of a piece come to together."""
+    words = {word for part in parts for word in part}
+    found = defaultdict(Decimal, {word: total_of(part.get(word, Decimal(0)) for part in parts) for word in words})
     counted: dict[str, ColumnSum] = {}
     turned: dict[str, int] = {}
-    for place, column in enumerate(columns):
-        first = 1 + 3 * place
-        total = total_of(Decimal((row[first + 1] or b"0").decode()) for row in rows)
-        is_time = MysqlType.of(column.type).name in {"datetime", "timestamp", "time"}
-        counted[column.staging_name] = ColumnSum(
-            values=sum(int(row[first] or 0) for row in rows), total=total / MICROSECONDS if is_time else total
-        )
-        if number := sum(int(row[first + 2] or 0) for row in rows):
-            rule = "zero_date" if MysqlType.of(column.type).name in DATES else "nul"
-            turned[f"{column.staging_name}: {rule}"] = number
-    return Sums(rows=sum(int(row[0] or 0) for row in rows), columns=counted, turned=turned)
+    for column in columns:
+        name = column.staging_name
+        values, total = int(found[(name, "values") if column.nullable else ROWS]), found[name, "total"]
+        if MysqlType.of(column.type).name in DATES:
+            dates, seconds = divmod(int(total), _ONE_DATE)
+            turned[f"{name}: zero_date"], values = values - dates, dates
+            total = Decimal(seconds - dates * _SECONDS_TO_2000)
+        total = total_of((total, found[name, "microseconds"] / _MICROSECONDS))
+        counted[name] = ColumnSum(values=values, total=total)
+        for rule in ("nul", "half_pair"):
+            turned[f"{name}: {rule}"] = int(found[name, rule])
+    kept = {rule: number for rule, number in turned.items() if number}
+    return Sums(rows=int(found[ROWS]), columns=counted, turned=kept)
 
 
-def _words(column: SourceColumn) -> tuple[str, str, str]:
+def _words(column: SourceColumn) -> dict[str, str]:
     kind, name = MysqlType.of(column.type), quoted(column.name)
     if kind.name in DATES:
-        held = IS_DATE.format(name)
-        seconds = (
-            f"(to_days({name}) - 730485) * 86400"
-            if kind.name == "date"
-            else f"timestampdiff(microsecond, '2000-01-01 00:00:00', {name})"
-        )
-        return (
-            f"coalesce(sum({held}), 0)",
-            f"sum(if({held}, {seconds}, 0))",
-            f"sum({name} is not null and {held} is not true)",
-        )
-    if kind.is_bytes:
-        return f"count({name})", _digest(raw(column)), "0"
-    if column.staging_type == "text":
-        text = raw(column)
-        return f"count({name})", _digest(f"replace({text}, char(0), '')"), f"sum(instr({text}, char(0)) > 0)"
+        held = (IS_LIKELY_DATE if kind.name == "timestamp" else IS_DATE).format(name)
+        words = {"total": f"sum(if({held}, {_ONE_DATE} + to_seconds({name}), 0))"}
+        return words | ({"microseconds": f"sum(if({held}, microsecond({name}), 0))"} if kind.arguments else {})
+    if kind.is_bytes or column.staging_type == "text":
+        digest = f"cast(conv(left(md5({_stored(column)}), 8), 16, 10) as unsigned)"
+        return {"total": f"sum(if(length({_stored(column)}) = 0, {_EMPTY}, {digest}))"}
     if kind.name == "time":
         # MySQL's time_to_sec drops the microseconds, MariaDB's does not.
-        seconds = f"truncate(time_to_sec({name}), 0) * 1000000"
-        return f"count({name})", f"sum({seconds} + if({name} < 0, -1, 1) * microsecond({name}))", "0"
+        sign = f"if({name} < 0, -1, 1)"
+        words = {"total": f"sum(truncate(time_to_sec({name}), 0))"}
+        return words | ({"microseconds": f"sum({sign} * microsecond({name}))"} if kind.arguments else {})
     if kind.name in {"float", "double", "real"}:
-        # As decimals, for a sum of doubles depends on their order.
-        whole = f"if(abs({name}) < {LARGEST}, floor({name} * 10000 + 0.5e0), 0)"
-        return f"count({name})", f"sum(cast({whole} as decimal(30, 0)))", "0"
-    return f"count({name})", f"sum({name} + 0)", "0"
+        # As whole numbers, for a sum of doubles depends on their order.
+        whole = f"cast(floor({name} * 10000 + 0.5e0) as signed)"
+        return {"total": f"sum(if(abs({name}) < {LARGEST}, {whole}, 0))"}
+    return {"total": f"sum({name} + 0)"}
 
 
-def _digest(text: str) -> str:
-    return f"sum(cast(conv(left(md5({text}), 8), 16, 10) as unsigned))"
+def _stored(column: SourceColumn) -> str:
+    """What has the bytes of `raw`, with less ado where they are those that are stored."""
+    kind = MysqlType.of(column.type)
+    return quoted(column.name) if kind.is_text and not kind.charset else raw(column)
 
 
-def row_hash(columns: Sequence[SourceColumn]) -> str:
-    """A number of 60 bits that differs where rows differ.
+def _odd(columns: Sequence[SourceColumn]) -> str:
+    """The condition that a text of a row may have to be turned: it holds a NUL, or the byte that half a pair begins with.
 
-    It is of the row with its key and the lengths of its texts, and not a CRC: those of two rows that swap their values
-    may cancel each other out.
+    In Korean other characters begin with that byte too.
     """
-    parts = ", ".join(part for column in columns for part in _hashed(column))
-    return f"cast(conv(left(md5(concat_ws('\\t', {parts})), 15), 16, 10) as unsigned)"
+    tests = []
+    for column in columns:
+        if column.staging_type == "text":
+            text = raw(column)
+            tests.append(f"length({_stored(column)}) and (instr({text}, x'00') or instr({text}, x'ed'))")
+    return " or ".join(tests)
 
 
-def select_fingerprint(of_hash: str) -> str:
-    """The list of a select: the rows, and what their hashes come to. A sum, for rows may be alike without a key."""
-    return f"count(*), coalesce(sum({of_hash}), 0)"
+def _turn(link: MysqlLink, table: SourceTable, piece: Piece, found: Found) -> None:
+    """Have texts count what they become."""
+    texts = [column for column in table.columns if column.staging_type == "text"]
+    statement = f"select {', '.join(map(raw, texts))}{source_of(table, piece, f'({_odd(texts)})')}"
+    for rows in link.blocks(statement, at_once=1):
+        for column, text in zip(texts, rows[0], strict=True):
+            if text is None or (becomes := fit_text(text)) == text:
+                continue
+            name = column.staging_name
+            found[name, "total"] += _digest(becomes) - _digest(text)
+            for rule, applies in (("nul", b"\0" in text), ("half_pair", HALF_A_PAIR.search(text))):
+                found[name, rule] = found.get((name, rule), Decimal(0)) + bool(applies)
 
 
-def _hashed(column: SourceColumn) -> tuple[str, ...]:
-    kind, name = MysqlType.of(column.type), quoted(column.name)
-    if kind.is_long:
-        # Itself it might make a row longer than the source can.
-        return (f"ifnull(md5({name}), 'N')",)
-    if kind.is_bytes or column.staging_type == "text":
-        shown = f"cast({name} as binary)"
-        return f"ifnull(length({name}), 'N')", f"ifnull({shown}, '')"
-    shown = f"({name} + 0)" if kind.name == "bit" else f"({name} + 0e0)" if kind.name == "float" else name
-    return (f"ifnull({shown}, 'N')" if column.nullable else shown,)
+def _digest(text: bytes) -> int:
+    return int(md5(text, usedforsecurity=False).hexdigest()[:8], 16)

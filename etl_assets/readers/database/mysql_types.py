@@ -20,9 +20,9 @@ The type comes from the declaration alone, never from the data. What is turned, 
   a date, and is kept. A day that its month does not have (2024-02-31, which only sql_mode ALLOW_INVALID_DATES lets in)
   becomes null where a piece is read with `without_nul`.
 - `nul`: the NUL characters of a text are left out, where a piece is read with `without_nul`.
+- `half_pair`: half a surrogate pair, which MySQL lets into UTF-8, becomes U+FFFD, likewise.
 
-Text is brought to UTF-8. Half a surrogate pair, which utf8mb3 lets in, becomes U+FFFD where NULs are left out too; it
-is not counted.
+Text is brought to UTF-8.
 """
 
 import re

@@ -41,7 +41,9 @@ class PostgresReader:
         """The keys of the rows of a piece, likewise."""
         return self._lines(table, (column_of(table, key_of(table)),), piece, batch_size)
 
-    def fingerprints(self, table: SourceTable, bounds: Sequence[int], *, batch_size: int) -> Iterator[Fingerprint]:
+    def fingerprints(
+        self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
+    ) -> Iterator[Fingerprint]:
         """The fingerprints of all ranges of a table, as `DatabaseReader` has it; a statement each."""
         of_row = _row_hash(table.columns)
         wanted = "select count(*), coalesce(sum({}), 0)"
@@ -49,7 +51,6 @@ class PostgresReader:
             rows, checksum = self._link.row(wanted.format(of_row) + self._source_of(table, Piece()))
             yield Fingerprint(after=None, upto=None, rows=rows, checksum=str(checksum))
             return
-        after: int | None = None
         for upto in bounds:
             rows, checksum = self._link.row(
                 wanted.format(of_row) + self._source_of(table, Piece(after=after, upto=upto))
@@ -68,8 +69,9 @@ class PostgresReader:
                 return
             after = last
 
-    def sums(self, table: SourceTable, piece: Piece) -> Sums:
-        """What the rows of a piece come to."""
+    def sums(self, table: SourceTable, piece: Piece, *, at_once: bool = False) -> Sums:
+        """What the rows of a piece come to; whoever writes there is not held up."""
+        del at_once
         # Of the rows as staging has them: a char without its padding, an array as it is written.
         shown = ", ".join(f"{_shown(column)} as {quoted(column.staging_name)}" for column in table.columns)
         wanted = select_sums([(column.staging_name, column.staging_type) for column in table.columns])
@@ -78,6 +80,11 @@ class PostgresReader:
             for part in _parts(piece, SUMMED_KEYS)
         ]
         return read_sums([column.staging_name for column in table.columns], rows)
+
+    def as_staged(self, table: SourceTable, piece: Piece) -> Piece:
+        """The piece as it is said of the copy: the same, for a stamp without a zone is taken to be in UTC."""
+        del table
+        return piece
 
     def close(self) -> None:
         """End the connection."""
