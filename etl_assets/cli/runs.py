@@ -85,9 +85,10 @@ def _show_plan(settings: Settings, source: Source, tables: Sequence[str], *, swe
         return
     from etl_assets.loading.tables import plan_tables
 
-    plans = plan_tables(settings, source, tables or [table.name for table in source.tables])
+    plans = plan_tables(settings, source, tables or [table.name for table in source.tables], sweep=sweep)
     for plan in plans:
-        print(f"  {plan.importance:10} {plan.table:28} {plan.rows:>12,} rows  {plan.strategy}")
+        word = "FAILS: " if plan.fails else ""
+        print(f"  {plan.importance:10} {plan.table:28} {plan.rows:>12,} rows  {word}{plan.strategy}")
     print(f"{len(plans)} tables, {sum(plan.rows for plan in plans):,} rows at the source; nothing was read of them.")
 
 

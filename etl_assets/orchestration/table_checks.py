@@ -72,5 +72,8 @@ def _checks(copied: Copied) -> dict[str, str]:
         "loads_in_time": f"Loading it took no more than {limits.max_extraction_time_minutes} minutes.",
     }
     if copied.keep_deleted:
-        found["outlives_source"] = "The source still has every row that is held here; rows that it purged are kept."
+        found["outlives_source"] = (
+            "The source still has every row that is held here, and as it is held. Rows that it purged are kept, and so"
+            " is what it overwrote; entries of a log that it says otherwise are refused: an error, when it is new."
+        )
     return found

@@ -52,7 +52,7 @@ class Installation:
     def fingerprint(self) -> dict[str, tuple]:
         """Every row of every relation that is loaded or built, and where each lies: a write would show."""
         names = self.query(
-            "select format('%I.%I', schemaname, relname) from pg_stat_user_tables"
+            "select format('%%I.%%I', schemaname, relname) from pg_stat_user_tables"
             " where schemaname = any(%s) order by 1",
             ["stg", "operating_room", "tracktik_staging", "tracktik", "open_dental", "open_dental_mart"],
         )

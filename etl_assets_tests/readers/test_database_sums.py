@@ -40,12 +40,13 @@ def source(new_mysql_database: Callable[[], str]) -> str:
         f"insert into held values {VALUES}",
         "create table western (Num int primary key, note varchar(20) character set latin1)",
         "insert into western values (1, 'café €')",
-        "create table odd (Num int primary key, short varchar(20) character set utf8mb3, more text character set utf8mb4"
-        " not null, wide varchar(9) character set ucs2, stamp timestamp not null)",
-        "insert into odd values (1, 'a\\0b', '한국', _ucs2 x'd83d0061', '0000-00-00'),"
-        " (2, _utf8mb3 x'61eda0bd62', '\\0', 'é', '2024-05-06 07:08:09'),"
-        " (3, _utf8mb3 x'eda0bdedb8b000', _utf8mb4 x'f09f98800a', '', '1970-01-01 00:00:01'),"
-        " (5, '', '', null, '2038-01-19'), (7, null, '현', '한', '2024-02-29')",
+        "create table odd (Num int primary key, short varchar(20) character set utf8mb3, more text not null,"
+        " wide varchar(9) character set ucs2, stamp timestamp not null, day date not null)",
+        "set sql_mode = 'ALLOW_INVALID_DATES'",
+        "insert into odd values (1, 'a\\0b', '한국', _ucs2 x'd83d0061', '0000-00-00', '0000-05-05'),"
+        " (2, _utf8mb3 x'61eda0bd62', '', 'é', '2024-05-06 07:08:09', '2024-02-31'),"
+        " (3, _utf8mb3 x'eda0bdedb8b000', _utf8mb4 x'f09f98800a', '', '1970-01-01 00:00:01', '2024-02-29'),"
+        " (5, '', '\\0', null, '2038-01-19', '0001-01-01'), (7, null, '현', '한', '2024-02-29', '2023-12-31')",
         "create table keyless (a int, b varchar(9))",
         "insert into keyless values (1, 'x'), (1, 'x'), (2, 'y')",
     )
@@ -106,9 +107,10 @@ def test_a_piece_by_its_stamp_is_summed_alone(reader: DatabaseReader) -> None:
 
 def test_texts_that_postgres_cannot_hold_are_counted_by_the_rule_that_turns_them(reader: DatabaseReader) -> None:
     table = reader.describe()["odd"]
-    expected = {"short: nul": 2, "short: half_pair": 2, "more: nul": 1, "wide: half_pair": 1, "stamp: zero_date": 1}
+    texts = {"short: nul": 2, "short: half_pair": 2, "more: nul": 1, "wide: half_pair": 1}
+    expected = texts | {"stamp: zero_date": 1, "day: zero_date": 2}
     assert reader.sums(table, Piece()).turned == expected
-    assert reader.sums(table, Piece(after=3)).turned == {}
+    assert reader.sums(table, Piece(after=5)).turned == {}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -125,7 +127,7 @@ def test_of_heavy_rows_few_are_looked_at_by_one_statement(
     reader = connect_database({"url": url, "driver": driver})
     assert isinstance(reader, MysqlReader)
     table = reader.describe()["document"]
-    light = (list(reader.fingerprints(table, [30], batch_size=20)), reader.sums(table, Piece()))
+    fingerprints, sums = list(reader.fingerprints(table, [30], batch_size=20)), reader.sums(table, Piece())
 
     def asked() -> int:
         return int(reader._link.rows("show session status like 'com_select'")[0][1] or 0)  # noqa: SLF001
@@ -133,17 +135,17 @@ def test_of_heavy_rows_few_are_looked_at_by_one_statement(
     for module in (mysql_parts, mysql_batches):
         monkeypatch.setattr(module, "BATCH_BYTES", 110_000)
     steps = [asked()]
-    heavy = (list(reader.fingerprints(table, [30], batch_size=20)), reader.sums(table, Piece()))
+    assert list(reader.fingerprints(table, [30], batch_size=20)) == fingerprints
     steps.append(asked())
-    assert heavy == light
+    assert reader.sums(table, Piece()) == sums
+    steps.append(asked())
     list(reader.read(table, Piece(), batch_size=1000))
     steps.append(asked())
-    assert reader.sums(table, Piece(), at_once=True) == light[1]
+    assert reader.sums(table, Piece(), at_once=True) == sums
     steps.append(asked())
     reader.close()
-    summed_twice, read, at_once = (later - earlier for earlier, later in pairwise(steps))
-    assert summed_twice >= 2 * 8
-    assert read >= 8
+    *in_parts, at_once = (later - earlier for earlier, later in pairwise(steps))
+    assert min(in_parts) >= 8
     assert at_once == 1
 
 

@@ -16,9 +16,9 @@ from etl_assets.readers.database.mysql_lines import (
     HALF_A_PAIR,
     IS_DATE,
     IS_LIKELY_DATE,
+    fit_text,
     quoted,
     raw,
-    fit_text,
 )
 from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_parts import source_of
@@ -109,9 +109,9 @@ def _stored(column: SourceColumn) -> str:
 
 
 def _odd(columns: Sequence[SourceColumn]) -> str:
-    """The condition that a text of a row may have to be turned: it holds a NUL, or the byte that half a pair begins with.
+    """The condition that a text of a row may have to be turned.
 
-    In Korean other characters begin with that byte too.
+    It holds a NUL, or the byte that half a pair begins with; in Korean other characters begin with it too.
     """
     tests = []
     for column in columns:
