@@ -1,11 +1,11 @@
 """Commands for the tables that are copied from a database: what there is, how it differs, and the way back."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 
-from etl_assets.cli.words import Commands, command, day, source_named
+from etl_assets.cli.words import Commands, command, day, source_named, table_named, tables_named
 from etl_assets.errors import EtlError
 from etl_assets.loading.discovery import discover, drift
 from etl_assets.loading.rollback import roll_back
@@ -13,7 +13,7 @@ from etl_assets.quality.compare import TableComparison, compare
 from etl_assets.settings import read_settings
 from etl_assets.spec.catalogue import read_listing
 from etl_assets.spec.source import Database, Source
-from etl_assets.spec.table import IMPORTANCES, Table
+from etl_assets.spec.table import IMPORTANCES
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets.warehouse.retention import retain
@@ -62,7 +62,8 @@ def _kept(held: str, text: str) -> float:
 
 def compare_tables(options: argparse.Namespace) -> None:
     """Hold the tables of an old pipeline against ours: counts, sums, keys, and samples of what differs."""
-    names = _names(options.source, options.table, options.importance)
+    _reader(options.source)
+    names = tables_named(options.source, options.table, options.importance)
     verdicts: dict[str, int] = {}
     found = compare(
         read_settings(),
@@ -121,7 +122,8 @@ def switch_tables(options: argparse.Namespace) -> None:
             )
         print(f"{len(found)} views.")
         return
-    names = _names(options.source, options.table, options.importance)
+    _reader(options.source)
+    names = tables_named(options.source, options.table, options.importance)
     if not names or not options.by:
         raise EtlError("Say which tables, or which importance, and with --by who decided on it.")
     with connect(read_settings()) as connection:
@@ -145,7 +147,8 @@ def switch_tables(options: argparse.Namespace) -> None:
 def roll_table_back(options: argparse.Namespace) -> None:
     """Bring a table back to what it held before the last load that changed it."""
     settings, source = read_settings(), options.source
-    table = _named(source, options.table)
+    _reader(source)
+    table = table_named(source, options.table)
     with open_batch(settings, source.name, "rollback") as batch:
         counts = roll_back(settings, source, table.name, batch)
     print(
@@ -157,7 +160,8 @@ def roll_table_back(options: argparse.Namespace) -> None:
 def retain_rows(options: argparse.Namespace) -> None:
     """Delete old rows from a table that outlives its source; who decided on it is written down."""
     source = options.source
-    table = _named(source, options.table)
+    _reader(source)
+    table = table_named(source, options.table)
     with connect(read_settings(), role=None) as connection:
         gone = retain(
             connection, source, table, column=options.column, before=options.before, by=options.by, why=options.why
@@ -167,26 +171,10 @@ def retain_rows(options: argparse.Namespace) -> None:
 
 
 def _reader(source: Source) -> Database:
+    """How the source's database is read; an EtlError where it has none."""
     if not isinstance(source.reader, Database):
         raise EtlError(f"{source.name} is no database.")
     return source.reader
-
-
-def _names(source: Source, tables: Sequence[str], importance: str | None) -> list[str]:
-    """The tables that are named, and those of the importance that is; none where neither is said."""
-    _reader(source)
-    of_class = [
-        table.name for table in source.tables if importance and table.copied and table.copied.importance == importance
-    ]
-    return [*(_named(source, name).name for name in tables), *of_class]
-
-
-def _named(source: Source, name: str) -> Table:
-    _reader(source)
-    try:
-        return source.table(name)
-    except KeyError as error:
-        raise EtlError(str(error.args[0])) from None
 
 
 def add_to(commands: Commands) -> None:

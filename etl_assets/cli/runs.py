@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
-from etl_assets.cli.words import Commands, command, day, source_named
+from etl_assets.cli.words import Commands, command, day, source_named, tables_named
 from etl_assets.errors import EtlError
 from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     from etl_assets.orchestration import launch
 
     settings, source = read_settings(), options.source
-    tables = _tables(source, options)
+    tables = tables_named(source, options.table, options.importance)
     source.hold_reachable(settings.of_source(source.name))
     migrate_quietly(settings)
     stock = launch.stock(settings, source, retry_failed=options.retry_failed)
@@ -67,18 +67,6 @@ def run(options: argparse.Namespace) -> None:
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
 
 
-def _tables(source: Source, options: argparse.Namespace) -> list[str]:
-    """The staging tables that are named, or of the importance that is; none where all are meant."""
-    from etl_assets.orchestration import launch
-
-    named = [launch.known_table(source, name) for name in options.table]
-    if options.importance is None:
-        return named
-    if not isinstance(source.reader, Database):
-        raise EtlError(f"--importance is said of a database's tables; {source.name} is none.")
-    return named + [t.name for t in source.tables if t.copied and t.copied.importance == options.importance]
-
-
 def _show_plan(settings: Settings, source: Source, tables: Sequence[str], *, sweep: bool) -> None:
     """Say of a database's tables how each would be read."""
     if not isinstance(source.reader, Database):
@@ -94,6 +82,8 @@ def _show_plan(settings: Settings, source: Source, tables: Sequence[str], *, swe
 
 def demo(options: argparse.Namespace) -> None:
     """Start the warehouse and the sandbox, load all there is, build, check, and say what was loaded."""
+    from etl_assets.cli import parser  # it has this room in it
+
     settings = read_settings()
     folder = write_first_files(settings)
     with stand_ins(settings):
@@ -101,7 +91,7 @@ def demo(options: argparse.Namespace) -> None:
             if unset := source.unset(read_settings().of_source(source.name)):
                 print(f"{source.name}: left out, for {', '.join(unset)} is not set.")
                 continue
-            run(_words_of_run(["run", source.name, *DEMO_PERIODS.get(source.name, ())]))
+            run(parser().parse_args(["run", source.name, *DEMO_PERIODS.get(source.name, ())]))
     print(
         "\nThe UI: make dev, then http://127.0.0.1:3000     Any SQL client: etl url     New files go to: " + str(folder)
     )
@@ -158,12 +148,6 @@ def _total(lines: Sequence[Line]) -> str:
     changed = sum(line.changed for line in lines)
     checks = f"{sum(line.passed for line in lines)} checks passed, {sum(line.failed for line in lines)} failed"
     return f"{len(lines)} relations, {changed:,} rows changed; {checks}, {sum(line.warned for line in lines)} warned."
-
-
-def _words_of_run(words: Sequence[str]) -> argparse.Namespace:
-    root = argparse.ArgumentParser(prog="etl")
-    add_to(root.add_subparsers(required=True))
-    return root.parse_args(words)
 
 
 def add_to(commands: Commands) -> None:

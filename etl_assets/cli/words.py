@@ -1,12 +1,14 @@
 """What the commands' words are made of."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TypeAlias
 
+from etl_assets.errors import EtlError
 from etl_assets.sources import SOURCES
-from etl_assets.spec.source import Source
+from etl_assets.spec.source import Database, Source
+from etl_assets.spec.table import Table
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 (it has no public name)
 
@@ -28,6 +30,32 @@ def source_named(name: str) -> Source:
     if name not in by_name:
         raise argparse.ArgumentTypeError(f"no source {name!r}; there are: {', '.join(by_name)}")
     return by_name[name]
+
+
+def table_named(source: Source, name: str) -> Table:
+    """The declared table of that name.
+
+    Raises:
+        EtlError: There is none; it lists those there are.
+    """
+    try:
+        return source.table(name)
+    except KeyError as error:
+        raise EtlError(str(error.args[0])) from None
+
+
+def tables_named(source: Source, names: Sequence[str], importance: str | None) -> list[str]:
+    """The tables that are named, and those of the importance that is; none where neither is said.
+
+    Raises:
+        EtlError: A table is not declared, or the importance is said of a source that is no database.
+    """
+    named = [table_named(source, name).name for name in names]
+    if importance is None:
+        return named
+    if not isinstance(source.reader, Database):
+        raise EtlError(f"--importance is said of a database's tables; {source.name} is none.")
+    return named + [table.name for table in source.tables if table.copied and table.copied.importance == importance]
 
 
 def day(text: str) -> date:

@@ -175,15 +175,3 @@ def _quiet(settings: Settings) -> Iterator[None]:
     with path.open("a") as log, redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def known_table(source: Source, name: str) -> str:
-    """The name, where the source declares it.
-
-    Raises:
-        EtlError: It declares no such table.
-    """
-    try:
-        return source.table(name).name
-    except KeyError as error:
-        raise EtlError(str(error.args[0])) from None

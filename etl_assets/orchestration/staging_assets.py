@@ -18,7 +18,7 @@ from etl_assets.loading.tables import load_tables
 from etl_assets.orchestration.partitions import Span, partitions_of, recent, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import not_again_for_nothing
-from etl_assets.orchestration.table_checks import CHECKS, check_results, check_specs
+from etl_assets.orchestration.table_checks import check_results, check_specs
 from etl_assets.settings import Settings
 from etl_assets.spec.hours import Hours
 from etl_assets.spec.source import Database, Service, Source
@@ -92,6 +92,7 @@ def _assets_of(
     priority: int,
 ) -> dg.AssetsDefinition:
     tables = {asset_key(source, table.name): table for table in shared}
+    checks = [spec for key, table in tables.items() for spec in check_specs(key, table)]
     calendar = _calendar_key(source) if with_calendar else []
 
     @dg.multi_asset(
@@ -100,7 +101,7 @@ def _assets_of(
             *(_spec(source, key, table) for key, table in tables.items()),
             *(_calendar_spec(source, k) for k in calendar),
         ],
-        check_specs=[spec for key, table in tables.items() for spec in check_specs(key, table)],
+        check_specs=checks,
         can_subset=True,
         pool=source.name,
         op_tags={"dagster/priority": str(priority)},
@@ -120,7 +121,8 @@ def _assets_of(
             names = [tables[key].name for key in chosen]
             with not_again_for_nothing(context):
                 reports = _load(warehouse.settings(), source, names, span, batch, config=config)
-            standing = standing_results(batch.connection, source.name, CHECKS)
+            copied = [str(reports[tables[key].name].relation) for key in chosen if tables[key].copied]
+            standing = standing_results(batch.connection, copied, {spec.name for spec in checks})
             for key in chosen:
                 report = reports[tables[key].name]
                 if report.is_absent and key in needed:

@@ -9,8 +9,6 @@ from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.spec.table import Copied, Table
 from etl_assets.warehouse.results import Standing
 
-CHECKS = ("matches_source", "loads_in_time", "outlives_source")
-
 
 def check_specs(key: dg.AssetKey, table: Table) -> list[dg.AssetCheckSpec]:
     """The checks of a table; none of one that is no database's."""

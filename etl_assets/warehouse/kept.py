@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from etl_assets.spec.database import Piece
+from etl_assets.spec.database import WHOLE_NUMBERS, Piece
 from etl_assets.warehouse.copies import Target
 
 REFUSED = "pg_temp.etl_refused"
@@ -98,7 +98,7 @@ def stand_down(connection: psycopg.Connection, target: Target, gone: str | None 
 def standing(connection: psycopg.Connection, target: Target) -> Refused:
     """The rows that the source has still, as far as it was read, and that are not held."""
     bounds = "min((row_key::jsonb ->> 0)::numeric), max((row_key::jsonb ->> 0)::numeric)"
-    if len(target.keys) != 1 or target.columns[target.keys[0]] not in {"smallint", "integer", "bigint"}:
+    if len(target.keys) != 1 or target.columns[target.keys[0]] not in WHOLE_NUMBERS:
         bounds = "null, null"
     row = connection.execute(
         f"select count(*), {bounds} from etl.row_refused where relation = %s and stands", [str(target.relation)]

@@ -26,14 +26,10 @@ from decimal import Decimal
 import psycopg
 from psycopg import sql
 
-_SHORT = {
-    "timestamp without time zone": "timestamp",
-    "timestamp with time zone": "timestamptz",
-    "time without time zone": "time",
-    "time with time zone": "time",
-    "character varying": "text",
-    "character": "text",
-}
+from etl_assets.warehouse.tables import short_type
+
+_ALIKE = {"time with time zone": "time", "character varying": "text", "character": "text"}
+"""Types that an old pipeline may have, and that are read like one of ours."""
 _WHOLE = {
     "smallint": (-32768, 32767),
     "integer": (-2147483648, 2147483647),
@@ -56,7 +52,7 @@ class Held:
     def kind(self) -> str:
         """The type without length, under its short name."""
         bare = self.type.partition("(")[0] + self.type.partition(")")[2]
-        return _SHORT.get(bare, bare)
+        return _ALIKE.get(bare, short_type(bare))
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,17 @@ class Standing:
 
 
 def standing_results(
-    connection: psycopg.Connection, source: str, rules: Collection[str]
+    connection: psycopg.Connection, relations: Collection[str], rules: Collection[str]
 ) -> dict[tuple[str, str], Standing]:
-    """The newest result of these checks for each relation of a source, by relation and check."""
+    """The newest result of each of these checks for each of these relations, by relation and check."""
     rows = connection.execute(
-        "select distinct on (relation, rule) relation, rule, passed, severity, rows_checked, rows_broken, checked_at"
-        " from etl.quality_result where source = %s and rule = any(%s) order by relation, rule, checked_at desc",
-        [source, list(rules)],
+        "select relation, rule, newest.* from unnest(%s::text[]) as relation cross join unnest(%s::text[]) as rule"
+        " cross join lateral ("
+        "     select passed, severity, rows_checked, rows_broken, checked_at from etl.quality_result as result"
+        "     where result.relation = relation.relation and result.rule = rule.rule"
+        "     order by checked_at desc limit 1"
+        " ) as newest",
+        [list(relations), list(rules)],
     )
     return {
         (relation, rule): Standing(

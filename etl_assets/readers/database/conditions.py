@@ -1,6 +1,7 @@
 """The words of a piece that are the same in every SQL."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
@@ -30,6 +31,27 @@ def column_of(table: SourceTable, name: str) -> SourceColumn:
     raise KeyError(f"{table.name} has no column {name!r}")
 
 
+def keyed(table: SourceTable, piece: Piece, quoted: Callable[[str], str]) -> list[str]:
+    """What a piece says of the key.
+
+    Args:
+        table: Whose piece it is; `ranged`, where the piece says anything.
+        piece: The piece.
+        quoted: Writes an identifier.
+    """
+    if (piece.after, piece.upto, piece.keys) == (None, None, None):
+        return []
+    key, conditions = quoted(key_of(table)), []
+    if piece.after is not None:
+        conditions.append(f"{key} > {int(piece.after)}")
+    if piece.upto is not None:
+        conditions.append(f"{key} <= {int(piece.upto)}")
+    if piece.keys is not None:
+        # No key is null: of no keys there are no rows.
+        conditions.append(f"{key} in ({', '.join(map(str, map(int, piece.keys))) or 'null'})")
+    return conditions
+
+
 def stamped(piece: Piece, moment: Callable[[datetime], str], name: str) -> list[str]:
     """What a piece says of the stamp.
 
@@ -52,11 +74,14 @@ def total_of(values: Iterable[Decimal]) -> Decimal:
         return sum(values, Decimal(0))
 
 
-def chunks(keys: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
-    """The keys in order, each once, so many at a time."""
-    ordered = sorted(set(keys))
+def by_keys(piece: Piece, size: int) -> Iterator[Piece]:
+    """The piece; of one that names its keys so many at a time, in order, each once."""
+    if piece.keys is None:
+        yield piece
+        return
+    ordered = sorted(set(piece.keys))
     for start in range(0, len(ordered), size):
-        yield tuple(ordered[start : start + size])
+        yield replace(piece, keys=tuple(ordered[start : start + size]))
 
 
 def is_indexed(table: SourceTable, name: str) -> bool:

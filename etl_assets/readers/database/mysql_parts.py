@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from etl_assets.readers.database.conditions import chunks, column_of, key_of, stamped
+from etl_assets.readers.database.conditions import by_keys, column_of, key_of, keyed, stamped
 from etl_assets.readers.database.mysql_lines import quoted
 from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_types import MysqlType
@@ -24,14 +24,7 @@ def stride_of(table: SourceTable) -> int:
 
 def source_of(table: SourceTable, piece: Piece, *more: str) -> str:
     """The FROM and the WHERE of a piece's rows; of those among them that more conditions hold of."""
-    conditions = [*more]
-    if (piece.after, piece.upto, piece.keys) != (None, None, None):
-        key = quoted(key_of(table))
-        conditions += [f"{key} > {int(piece.after)}"] if piece.after is not None else []
-        conditions += [f"{key} <= {int(piece.upto)}"] if piece.upto is not None else []
-        if piece.keys is not None:
-            # No key is null: of no keys there are no rows.
-            conditions.append(f"{key} in ({', '.join(map(str, map(int, piece.keys))) or 'null'})")
+    conditions = [*more, *keyed(table, piece, quoted)]
     if piece.stamp is not None:
         column = column_of(table, piece.stamp)
         conditions += stamped(piece, wall_clock if is_wall_clock(column) else _moment, quoted(column.name))
@@ -42,7 +35,7 @@ def source_of(table: SourceTable, piece: Piece, *more: str) -> str:
 def strides(link: MysqlLink, table: SourceTable, piece: Piece, rows: int) -> Iterator[Piece]:
     """The piece in parts of which each lies within so many rows of the table, in the order of the key."""
     if piece.keys is not None:
-        yield from (replace(piece, keys=chunk) for chunk in chunks(piece.keys, rows))
+        yield from by_keys(piece, rows)
         return
     after = piece.after
     while (bound := nth_key(link, table, Piece(after=after, upto=piece.upto), rows)) is not None:

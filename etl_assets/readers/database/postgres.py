@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from etl_assets.readers.database.conditions import chunks, column_of, key_of, stamped
+from etl_assets.readers.database.conditions import by_keys, column_of, key_of, keyed, stamped
 from etl_assets.readers.database.postgres_catalogue import describe
 from etl_assets.readers.database.postgres_link import PostgresLink
 from etl_assets.readers.database.postgres_sums import quoted, read_sums, select_sums
@@ -77,7 +77,7 @@ class PostgresReader:
         wanted = select_sums([(column.staging_name, column.staging_type) for column in table.columns])
         rows = [
             self._link.row(f"select {wanted} from (select {shown}{self._source_of(table, part)}) as part")
-            for part in _parts(piece, SUMMED_KEYS)
+            for part in by_keys(piece, SUMMED_KEYS)
         ]
         return read_sums([column.staging_name for column in table.columns], rows)
 
@@ -100,7 +100,7 @@ class PostgresReader:
             return
         key = key_of(table)
         place = [column.name for column in columns].index(key)
-        for part in _parts(piece, batch_size):
+        for part in by_keys(piece, batch_size):
             after, rows = part.after, batch_size
             while rows == batch_size:
                 rows, source = 0, self._source_of(table, replace(part, after=after))
@@ -111,24 +111,11 @@ class PostgresReader:
 
     def _source_of(self, table: SourceTable, piece: Piece) -> str:
         """The FROM and the WHERE of a piece's rows."""
-        conditions = []
-        if (piece.after, piece.upto, piece.keys) != (None, None, None):
-            key = quoted(key_of(table))
-            conditions += [f"{key} > {int(piece.after)}"] if piece.after is not None else []
-            conditions += [f"{key} <= {int(piece.upto)}"] if piece.upto is not None else []
-            if piece.keys is not None:
-                conditions.append(f"{key} in ({', '.join(map(str, map(int, piece.keys))) or 'null'})")
+        conditions = keyed(table, piece, quoted)
         if piece.stamp is not None:
             conditions += stamped(piece, _moment, quoted(column_of(table, piece.stamp).name))
         where = f" where {' and '.join(conditions)}" if conditions else ""
         return f" from {quoted(self._link.schema)}.{quoted(table.name)}{where}"
-
-
-def _parts(piece: Piece, size: int) -> Iterator[Piece]:
-    if piece.keys is None:
-        yield piece
-    else:
-        yield from (replace(piece, keys=chunk) for chunk in chunks(piece.keys, size))
 
 
 def _shown(column: SourceColumn) -> str:
