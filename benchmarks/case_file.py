@@ -31,9 +31,9 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from etl_assets.loading.files import load_file
+from etl_assets.declare.files import Feed
+from etl_assets.loading.files.load_file import load_file
 from etl_assets.sources.operating_room.tables import TABLES
-from etl_assets.spec.feed import Feed
 from etl_assets.warehouse import embedded
 from etl_assets.warehouse.copy import copy_in
 from etl_assets.warehouse.relation import Relation

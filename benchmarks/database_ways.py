@@ -15,8 +15,8 @@ from benchmarks.database_tables import KEYS
 
 def make_lines() -> None:
     """The finished lines of each table in a file, for `bare COPY`."""
+    from etl_assets.declare.database import Piece
     from etl_assets.readers.database import connect_database
-    from etl_assets.spec.database import Piece
 
     folder = Path(os.environ["BENCH_LINES"])
     folder.mkdir()
@@ -63,8 +63,8 @@ def rows(driver: str, batch_size: int = 10_000_000) -> None:
     """This project's reader on a COPY; a table in one statement, unless a smaller number of rows is given."""
     from psycopg import sql
 
+    from etl_assets.declare.database import Piece
     from etl_assets.readers.database import connect_database
-    from etl_assets.spec.database import Piece
     from etl_assets.warehouse.connection import connect
     from etl_assets.warehouse.copy import copy_in
 
@@ -80,9 +80,9 @@ def rows(driver: str, batch_size: int = 10_000_000) -> None:
 
 def whole_load() -> None:
     """As `etl run open_dental securitylog paysplit sheetfield --only-load` does it, without Dagster around it."""
-    from etl_assets.loading.tables import load_tables
+    from etl_assets.declare.hours import Hours
+    from etl_assets.loading.database.load import load_tables
     from etl_assets.sources.open_dental import SOURCE
-    from etl_assets.spec.hours import Hours
     from etl_assets.warehouse.ledger import open_batch
 
     hours = Hours(time(0), time(23, 59, 59), ZoneInfo("UTC"))  # as at night: a first load may take a table at once

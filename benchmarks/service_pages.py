@@ -28,7 +28,7 @@ from pathlib import Path
 
 import requests
 
-from etl_assets.loading.documents import load_documents
+from etl_assets.loading.rest.load import load_documents
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve
 from etl_assets.settings import PROJECT, read_settings

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import psycopg
 
+from etl_assets.declare.tables import Copied, Full, Table
 from etl_assets.sources.open_dental import SOURCE
-from etl_assets.spec.table import Copied, Full, Table
 
 VISIT = Table(
     name="visit",

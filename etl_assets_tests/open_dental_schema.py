@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from etl_assets.loading.discovery import write_found
+from etl_assets.declare.database import SourceColumn, SourceTable
+from etl_assets.loading.database.discovery import write_found
 from etl_assets.sources.open_dental.tables import CATALOGUE
-from etl_assets.spec.database import SourceColumn, SourceTable
 
 Described = Mapping[str, Any]
 """One table: `columns`, `primary_key`, `indexes`, `one_clinic` with a clinic's figures."""

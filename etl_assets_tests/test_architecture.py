@@ -15,7 +15,7 @@ LAYERS = [
     {"orchestration", "sandbox"},
     {"sources", "loading"},
     {"readers", "warehouse", "quality", "drawing"},
-    {"spec"},
+    {"declare"},
     {"settings"},
     {"errors"},
 ]
@@ -28,7 +28,7 @@ MAY_KNOW = {
 CUSTOMS = {
     "dagster": {"orchestration", "definitions"},
     "dagster_dbt": {"orchestration"},
-    "requests": {"readers/http"},
+    "requests": {"readers/rest/client"},
     "openpyxl": {"readers"},
     "pyarrow": {"readers"},
     "pandas": {"readers"},

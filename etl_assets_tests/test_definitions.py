@@ -11,12 +11,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from etl_assets.declare.tables import IMPORTANCES
 from etl_assets.definitions import defs
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT
 from etl_assets.sources import SOURCES
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
-from etl_assets.spec.table import IMPORTANCES
 from etl_assets.warehouse import embedded
 
 GRAPH = defs.get_repository_def().asset_graph

@@ -6,18 +6,18 @@ from contextlib import closing
 from itertools import islice
 
 from etl_assets.cli.words import Commands, command, day, source_named, table_named, tables_named
+from etl_assets.declare.catalogue import read_listing
+from etl_assets.declare.source import Database, Source
+from etl_assets.declare.tables import IMPORTANCES
 from etl_assets.errors import EtlError
-from etl_assets.loading.discovery import discover, drift
-from etl_assets.loading.rollback import roll_back
+from etl_assets.loading.database.discovery import discover, drift
+from etl_assets.loading.database.rollback import roll_back
 from etl_assets.quality.compare import TableComparison, compare
 from etl_assets.settings import read_settings
-from etl_assets.spec.catalogue import read_listing
-from etl_assets.spec.source import Database, Source
-from etl_assets.spec.table import IMPORTANCES
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.database.retention import retain
+from etl_assets.warehouse.database.switch import positions, switch
 from etl_assets.warehouse.ledger import open_batch
-from etl_assets.warehouse.retention import retain
-from etl_assets.warehouse.switch import positions, switch
 
 LEAST_KEPT = 0.8
 """The share of the tables listed before under which a live database is not believed."""

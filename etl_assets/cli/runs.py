@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.cli.words import Commands, command, day, source_named, tables_named
+from etl_assets.declare.source import Database, Source
+from etl_assets.declare.tables import IMPORTANCES
 from etl_assets.errors import EtlError
 from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES
-from etl_assets.spec.source import Database, Source
-from etl_assets.spec.table import IMPORTANCES
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.migrations import migrate as apply_migrations
@@ -71,7 +71,7 @@ def _show_plan(settings: Settings, source: Source, tables: Sequence[str], *, swe
     """Say of a database's tables how each would be read."""
     if not isinstance(source.reader, Database):
         return
-    from etl_assets.loading.tables import plan_tables
+    from etl_assets.loading.database.load import plan_tables
 
     plans = plan_tables(settings, source, tables or [table.name for table in source.tables], sweep=sweep)
     for plan in plans:

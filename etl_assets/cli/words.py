@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TypeAlias
 
+from etl_assets.declare.source import Database, Source
+from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
 from etl_assets.sources import SOURCES
-from etl_assets.spec.source import Database, Source
-from etl_assets.spec.table import Table
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 (it has no public name)
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from etl_assets.declare.rules import Rule
+from etl_assets.declare.source import Source
 from etl_assets.orchestration.partitions import span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.quality.run import NotThereYet, RuleResult, run_rule
-from etl_assets.spec.rules import Rule
-from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, dbt_assets
 
+from etl_assets.declare.source import Source
 from etl_assets.orchestration.dbt_project import SQL, dbt_project, manifest, reach_warehouse
 from etl_assets.orchestration.drawings import drawn
 from etl_assets.orchestration.partitions import Span, partitions_of, span_of
@@ -15,7 +16,6 @@ from etl_assets.orchestration.pending import widened
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import record_tests
 from etl_assets.settings import Settings
-from etl_assets.spec.source import Source
 from etl_assets.warehouse.ledger import Batch, open_batch, record_build
 
 PARTITIONED = {"daily", "periodic"}

@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
+from etl_assets.declare.source import Source
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import staging_keys
-from etl_assets.spec.source import Source
 
 
 def everything_of(source: Source) -> dg.AssetSelection:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from etl_assets.declare.source import Database, Service, Source
 from etl_assets.errors import EtlError
-from etl_assets.loading.intake import Stock, take_stock
+from etl_assets.loading.files.landing import Stock, take_stock
 from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.partitions import Span, recent, tags_of, today, whole_periods
@@ -23,7 +24,6 @@ from etl_assets.orchestration.pending import pending_work
 from etl_assets.orchestration.schedules import OPEN_PERIODS
 from etl_assets.orchestration.staging_assets import asset_key, load_config, staging_keys
 from etl_assets.settings import PROJECT, Settings, export
-from etl_assets.spec.source import Database, Service, Source
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import repair
 

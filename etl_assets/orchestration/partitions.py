@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from etl_assets.spec.source import Source
+from etl_assets.declare.source import Source
 
 # A quarter's file has no Sundays in it; it is still one run. Longer gaps, and gaps that others' data lie in, divide.
 BRIDGE = timedelta(days=14)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from etl_assets.declare.source import Source
 from etl_assets.orchestration.partitions import Span, recent, spans, today, whole_periods
 from etl_assets.orchestration.staging_assets import asset_key
-from etl_assets.spec.source import Source
 from etl_assets.warehouse.connection import Connection
-from etl_assets.warehouse.file_ledger import KnownFile, slices_in_force, waiting
+from etl_assets.warehouse.files.ledger import KnownFile, slices_in_force, waiting
 from etl_assets.warehouse.ledger import loads_to_build
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from etl_assets.declare.source import Database, Service, Source
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import everything_of, models_of
 from etl_assets.orchestration.partitions import Span, recent, tags_of, today
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import hours_of, load_config
-from etl_assets.spec.source import Database, Service, Source
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import reach
 

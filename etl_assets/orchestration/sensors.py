@@ -5,7 +5,8 @@ from collections.abc import Set as AbstractSet
 
 import dagster as dg
 
-from etl_assets.loading.intake import take_stock
+from etl_assets.declare.source import FileDrop, Source
+from etl_assets.loading.files.landing import take_stock
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.jobs import everything_of, models_of
@@ -14,7 +15,6 @@ from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import load_config
-from etl_assets.spec.source import FileDrop, Source
 from etl_assets.warehouse.connection import connect
 
 LOOK_SECONDS = 20

@@ -10,19 +10,19 @@ from typing import Any
 
 import dagster as dg
 
+from etl_assets.declare.hours import Hours
+from etl_assets.declare.source import Database, Service, Source
+from etl_assets.declare.tables import IMPORTANCES, Copied, PerFile, Table
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.loading.documents import load_documents
-from etl_assets.loading.load import load_span
+from etl_assets.loading.database.load import load_tables
+from etl_assets.loading.files.load import load_span
 from etl_assets.loading.report import LoadReport
-from etl_assets.loading.tables import load_tables
+from etl_assets.loading.rest.load import load_documents
 from etl_assets.orchestration.partitions import Span, partitions_of, recent, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import not_again_for_nothing
 from etl_assets.orchestration.table_checks import check_results, check_specs
 from etl_assets.settings import Settings
-from etl_assets.spec.hours import Hours
-from etl_assets.spec.source import Database, Service, Source
-from etl_assets.spec.table import IMPORTANCES, Copied, PerFile, Table
 from etl_assets.warehouse.ledger import Batch, open_batch
 from etl_assets.warehouse.results import standing_results
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from etl_assets.declare.tables import Copied, Table
 from etl_assets.loading.report import LoadReport, TableCheck
-from etl_assets.spec.table import Copied, Table
 from etl_assets.warehouse.results import Standing
 
 

@@ -15,14 +15,14 @@ from decimal import Decimal
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.database import WHOLE_NUMBERS, ColumnSum
+from etl_assets.declare.source import Source
+from etl_assets.declare.tables import IMPORTANCES, Table
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.quality.sides import Side, ranges_apart, sums
 from etl_assets.settings import Settings
-from etl_assets.spec.database import WHOLE_NUMBERS, ColumnSum
-from etl_assets.spec.source import Source
-from etl_assets.spec.table import IMPORTANCES, Table
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.old_target import Held, HeldTable, as_ours, held_tables
+from etl_assets.warehouse.database.old_target import Held, HeldTable, as_ours, held_tables
 
 BOOKKEEPING = ("etl_batch_id",)
 RANGE = 2_000

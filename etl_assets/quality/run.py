@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.rules import Rule
+from etl_assets.declare.source import Source
+from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
-from etl_assets.spec.rules import Rule
-from etl_assets.spec.source import Source
-from etl_assets.spec.table import Table
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.results import record_result
 

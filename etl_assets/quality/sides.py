@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from etl_assets.spec.database import ColumnSum
-from etl_assets.warehouse.old_target import HeldTable
+from etl_assets.declare.database import ColumnSum
+from etl_assets.warehouse.database.old_target import HeldTable
 
 _TEXT = "('x' || left(md5({0}), 8))::bit(32)::bigint::numeric"
 _MEASURES = {

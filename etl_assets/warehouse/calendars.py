@@ -3,8 +3,8 @@
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.dates import Calendar
 from etl_assets.errors import EtlError
-from etl_assets.spec.calendar import Calendar
 from etl_assets.warehouse.relation import Relation, hold_alone
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.tables import Column, PerFile, Table, Window
 from etl_assets.errors import SchemaDrift
-from etl_assets.spec.table import Column, PerFile, Table, Window
 from etl_assets.warehouse.relation import Relation, hold_alone
 
 BOOKKEEPING = {

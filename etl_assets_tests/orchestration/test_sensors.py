@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from etl_assets.definitions import defs
-from etl_assets.loading.load import load_span
+from etl_assets.loading.files.load import load_span
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, work_sensor

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from etl_assets.declare.tables import Copied, Full, Table
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.orchestration.table_checks import check_results, check_specs
-from etl_assets.spec.table import Copied, Full, Table
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.results import Standing
 

@@ -6,11 +6,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from etl_assets.declare.rules import Finds, InOrder, Required
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import list_issues, resolve_issue
 from etl_assets.quality.run import WITHHELD, NotThereYet, run_rule
 from etl_assets.sources.operating_room import SOURCE
-from etl_assets.spec.rules import Finds, InOrder, Required
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from etl_assets.declare.files import read_feeds
 from etl_assets.sandbox.operating_room.correction import write_correction
 from etl_assets.sandbox.operating_room.defects import RULES, SCRIPTS
 from etl_assets.sandbox.operating_room.faults import FAULTS
 from etl_assets.sandbox.operating_room.hospital import is_holiday
 from etl_assets.sandbox.operating_room.write import DEFECTS, SPLITS, Written, write_files
 from etl_assets.sources.operating_room import tables
-from etl_assets.spec.feed import read_feeds
 from etl_assets_tests.sandbox.reading import (
     KEY,
     Row,

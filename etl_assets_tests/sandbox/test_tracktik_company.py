@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
+from etl_assets.declare.dates import Calendar
 from etl_assets.sandbox.tracktik.answers import rendered
 from etl_assets.sandbox.tracktik.clock import CALENDAR, week_of
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.documents import documents
 from etl_assets.sandbox.tracktik.resources import RESOURCES
-from etl_assets.spec.calendar import Calendar
 
 
 @pytest.fixture(scope="module")

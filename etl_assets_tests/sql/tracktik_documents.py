@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from etl_assets.spec.calendar import Calendar
+from etl_assets.declare.dates import Calendar
 
 BATCH = UUID(int=7)
 SLICE_BY = {"shifts": "startDateTime", "work_sessions": "startedOn", "shift_summaries": "periodDate"}

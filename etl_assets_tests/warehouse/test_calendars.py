@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 
+from etl_assets.declare.dates import Calendar
 from etl_assets.errors import EtlError
-from etl_assets.spec.calendar import Calendar
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.relation import Relation
 

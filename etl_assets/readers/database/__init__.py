@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from etl_assets.declare.database import DatabaseReader
 from etl_assets.errors import EtlError
 from etl_assets.readers.database.address import MYSQL, Address
 from etl_assets.readers.database.mysql import MysqlReader
 from etl_assets.readers.database.mysql_link import connect_link, open_mysql
 from etl_assets.readers.database.postgres import PostgresReader
 from etl_assets.readers.database.postgres_link import PostgresLink, open_postgres
-from etl_assets.spec.database import DatabaseReader
 
 
 def connect_database(given: Mapping[str, str], *, variables: str = "ETL_OPEN_DENTAL") -> DatabaseReader:

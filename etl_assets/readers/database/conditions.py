@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
-from etl_assets.spec.database import Piece, SourceColumn, SourceTable
+from etl_assets.declare.database import Piece, SourceColumn, SourceTable
 
 
 def key_of(table: SourceTable) -> str:

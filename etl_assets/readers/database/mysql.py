@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from etl_assets.declare.database import Fingerprint, Piece, SourceTable, Sums
 from etl_assets.readers.database.conditions import column_of, key_of
 from etl_assets.readers.database.mysql_batches import Batches
 from etl_assets.readers.database.mysql_catalogue import describe
@@ -26,7 +27,6 @@ from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_parts import is_wall_clock, stride_of, strides, wall_clock
 from etl_assets.readers.database.mysql_sums import ask_sums, read_sums, words_of
 from etl_assets.readers.database.read_ahead import one_ahead
-from etl_assets.spec.database import Fingerprint, Piece, SourceTable, Sums
 
 
 class MysqlReader:

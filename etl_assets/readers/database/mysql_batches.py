@@ -4,11 +4,11 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from etl_assets.declare.database import Piece, SourceColumn, SourceTable
 from etl_assets.readers.database.conditions import is_indexed, key_of
 from etl_assets.readers.database.mysql_lines import Lines, quoted
 from etl_assets.readers.database.mysql_link import FETCH_ROWS, MysqlLink
 from etl_assets.readers.database.mysql_parts import BATCH_BYTES, STRIDE, source_of, stride_of, strides
-from etl_assets.spec.database import Piece, SourceColumn, SourceTable
 
 LONG_ROWS = 8
 """Rows taken at once where each may hold a document."""

@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection
 
+from etl_assets.declare.database import SourceColumn, SourceTable
 from etl_assets.readers.database.mysql_link import MysqlLink, Row
 from etl_assets.readers.database.mysql_types import MysqlType, in_words
-from etl_assets.spec.database import SourceColumn, SourceTable
 
 _TABLES = """
 select table_name, table_rows, coalesce(data_length, 0) + coalesce(index_length, 0)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from etl_assets.declare.database import Fingerprint, Piece, SourceColumn, SourceTable
 from etl_assets.readers.database.mysql_lines import quoted
 from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_parts import nth_key, source_of, stride_of, strides
 from etl_assets.readers.database.mysql_types import MysqlType
-from etl_assets.spec.database import Fingerprint, Piece, SourceColumn, SourceTable
 
 
 def read_fingerprints(

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from etl_assets.declare.database import SourceColumn
 from etl_assets.readers.database.mysql_link import Row
 from etl_assets.readers.database.mysql_types import MysqlType
-from etl_assets.spec.database import SourceColumn
 
 # The number of a day from 0001-01-01 on; null where the month or the day is 0. The other expression, which also finds
 # days that their month does not have, takes twice as long.

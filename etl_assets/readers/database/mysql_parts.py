@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from etl_assets.declare.database import Piece, SourceColumn, SourceTable
 from etl_assets.readers.database.conditions import by_keys, column_of, key_of, keyed, stamped
 from etl_assets.readers.database.mysql_lines import quoted
 from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_types import MysqlType
-from etl_assets.spec.database import Piece, SourceColumn, SourceTable
 
 BATCH_BYTES = 8 << 20
 """What a batch may come to and still be taken whole before it is handed on, and what a statement may look at."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import md5
 
+from etl_assets.declare.database import ColumnSum, Piece, SourceColumn, SourceTable, Sums
 from etl_assets.readers.database.conditions import total_of
 from etl_assets.readers.database.mysql_lines import (
     DATES,
@@ -23,7 +24,6 @@ from etl_assets.readers.database.mysql_lines import (
 from etl_assets.readers.database.mysql_link import MysqlLink
 from etl_assets.readers.database.mysql_parts import source_of
 from etl_assets.readers.database.mysql_types import MysqlType
-from etl_assets.spec.database import ColumnSum, Piece, SourceColumn, SourceTable, Sums
 
 Found = dict[tuple[str, str], Decimal]
 """What was found, by the column's name in staging, empty for the row as a whole, and by what is counted."""

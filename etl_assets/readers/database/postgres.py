@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from etl_assets.declare.database import Fingerprint, Piece, SourceColumn, SourceTable, Sums
 from etl_assets.readers.database.conditions import by_keys, column_of, key_of, keyed, stamped
 from etl_assets.readers.database.postgres_catalogue import describe
 from etl_assets.readers.database.postgres_link import PostgresLink
 from etl_assets.readers.database.postgres_sums import quoted, read_sums, select_sums
-from etl_assets.spec.database import Fingerprint, Piece, SourceColumn, SourceTable, Sums
 
 SUMMED_KEYS = 10_000
 

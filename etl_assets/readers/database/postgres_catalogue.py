@@ -7,9 +7,9 @@ column that holds `on update current_timestamp` says so, in MySQL's words.
 from collections import defaultdict
 from collections.abc import Collection
 
+from etl_assets.declare.database import SourceColumn, SourceTable
 from etl_assets.readers.database.postgres_link import PostgresLink
 from etl_assets.readers.database.postgres_types import staging_type
-from etl_assets.spec.database import SourceColumn, SourceTable
 
 _FROM = """
 from pg_class as c

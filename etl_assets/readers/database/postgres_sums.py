@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from etl_assets.declare.database import ColumnSum, Sums
+from etl_assets.declare.measures import measure_of
 from etl_assets.readers.database.conditions import total_of
-from etl_assets.spec.database import ColumnSum, Sums
-from etl_assets.spec.measures import measure_of
 
 
 def quoted(name: str) -> str:

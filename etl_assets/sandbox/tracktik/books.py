@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
+from etl_assets.declare.dates import Calendar
 from etl_assets.sandbox.tracktik.attendance import Calendars, office_time
 from etl_assets.sandbox.tracktik.billing import Settled, settle
 from etl_assets.sandbox.tracktik.clock import CALENDAR, days_from, week_of
@@ -23,7 +24,6 @@ from etl_assets.sandbox.tracktik.terms import (
     agreement_of,
     overtime_of,
 )
-from etl_assets.spec.calendar import Calendar
 
 _UNAPPROVED = timedelta(days=4)
 """How long the office takes to approve a day."""

@@ -5,8 +5,8 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
+from etl_assets.declare.dates import Calendar
 from etl_assets.sandbox.tracktik.money import to_hours
-from etl_assets.spec.calendar import Calendar
 
 CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2015, last_year=2045)
 """The billing periods: fourteen days, Friday to Thursday."""

@@ -2,10 +2,10 @@
 
 from datetime import date, timedelta
 
+from etl_assets.declare.source import Database, Source
 from etl_assets.sources.open_dental.reader import NEEDS, connect
 from etl_assets.sources.open_dental.rules import RULES
 from etl_assets.sources.open_dental.tables import CATALOGUE, TABLES
-from etl_assets.spec.source import Database, Source
 
 SOURCE = Source(
     name="open_dental",

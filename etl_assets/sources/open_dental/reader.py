@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from etl_assets.declare.database import DatabaseReader
 from etl_assets.readers.database import connect_database
-from etl_assets.spec.database import DatabaseReader
 
 NEEDS = ("url",)
 

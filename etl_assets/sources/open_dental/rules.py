@@ -8,7 +8,7 @@ deleted rows are held until then, and Open Dental replaces the splits of an edit
 are the vendor's own enumerations.
 """
 
-from etl_assets.spec.rules import Finds, OneOf
+from etl_assets.declare.rules import Finds, OneOf
 
 HALF_A_CENT = 0.005
 """Money is kept as double at the source: sums are off in the last digits."""

@@ -12,7 +12,7 @@ are read whole, which for a handful of rows costs nothing.
 
 from pathlib import Path
 
-from etl_assets.spec.catalogue import Catalogue, ClassRule, Override
+from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
 
 CLASSES = (
     ClassRule(

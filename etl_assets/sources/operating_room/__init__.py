@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
+from etl_assets.declare.source import Source
 from etl_assets.sources.operating_room.reader import READER
 from etl_assets.sources.operating_room.rules import RULES
 from etl_assets.sources.operating_room.tables import TABLES
-from etl_assets.spec.source import Source
 
 SOURCE = Source(
     name="operating_room",

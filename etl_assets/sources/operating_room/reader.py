@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from etl_assets.spec.source import FileDrop
+from etl_assets.declare.source import FileDrop
 
 READER = FileDrop(feeds=Path(__file__).with_name("feeds.yaml"))

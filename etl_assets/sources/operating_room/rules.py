@@ -6,7 +6,7 @@ Where a share of rows is broken that makes sums over all of them wrong, nothing 
 
 from datetime import timedelta
 
-from etl_assets.spec.rules import DateWithin, FilesTakenIn, Finds, InOrder, MinutesBetween, Required
+from etl_assets.declare.rules import DateWithin, FilesTakenIn, Finds, InOrder, MinutesBetween, Required
 
 SHORTEST_CASE, LONGEST_CASE = 15, 720
 QUIETEST_ROOM_DAY, BUSIEST_ROOM_DAY = 120, 720

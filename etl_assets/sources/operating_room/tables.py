@@ -7,7 +7,7 @@ the models join it by room and location name.
 
 from datetime import date
 
-from etl_assets.spec.table import PerFile, Table, columns
+from etl_assets.declare.tables import PerFile, Table, columns
 
 START = date(2000, 1, 1)
 

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
+from etl_assets.declare.source import Service, Source
 from etl_assets.sources.tracktik.reader import NEEDS, connect
 from etl_assets.sources.tracktik.rules import RULES
 from etl_assets.sources.tracktik.tables import CALENDAR, TABLES
-from etl_assets.spec.source import Service, Source
 
 SOURCE = Source(
     name="tracktik",

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
+from etl_assets.declare.rest import DocumentReader
+from etl_assets.declare.tables import Endpoint, Full, Table
 from etl_assets.errors import EtlError
-from etl_assets.readers.http import HttpClient
-from etl_assets.readers.oauth import PasswordGrant
-from etl_assets.readers.pace import Pace
-from etl_assets.readers.pages import OffsetPages
-from etl_assets.readers.patience import Patience
-from etl_assets.spec.documents import DocumentReader
-from etl_assets.spec.table import Endpoint, Full, Table
+from etl_assets.readers.rest.client import HttpClient
+from etl_assets.readers.rest.oauth import PasswordGrant
+from etl_assets.readers.rest.paging import OffsetPages
+from etl_assets.readers.rest.rate_limit import Pace
+from etl_assets.readers.rest.retries import Patience
 
 NEEDS = ("url", "client_id", "client_secret", "username", "password")
 CALLS_PER_MINUTE = 30

@@ -4,7 +4,7 @@ The statuses are the API's own (TrackTik's OpenAPI file), and not those of the s
 declared every real shift invalid. Zero is a value: only what is null or blank is missing.
 """
 
-from etl_assets.spec.rules import Finds, InOrder, OneOf, RefersTo, Required
+from etl_assets.declare.rules import Finds, InOrder, OneOf, RefersTo, Required
 
 SHIFT_STATUSES = ("ACTIVE", "CANCELLED")
 ATTENDANCE = (

@@ -9,8 +9,8 @@ Fields that the API gives on demand come only when named; `fields` then gives ex
 
 from datetime import date, timedelta
 
-from etl_assets.spec.calendar import Calendar
-from etl_assets.spec.table import Endpoint, Full, Table, Window, fields
+from etl_assets.declare.dates import Calendar
+from etl_assets.declare.tables import Endpoint, Full, Table, Window, fields
 
 CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2020, last_year=2034)
 """Fourteen days, Friday to Thursday. Another kind, or other years, is said here and nowhere else."""

@@ -1,0 +1,244 @@
+import json
+from datetime import date
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+from etl_assets.declare.rest import Document
+from etl_assets.errors import EtlError
+from etl_assets.readers.rest import jsonb
+from etl_assets.readers.rest.envelopes import RecordReader
+from etl_assets_tests.readers.rest.services import CLIENTS, SHIFTS
+
+RECORDS = RecordReader(CLIENTS)
+DATED = RecordReader(SHIFTS)
+
+
+def page(*records: bytes, reader: RecordReader = RECORDS, **words):
+    return reader.page(b'{"meta": {"count": %d}, "data": [' % len(records) + b", ".join(records) + b"]}", **words)
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        (b"7", 7),
+        (b'"7"', 7),
+        (b'"007"', 7),
+        (b"-7", -7),
+        (b"9223372036854775807", 2**63 - 1),
+        (b'"9223372036854775807"', 2**63 - 1),
+        (b"9223372036854775808", None),
+        (b'"9223372036854775808"', None),
+        (b"99999999999999999999999999", None),
+        (b"7.0", None),
+        (b"7e0", None),
+        (b"true", None),
+        (b"null", None),
+        (b'""', None),
+        (b'" 7"', None),
+        (b'"7a"', None),
+        ('"\u0667"'.encode(), None),
+        (b"[7]", None),
+        (b'{"id": 7}', None),
+    ],
+)
+def test_the_key_is_a_whole_number_or_its_digits(told, key) -> None:
+    answer = page(b'{"id": ' + told + b"}", b'{"id": 1}')
+    assert [document.key for document in answer.documents] == ([1] if key is None else [key, 1])
+    if key is None:
+        (refused,) = answer.refused
+        assert (refused.key, refused.place, refused.field) == (None, 0, "id")
+        assert refused.reason == f"{told.decode()} is not a whole number that a bigint holds"
+        assert refused.raw == '{"id": ' + told.decode() + "}"
+
+
+@pytest.mark.parametrize(
+    ("told", "day"),
+    [
+        ("2025-05-30T23:00:00-04:00", date(2025, 5, 30)),
+        ("2025-05-30", date(2025, 5, 30)),
+        ("2024-02-29 00:00", date(2024, 2, 29)),
+        ("2025-02-29", None),
+        ("2025-W22-5", None),
+        ("20250530", None),
+        ("2025-5-30T", None),
+        ("0000-00-00", None),
+        ("30/05/2025", None),
+        ("", None),
+        (None, None),
+        (1748577600, None),
+    ],
+)
+def test_the_slice_is_the_date_that_its_field_begins_with(told, day) -> None:
+    raw = json.dumps({"id": 7, "startDateTime": told}).encode()
+    answer = page(raw, reader=DATED)
+    if day:
+        assert answer.documents == [Document(7, day, raw)]
+    else:
+        (refused,) = answer.refused
+        assert (refused.key, refused.field) == (7, "startDateTime")
+        assert refused.reason == f"{json.dumps(told)} is not a text that begins with YYYY-MM-DD"
+
+
+@pytest.mark.parametrize(
+    ("raw", "field", "reason"),
+    [
+        (b"{}", "id", "it is missing"),
+        (b'{"id": 7}', "startDateTime", "it is missing"),
+        (b"[]", None, "it is no object"),
+        (b"7", None, "it is no object"),
+        (b"null", None, "it is no object"),
+    ],
+)
+def test_what_is_no_record_is_told_as_what_it_is(raw, field, reason) -> None:
+    (refused,) = page(raw, reader=DATED).refused
+    assert (refused.field, refused.reason, refused.raw) == (field, reason, raw.decode())
+
+
+def test_a_long_record_is_cut_where_it_is_refused_and_whole_where_it_is_kept() -> None:
+    kept, refused = b'{"id": 7, "a": "%s"}' % (b"x" * 9000), b'{"id": "%s"}' % (b"x" * 9000)
+    answer = page(kept, refused)
+    assert answer.documents[0].raw == kept
+    assert len(answer.refused[0].raw) < 2100
+    assert len(answer.refused[0].reason) < 120
+
+
+def test_places_count_from_the_first_of_the_page() -> None:
+    answer = page(b'{"id": 1}', b"{}", b'{"id": 3}', b"{}", first_place=40)
+    assert [refused.place for refused in answer.refused] == [41, 43]
+    assert answer.first_key == 1
+    assert answer.given == 4
+
+
+def test_the_first_key_is_that_of_the_first_record_kept_or_not() -> None:
+    assert page(b'{"id": 1, "a": "\\u0000"}', b'{"id": 2}').first_key == 1
+    assert page(b"{}", b'{"id": 2}').first_key is None
+    assert page().first_key is None
+
+
+def test_a_nest_without_bottom_is_an_error_and_no_crash() -> None:
+    with pytest.raises(RecursionError):
+        page(b'{"id": 1, "a": ' + b"[" * 5000 + b"]" * 5000 + b"}")
+
+
+REFUSED = [
+    (rb'"\u0000"', jsonb.ZERO),
+    (rb'"a\\\u0000"', jsonb.ZERO),
+    (rb'{"\u0000": 1}', jsonb.ZERO),
+    (rb'"\ud83d"', jsonb.SURROGATE),
+    (rb'"\uD83D and more of it"', jsonb.SURROGATE),
+    (rb'"\ude00"', jsonb.SURROGATE),
+    (rb'"\ude00\ud83d"', jsonb.SURROGATE),
+    (rb'"\ud83d\u0041"', jsonb.SURROGATE),
+    (rb'"\ud83d\ud83d\ude00"', jsonb.SURROGATE),
+    (rb'"\ud83d\\ude00"', jsonb.SURROGATE),
+    (rb'"\\\ud83d"', jsonb.SURROGATE),
+    (b'"\xff"', jsonb.ENCODING),
+    (b'"\xed\xa0\xbd"', jsonb.ENCODING),
+    (b'"\xc0\x80"', jsonb.ENCODING),
+    (b'{"\xff": 1}', jsonb.ENCODING),
+    (b"1e131072", jsonb.NUMBER),
+    (b"-1E+400000", jsonb.NUMBER),
+    (b"1.5e-16383", jsonb.NUMBER),
+    (b"1e99999999999999999999999", jsonb.NUMBER),
+]
+KEPT = [
+    rb'"\\u0000"',
+    rb'"\\\\u0000"',
+    rb'"\\ud83d"',
+    rb'"\ud83d\ude00"',
+    rb'"\uD83D\uDE00"',
+    rb'"\u00e9\u0001"',
+    rb'"\\\ud83d\ude00"',
+    '"é😀\u2028\ufffe"'.encode(),
+    b'"1e400000"',
+    b'"deadbe0e00000123"',
+    b'[1.0, "\\"1e400000"]',
+    b"9.9e131071",
+    b"1e-16383",
+    b"12.50",
+]
+
+
+@pytest.mark.parametrize(("value", "reason"), REFUSED)
+def test_what_jsonb_refuses_is_refused_alone(value, reason, connection) -> None:
+    raw = b'{"id": 7, "value": ' + value + b"}"
+    answer = page(b'{"id": 1}', raw, b'{"id": 3}')
+    assert [document.raw for document in answer.documents] == [b'{"id": 1}', b'{"id": 3}']
+    (refused,) = answer.refused
+    assert (refused.place, refused.field, refused.reason) == (1, None, reason)
+    assert refused.raw == raw.decode(errors="backslashreplace")
+    if b"\xff" not in raw[:20] or b'"\xff": ' not in raw:
+        assert refused.key == 7
+    assert not taken_by_postgresql(connection, raw), "else it would be refused for nothing"
+
+
+@pytest.mark.parametrize("value", KEPT)
+def test_what_jsonb_takes_is_kept(value, connection) -> None:
+    raw = b'{"id": 7, "value": ' + value + b"}"
+    assert page(b'{"id": 1}', raw).documents[1:] == [Document(7, None, raw)]
+    assert page(b'{"id": 1, "a": "\\ud800 \\u0000"}', raw).documents == [Document(7, None, raw)]
+    assert taken_by_postgresql(connection, raw)
+
+
+def taken_by_postgresql(connection: psycopg.Connection, raw: bytes) -> bool:
+    """Whether a binary COPY, as the loader's, would take the record."""
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute("create temporary table taken (document jsonb) on commit drop")
+            with cursor.copy("copy taken from stdin (format binary)") as copy:
+                copy.set_types(["jsonb"])
+                copy.write_row([Jsonb(raw, dumps=bytes)])
+            cursor.execute("drop table taken")
+    except psycopg.DataError:
+        return False
+    return True
+
+
+ESCAPES = st.sampled_from(["\\u0000", "\\ud83d", "\\ude00", "\\\\", "\\n", "u0000", "d83d", "x", "é", "\\u00e9", "😀"])
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(ESCAPES, max_size=8))
+def test_what_is_refused_is_what_postgresql_refuses(connection, pieces) -> None:
+    raw = ('{"id": 7, "a": "' + "".join(pieces) + '"}').encode()
+    answer = page(b'{"id": 1}', raw, b'{"id": 2}')
+    taken = connection.execute("select pg_input_is_valid(%s, 'jsonb')", (raw.decode(),)).fetchone()[0]
+    assert [document.raw for document in answer.documents] == [b'{"id": 1}', *[raw] * taken, b'{"id": 2}']
+    assert [refused.raw for refused in answer.refused] == [raw.decode()] * (not taken)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b'{"meta": {"count": 1}, "data": [{"id": 1}', id="cut off"),
+        pytest.param(b'{"meta": {"count": 1}, "data": [{"id": 1}]} and more', id="more than JSON"),
+        pytest.param(b'{"meta": {"count": 1}, "data": [{"id": 1, "a": "\\ud800"}', id="cut off, and half a pair"),
+        pytest.param(b'{"meta": {"count": 1}, "data": [{"id": 01}]}', id="no JSON in a record"),
+        pytest.param(b'{"meta": {"count": 1, "a": "\xff"}, "data": [{"id": 1}]}', id="no UTF-8 outside of the records"),
+    ],
+)
+def test_a_broken_body_is_told_as_that(body) -> None:
+    with pytest.raises(ValueError, match=r"malformed|truncated|UTF-8"):
+        RECORDS.page(body)
+
+
+def test_records_are_the_services_own_bytes_where_half_a_pair_is_among_them() -> None:
+    twin = b'{ "id":1 , "rate":12.50,"a":"\\ud83d"}'
+    body = b'{"meta":{"count":3,"resource":{ "id":1 }},"data":\n[ { "id":1 },' + twin + b' ,{ "id":1 } ]}'
+    answer = RECORDS.page(body)
+    assert [document.raw for document in answer.documents] == [b'{ "id":1 }'] * 2
+    assert [refused.raw for refused in answer.refused] == [twin.decode()]
+
+
+def test_a_single_record_is_read_from_its_envelope() -> None:
+    assert RECORDS.single(b'{"meta": {}, "data": {"id": 7}}') == Document(7, None, b'{"id": 7}')
+    with pytest.raises(EtlError, match="clients: the answer is not of the form data"):
+        RECORDS.single(b"[]")
+    with pytest.raises(msgspec.DecodeError):
+        RECORDS.single(b'{"data": {"id": 7}')

@@ -1,0 +1,66 @@
+import pytest
+
+from etl_assets.readers.rest.rate_limit import Abandoned, Pace, Stop, retry_after, until_reset
+
+NOW = "Fri, 30 May 2025 12:00:00 GMT"
+EPOCH = 1748606400
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("120", 120),
+        ("0", 0),
+        ("1.5", 1.5),
+        ("Fri, 30 May 2025 12:00:30 GMT", 30),
+        ("Fri, 30 May 2025 12:01:00 -0000", 60),
+        ("Fri, 30 May 2025 14:00:05 +0200", 5),
+        ("Fri, 30 May 2025 11:00:00 GMT", 0),
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("inf", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_wait_is_read_as_seconds_or_as_a_date_of_the_services_own_clock(said, seconds) -> None:
+    assert retry_after({"Date": NOW} | ({} if said is None else {"Retry-After": said})) == seconds
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "seconds"),
+    [
+        ("0", "30", 30),
+        ("0", f"{EPOCH + 45}", 45),
+        ("0", f"{EPOCH - 45}", 0),
+        ("0", "soon", None),
+        ("0", None, None),
+        ("1", "30", None),
+        (None, "30", None),
+    ],
+)
+def test_calls_are_allowed_again_in_seconds_or_at_a_moment(remaining, reset, seconds) -> None:
+    said = {"Date": NOW, "X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
+    assert until_reset({name: value for name, value in said.items() if value is not None}) == seconds
+
+
+def test_without_the_services_clock_ours_must_do() -> None:
+    assert retry_after({"Retry-After": NOW}) == 0
+    assert until_reset({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}) > 0
+
+
+def test_a_pace_that_lets_nothing_out_is_none() -> None:
+    with pytest.raises(ValueError, match="a pace of 0 calls"):
+        Pace(0)
+
+
+def test_a_stop_ends_its_children_and_not_its_parent() -> None:
+    parent = Stop()
+    early, other = parent.child(), parent.child()
+    early.set()
+    assert (early.is_set, other.is_set, parent.is_set) == (True, False, False)
+    parent.set()
+    assert other.is_set
+    with pytest.raises(Abandoned):
+        parent.child().child().wait(60)

@@ -1,0 +1,105 @@
+import gc
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from functools import partial
+
+import pytest
+
+from etl_assets.readers.prefetch import in_order
+from etl_assets.readers.rest.rate_limit import Abandoned, Stop
+
+
+def test_results_come_in_the_order_of_the_calls() -> None:
+    def call(number: int) -> int:
+        time.sleep(0.02 if number % 3 == 0 else 0)
+        return number
+
+    calls = (partial(call, number) for number in range(20))
+    assert list(in_order(calls, threads=4, ahead=8, stop=Stop())) == list(range(20))
+
+
+def test_no_calls_give_no_results() -> None:
+    assert list(in_order([], threads=4, ahead=8, stop=Stop())) == []
+
+
+def test_no_more_is_called_for_than_is_allowed_ahead() -> None:
+    made = []
+    results = in_order((partial(made.append, number) for number in range(100)), threads=3, ahead=6, stop=Stop())
+    for taken in range(1, 4):
+        next(results)
+        time.sleep(0.05)
+        assert len(made) == 6 + taken - 1
+    results.close()
+
+
+def test_a_result_that_was_taken_is_not_held() -> None:
+    class Page:
+        pass
+
+    results = in_order([Page] * 10, threads=2, ahead=4, stop=Stop())
+    pages = [weakref.ref(next(results)) for _ in range(4)]
+    time.sleep(0.05)
+    gc.collect()
+    assert [page() for page in pages[:3]] == [None] * 3
+    results.close()
+
+
+def test_a_failure_is_told_without_waiting_for_the_results_before_it() -> None:
+    stop = Stop()
+
+    def fail() -> None:
+        raise ValueError("the second")
+
+    def wait() -> None:
+        stop.wait(30)
+
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="the second"):
+        list(in_order([wait, fail, wait], threads=3, ahead=3, stop=stop))
+    assert time.monotonic() - began < 2
+    assert stop.is_set
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["ends at the stop", "does not hear it"])
+def test_a_stop_from_outside_ends_the_wait_for_a_result(deaf) -> None:
+    stop, heard = Stop(), threading.Event()
+    threading.Timer(0.1, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(Abandoned):
+        list(in_order([partial(heard.wait, 5) if deaf else partial(stop.wait, 5)], threads=1, ahead=1, stop=stop))
+    assert time.monotonic() - began < 1
+    heard.set()
+
+
+def test_leaving_early_stops_the_calls_and_the_threads() -> None:
+    stop, working = Stop(), set()
+
+    def work() -> None:
+        working.add(threading.current_thread())
+        stop.wait(30)
+
+    results = in_order([int, *[work] * 20], threads=4, ahead=8, stop=stop)
+    next(results)
+    time.sleep(0.1)
+    assert len(working) == 4
+    results.close()
+    for thread in working:
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
+def test_a_process_ends_while_calls_are_under_way() -> None:
+    program = """
+import time
+from etl_assets.readers.prefetch import in_order
+from etl_assets.readers.rest.rate_limit import Stop
+next(in_order([int, lambda: time.sleep(60)], threads=2, ahead=2, stop=Stop()))
+raise KeyboardInterrupt
+"""
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=30)
+    assert b"KeyboardInterrupt" in ended.stderr
+    assert time.monotonic() - began < 10
