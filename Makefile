@@ -36,10 +36,10 @@ lint: install ## ruff, mypy, sqlfluff
 	@$(BIN)/sqlfluff lint --processes 2 sql/models sql/tests
 
 bench: install ## measure the loads next to their peers
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	@$(BIN)/python -m benchmarks.case_file
 	@$(BIN)/python -m benchmarks.service_pages
 	@$(BIN)/python -m benchmarks.dimension_merge
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	@$(BIN)/python -m benchmarks.database_copy
 
 clean: ## remove .venv and .etl, with all data in it

@@ -139,7 +139,7 @@ def servers() -> Iterator[tuple[Path, str]]:
         yield folder, mariadb.start(folder)
     finally:
         mariadb.stop(folder)
-        embedded.stop(folder / "postgres")
+        embedded.stop_server(folder / "postgres")
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -152,7 +152,7 @@ def main() -> None:
     options = parser.parse_args()
     with servers() as (folder, server):
         rows = fill(server, options.scale)
-        url = embedded.start(folder / "postgres")
+        url = embedded.start_server(folder / "postgres")
         environment = {
             **os.environ,
             "ETL_HOME": str(folder),

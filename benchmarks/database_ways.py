@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from benchmarks.database_tables import KEYS
 
 def make_lines() -> None:
     """The finished lines of each table in a file, for `bare COPY`."""
-    from etl_assets.declare.database import Piece
+    from etl_assets.declare.database_reader import RowRange
     from etl_assets.readers.database import connect_database
 
     folder = Path(os.environ["BENCH_LINES"])
@@ -23,7 +23,7 @@ def make_lines() -> None:
     reader = connect_database({"url": os.environ["ETL_OPEN_DENTAL_URL"]})
     for name, table in reader.describe(KEYS).items():
         with (folder / name).open("wb") as file:
-            file.writelines(reader.read(table, Piece(), batch_size=50_000))
+            file.writelines(reader.read(table, RowRange(), batch_size=50_000))
 
 
 def bare_copy() -> None:
@@ -63,7 +63,7 @@ def rows(driver: str, batch_size: int = 10_000_000) -> None:
     """This project's reader on a COPY; a table in one statement, unless a smaller number of rows is given."""
     from psycopg import sql
 
-    from etl_assets.declare.database import Piece
+    from etl_assets.declare.database_reader import RowRange
     from etl_assets.readers.database import connect_database
     from etl_assets.warehouse.connection import connect
     from etl_assets.warehouse.copy import copy_in
@@ -75,19 +75,26 @@ def rows(driver: str, batch_size: int = 10_000_000) -> None:
         for name, columns in _columns().items():
             connection.execute(f"create table {schema}.{name} ({columns})")
             statement = sql.SQL("copy {} from stdin").format(sql.Identifier(schema, name))
-            copy_in(connection, statement, reader.read(described[name], Piece(), batch_size=batch_size))
+            copy_in(connection, statement, reader.read(described[name], RowRange(), batch_size=batch_size))
 
 
 def whole_load() -> None:
     """As `etl run open_dental securitylog paysplit sheetfield --only-load` does it, without Dagster around it."""
-    from etl_assets.declare.hours import Hours
-    from etl_assets.loading.database.load import load_tables
+    from etl_assets.declare.dates import Span
+    from etl_assets.declare.hours import AllowedHours
+    from etl_assets.loading.database.load import DatabaseStrategy
+    from etl_assets.loading.load import LoadRequest
+    from etl_assets.loading.workers import load_tables
     from etl_assets.sources.open_dental import SOURCE
     from etl_assets.warehouse.ledger import open_batch
 
-    hours = Hours(time(0), time(23, 59, 59), ZoneInfo("UTC"))  # as at night: a first load may take a table at once
+    hours = AllowedHours(
+        time(0), time(23, 59, 59), ZoneInfo("UTC")
+    )  # as at night: a first load may take a table at once
     with open_batch(_settings(), "open_dental", "load") as batch:
-        reports = load_tables(_settings(), SOURCE, [*KEYS], batch, hours=hours)
+        settings, day = _settings(), Span(date.today(), date.today())  # noqa: DTZ011 (nothing is loaded by date)
+        request = LoadRequest(settings=settings, source=SOURCE, tables=[*KEYS], span=day, batch=batch)
+        reports = load_tables(DatabaseStrategy(request, hours), request)
     for report in reports.values():
         if report.failure:
             raise report.failure

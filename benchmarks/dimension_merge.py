@@ -170,7 +170,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        url = embedded.start(folder / "server")
+        url = embedded.start_server(folder / "server")
         try:
             in_environment(url, folder)
             with psycopg.connect(url, autocommit=True) as connection:
@@ -181,7 +181,7 @@ def main() -> None:
                 connection.execute(MEMBERS.format(members=options.members))
                 measure(connection, folder, members=options.members, rounds=options.rounds)
         finally:
-            embedded.stop(folder / "server")
+            embedded.stop_server(folder / "server")
 
 
 if __name__ == "__main__":

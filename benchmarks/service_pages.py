@@ -28,7 +28,10 @@ from pathlib import Path
 
 import requests
 
-from etl_assets.loading.rest.load import load_documents
+from etl_assets.declare.dates import Span
+from etl_assets.loading.load import LoadRequest
+from etl_assets.loading.rest.load import RestStrategy
+from etl_assets.loading.workers import load_tables
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve
 from etl_assets.settings import PROJECT, read_settings
@@ -47,8 +50,8 @@ INSERT = (
 )
 
 
-def asked(pad: timedelta = timedelta()) -> dict[str, str]:
-    """What the project asks the list with; it asks for a pad of days around the period, in which there is nothing."""
+def list_parameters(pad: timedelta = timedelta()) -> dict[str, str]:
+    """The query parameters of the list; the project asks for a pad around the period, in which there is nothing."""
     endpoint = SOURCE.table("shifts").endpoint
     first, last = PERIOD.first - pad, PERIOD.last + pad
     return {**endpoint.parameters, endpoint.window: f"{first}|{last}", "limit": str(PAGE)}
@@ -57,13 +60,15 @@ def asked(pad: timedelta = timedelta()) -> dict[str, str]:
 def load_ours(settings) -> int:
     """As `etl run tracktik shifts` does it."""
     with open_batch(settings, "tracktik", "load") as batch:
-        report = load_documents(settings, SOURCE, ["shifts"], (PERIOD.first, PERIOD.last), batch)["shifts"]
+        span = Span(PERIOD.first, PERIOD.last)
+        request = LoadRequest(settings=settings, source=SOURCE, tables=["shifts"], span=span, batch=batch)
+        report = load_tables(RestStrategy(request), request)["shifts"]
     if report.failure:
         raise report.failure
     return report.counts.rows_inserted
 
 
-def load_one_by_one(settings, *, question: bool) -> int:
+def load_one_by_one(settings, *, ask_period: bool) -> int:
     """One page after the other, one row after the other."""
     given = settings.of_source("tracktik")
     session, offset, rows = requests.Session(), 0, 0
@@ -73,10 +78,12 @@ def load_one_by_one(settings, *, question: bool) -> int:
     with connect(settings) as connection:
         connection.execute("set search_path to tracktik")
         while True:
-            page = session.get(f"{given['url']}/shifts", params={**asked(), "offset": str(offset)}, timeout=60).json()
+            page = session.get(
+                f"{given['url']}/shifts", params={**list_parameters(), "offset": str(offset)}, timeout=60
+            ).json()
             for shift in page["data"]:
                 day = shift["startDateTime"][:10]
-                if question:
+                if ask_period:
                     period = connection.execute("select get_billing_period(%s)", [day]).fetchone()[0]
                 else:
                     period = PERIOD.id
@@ -101,24 +108,24 @@ def run_one(way: str) -> None:
     if way == WAYS[0]:
         rows, table, key = load_ours(settings), "tracktik_staging.shifts", "id"
     else:
-        rows, table, key = load_one_by_one(settings, question=way == WAYS[2]), "brief.shifts", "shift_id"
+        rows, table, key = load_one_by_one(settings, ask_period=way == WAYS[2]), "brief.shifts", "shift_id"
     seconds = time.perf_counter() - begun
     with connect(settings) as connection:
-        held = connection.execute(
+        loaded = connection.execute(
             # 12.50 and 12.5 hash alike: whoever decodes a document loses digits, and is not blamed for it here.
             f"select count(*), sum(jsonb_hash_extended(raw_data, {key})::numeric)::text from {table}"
         ).fetchone()
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    print(json.dumps({"seconds": seconds, "rows": rows, "held": held[0], "content": held[1], "rss": rss}))
+    print(json.dumps({"seconds": seconds, "rows": rows, "held": loaded[0], "content": loaded[1], "rss": rss}))
 
 
-def stand_in(shifts: int, latency: float) -> None:
-    """Serve in this process until it is ended; says on stdout how it is reached, and how many shifts there are."""
+def serve_sandbox(shifts: int, latency: float) -> None:
+    """Serve the sandbox until this process is ended; prints as JSON how it is reached, and how many shifts it has."""
     company = Company(first=PERIOD.first, last=PERIOD.last, shifts_a_day=shifts // 14, clients=400, positions=2000)
     with serve(company, latency=latency) as service:
-        count = service.prepare("shifts", asked())
-        service.prepare("shifts", asked(SOURCE.table("shifts").load.pad))
+        count = service.prepare("shifts", list_parameters())
+        service.prepare("shifts", list_parameters(SOURCE.table("shifts").load.pad))
         print(json.dumps({"count": count, "environment": service.credentials}), flush=True)
         sys.stdin.read()
 
@@ -126,16 +133,16 @@ def stand_in(shifts: int, latency: float) -> None:
 @contextmanager
 def service(shifts: int, latency: float) -> Iterator[tuple[int, Mapping[str, str]]]:
     """The sandbox in a process of its own."""
-    words = ["--serve", "--shifts", str(shifts), "--latency", str(latency)]
+    arguments = ["--serve", "--shifts", str(shifts), "--latency", str(latency)]
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "benchmarks.service_pages", *words],
+        [sys.executable, "-m", "benchmarks.service_pages", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        said = json.loads(process.stdout.readline())
-        yield said["count"], {**said["environment"], "ETL_TRACKTIK_CALLS_PER_MINUTE": "1000000"}
+        announced = json.loads(process.stdout.readline())
+        yield announced["count"], {**announced["environment"], "ETL_TRACKTIK_CALLS_PER_MINUTE": "1000000"}
     finally:
         process.kill()
         process.wait()
@@ -176,7 +183,7 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        stand_in(options.shifts, options.latency)
+        serve_sandbox(options.shifts, options.latency)
         return
     if options.way:
         run_one(options.way)
@@ -189,7 +196,7 @@ def main() -> None:
         count, reached = served
         folder = Path(name)
         folder.chmod(0o755)
-        environment = {**reached, "ETL_HOME": name, "ETL_WAREHOUSE_URL": embedded.start(folder / "server")}
+        environment = {**reached, "ETL_HOME": name, "ETL_WAREHOUSE_URL": embedded.start_server(folder / "server")}
         try:
             with connect(read_settings(environment), role=None, autocommit=True) as connection:
                 migrate(connection, PROJECT / "sql" / "migrations")
@@ -200,7 +207,7 @@ def main() -> None:
                   f" PostgreSQL {version}, {platform.system()}.")  # fmt: skip
             measure(environment, options.rounds, count)
         finally:
-            embedded.stop(folder / "server")
+            embedded.stop_server(folder / "server")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from etl_assets.orchestration.dbt_project import dbt_resource
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import source_job
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.schedules import nightly_housekeeping, readings, reconciliation
+from etl_assets.orchestration.schedules import load_schedules, nightly_housekeeping, nightly_rebuild
 from etl_assets.orchestration.sensors import work_sensor
 from etl_assets.orchestration.staging_assets import staging_assets
 from etl_assets.sources import SOURCES
@@ -20,8 +20,8 @@ defs = dg.Definitions(
     asset_checks=[rule_checks(source) for source in SOURCES],
     jobs=[*map(source_job, SOURCES), housekeeping],
     schedules=[
-        *map(reconciliation, SOURCES),
-        *(reading for source in SOURCES for reading in readings(source)),
+        *map(nightly_rebuild, SOURCES),
+        *(reading for source in SOURCES for reading in load_schedules(source)),
         nightly_housekeeping,
     ],
     sensors=[*map(work_sensor, SOURCES)],

@@ -1,4 +1,4 @@
-"""Figures that people would rather look at than read, as PNG. It knows no warehouse: rows come in, bytes go out."""
+"""Charts (heatmap, histogram) of a model's rows, as PNG. It knows no warehouse: rows come in, bytes go out."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -12,12 +12,12 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def columns_of(drawing: Mapping[str, str]) -> list[str]:
-    """The columns that a drawing is made of, in the order in which `draw` wants them."""
+    """The columns to select for a chart, in the order in which `draw` wants them."""
     return [drawing[axis] for axis in (("x", "y", "value") if drawing["kind"] == "heatmap" else ("value",))]
 
 
 def draw(drawing: Mapping[str, str], rows: Sequence[Sequence[object]]) -> bytes:
-    """Draw rows as a model's `meta.drawing` asks.
+    """Draw the chart that a model's `meta.drawing` declares.
 
     Args:
         drawing: `kind` (heatmap: mean of `value` by `x` and `y`, where `by: weekday` makes a date of `x` its day of

@@ -1,4 +1,4 @@
-"""Everything the environment decides, read when asked. No other module looks at the environment."""
+"""Settings from environment variables, read when asked. No other module looks at the environment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -68,19 +68,19 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def names() -> tuple[str, ...]:
+def setting_names() -> tuple[str, ...]:
     """The settings there are, secrets left out."""
     return tuple(setting.name for setting in fields(Settings) if setting.repr)
 
 
-def export(variables: Mapping[str, str]) -> None:
-    """Hand variables to this process and to those that it starts."""
+def export_environment(variables: Mapping[str, str]) -> None:
+    """Set environment variables of this process and of those that it starts."""
     os.environ.update(variables)
 
 
 @contextmanager
-def lend(variables: Mapping[str, str]) -> Iterator[None]:
-    """Export variables for the time of the `with` block."""
+def temporary_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the time of the `with` block."""
     before = {name: os.environ[name] for name in variables if name in os.environ}
     os.environ.update(variables)
     try:

@@ -12,13 +12,18 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from etl_assets.declare.files import FileTable
+from etl_assets.declare.rest import RestTable
+from etl_assets.declare.tables import Table
 from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES
 from etl_assets.warehouse import embedded
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.files.tables import file_layout
 from etl_assets.warehouse.migrations import migrate
 from etl_assets.warehouse.relation import Relation
-from etl_assets.warehouse.tables import ensure_table
+from etl_assets.warehouse.rest.tables import document_layout
+from etl_assets.warehouse.tables import TableLayout, ensure_table
 from etl_assets_tests import mariadb
 from etl_assets_tests.mariadb import mariadb_server, new_mysql_database  # noqa: F401 (fixtures)
 
@@ -38,7 +43,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and SERVER in os.environ:
         folder = Path(os.environ.pop(SERVER))
         mariadb.stop(folder)
-        embedded.stop(folder)
+        embedded.stop_server(folder)
         shutil.rmtree(folder)
 
 
@@ -48,7 +53,7 @@ def server() -> Path:
     folder = Path(os.environ[SERVER])
     with (folder / "pattern.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        embedded.start(folder)
+        embedded.start_server(folder)
         if not (folder / "pattern").exists():
             _make_pattern(folder)
             (folder / "pattern").touch()
@@ -61,9 +66,9 @@ def new_database(server: Path) -> Callable[[], str]:
 
     def make() -> str:
         name = f"test_{os.getpid()}_{next(_numbers)}"
-        with psycopg.connect(embedded.url(server, "postgres"), autocommit=True) as connection:
+        with psycopg.connect(embedded.server_url(server, "postgres"), autocommit=True) as connection:
             connection.execute(f"create database {name} template pattern")
-        return embedded.url(server, name)
+        return embedded.server_url(server, name)
 
     return make
 
@@ -107,15 +112,21 @@ def real_data() -> Path:
 
 
 def _make_pattern(folder: Path) -> None:
-    with psycopg.connect(embedded.url(folder, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(embedded.server_url(folder, "postgres"), autocommit=True) as connection:
         connection.execute("create database pattern")
-    url = urlunsplit(urlsplit(embedded.url(folder))._replace(path="/pattern"))
+    url = urlunsplit(urlsplit(embedded.server_url(folder))._replace(path="/pattern"))
     pattern = read_settings({"ETL_HOME": str(folder), "ETL_WAREHOUSE_URL": url})
     with connect(pattern, role=None, autocommit=True) as connection:
         migrate(connection, PROJECT / "sql" / "migrations")
     with connect(pattern) as connection:
         for source in SOURCES:
             for table in source.tables:
-                if table.copied:
-                    continue  # made of what its database says
-                ensure_table(connection, table, Relation(source.schema, table.name))
+                if layout := _layout(table):
+                    ensure_table(connection, Relation(source.schema, table.name), layout)
+
+
+def _layout(table: Table) -> TableLayout | None:
+    """What a staging table is made of; None where it is made of what its database says."""
+    if isinstance(table, FileTable):
+        return file_layout(table)
+    return document_layout(table, instances=False) if isinstance(table, RestTable) else None

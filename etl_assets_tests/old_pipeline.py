@@ -5,17 +5,19 @@ from uuid import uuid4
 
 import psycopg
 
-from etl_assets.declare.tables import Copied, Full, Table
+from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.tables import Full
 from etl_assets.sources.open_dental import SOURCE
 
-VISIT = Table(
+VISIT = CopiedTable(
     name="visit",
     key="visitnum",
     load=Full(),
     never_load=("password",),
-    copied=Copied(importance="critical", why="schedule"),
+    importance="critical",
+    why="schedule",
 )
-PAIR = Table(name="pair", key=("kind", "code"), load=Full(), copied=Copied(importance="reference", why="codes"))
+PAIR = CopiedTable(name="pair", key=("kind", "code"), load=Full(), importance="reference", why="codes")
 PRACTICE = replace(SOURCE, tables=(PAIR, VISIT), rules=())
 NONE = """
     drop view if exists open_dental_live.visit, open_dental_live.pair cascade;

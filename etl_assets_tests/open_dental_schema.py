@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from etl_assets.declare.database import SourceColumn, SourceTable
-from etl_assets.loading.database.discovery import write_found
+from etl_assets.declare.database_reader import SourceColumn, SourceTable
+from etl_assets.loading.database.discovery import build_catalogue
 from etl_assets.sources.open_dental.tables import CATALOGUE
 
 Described = Mapping[str, Any]
@@ -101,7 +101,7 @@ def _found(name: str, table: Described) -> SourceTable:
             name=column["name"],
             type=column["mysql_type"],
             staging_type="bigint" if "int" in column["mysql_type"] else "text",
-            moves=bool(column.get("on_update_current_timestamp")),
+            on_update_timestamp=bool(column.get("on_update_current_timestamp")),
         )
         for column in table["columns"]
     )
@@ -112,4 +112,4 @@ def _found(name: str, table: Described) -> SourceTable:
 if __name__ == "__main__":
     # Write the catalogue that we ship: ETL_REAL_DATA_DIR=... python -m etl_assets_tests.open_dental_schema
     described = read_schema(Path(os.environ["ETL_REAL_DATA_DIR"]))
-    CATALOGUE.path.write_text(write_found(as_found(described), CATALOGUE, None))
+    CATALOGUE.path.write_text(build_catalogue(as_found(described), CATALOGUE, None))

@@ -107,6 +107,6 @@ def test_what_is_not_set_up_is_said_before_anything_is_run(home, capsys, monkeyp
     ],
 )
 def test_a_billing_period_that_makes_no_sense_is_refused(home, capsys, monkeypatch, words, message) -> None:
-    for word in TRACKTIK.reader.needs:
+    for word in TRACKTIK.reader.required_settings:
         monkeypatch.setenv(f"ETL_TRACKTIK_{word.upper()}", "x")
     assert message in said(capsys, "run", "tracktik", *words, exit_code=1)

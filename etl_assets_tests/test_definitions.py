@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets.declare.tables import IMPORTANCES
+from etl_assets.declare.database import IMPORTANCES
 from etl_assets.definitions import defs
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT
@@ -31,7 +31,7 @@ def as_it_was() -> Iterator[None]:
     ran = embedded.is_running(folder)
     yield
     if not ran:
-        embedded.stop(folder)
+        embedded.stop_server(folder)
 
 
 @pytest.mark.usefixtures("as_it_was")
@@ -69,11 +69,11 @@ def test_billing_periods_are_partitions_from_staging_to_the_fact() -> None:
     ("given", "said"),
     [
         pytest.param({}, "not set is ETL_TRACKTIK_URL, ETL_TRACKTIK_CLIENT_ID", id="not set up"),
-        pytest.param(dict.fromkeys(TRACKTIK.reader.needs, "x"), None, id="set up"),
+        pytest.param(dict.fromkeys(TRACKTIK.reader.required_settings, "x"), None, id="set up"),
     ],
 )
 def test_a_service_is_asked_by_the_clock_once_it_is_set_up(monkeypatch, given, said) -> None:
-    for word in TRACKTIK.reader.needs:
+    for word in TRACKTIK.reader.required_settings:
         monkeypatch.delenv(f"ETL_TRACKTIK_{word.upper()}", raising=False)
     for word, value in given.items():
         monkeypatch.setenv(f"ETL_TRACKTIK_{word.upper()}", value)
@@ -148,7 +148,7 @@ def test_a_database_s_tables_are_an_op_for_each_importance_the_critical_ones_fir
     ("name", "config"),
     [
         ("open_dental_changes", {}),
-        ("open_dental_sweep", {f"load_open_dental_{name}": {"config": {"sweep": True}} for name in IMPORTANCES}),
+        ("open_dental_sweep", {f"load_open_dental_{name}": {"config": {"full_compare": True}} for name in IMPORTANCES}),
     ],
 )
 def test_a_database_is_read_by_the_clock_in_its_hours_and_swept(monkeypatch, name, config) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from etl_assets.errors import EtlError
-from etl_assets.settings import PROJECT, names, read_settings
+from etl_assets.settings import PROJECT, read_settings, setting_names
 
 
 def test_an_empty_environment_is_enough() -> None:
@@ -15,7 +15,7 @@ def test_a_url_makes_the_warehouse_an_external_one_and_stays_secret() -> None:
     settings = read_settings({"ETL_WAREHOUSE_URL": "postgresql://u:secret@host/db"})
     assert not settings.embedded
     assert "secret" not in repr(settings)
-    assert "warehouse_url" not in names()
+    assert "warehouse_url" not in setting_names()
 
 
 def test_a_value_that_cannot_be_read_is_named() -> None:

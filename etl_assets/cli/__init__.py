@@ -12,8 +12,10 @@ def parser() -> argparse.ArgumentParser:
     """Every command, with the words it takes."""
     root = argparse.ArgumentParser(prog="etl", description=__doc__)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for room in (runs, copies, operating, sandboxes):
-        room.add_to(commands)
+    runs.add_run_commands(commands)
+    copies.add_copy_commands(commands)
+    operating.add_operating_commands(commands)
+    sandboxes.add_sandbox_commands(commands)
     return root
 
 

@@ -2,15 +2,15 @@
 
 import argparse
 
+from etl_assets.cli.arguments import Commands, command, source_named
 from etl_assets.cli.runs import migrate_quietly
-from etl_assets.cli.words import Commands, command, source_named
 from etl_assets.quality.issues import list_issues, resolve_issue
-from etl_assets.settings import names, read_settings
+from etl_assets.settings import read_settings, setting_names
 from etl_assets.warehouse import embedded
 from etl_assets.warehouse.connection import connect, warehouse_url
 
 
-def url(options: argparse.Namespace) -> None:
+def print_url(options: argparse.Namespace) -> None:
     """Print the warehouse's URL, password and all; the embedded server is started where it is down."""
     print(warehouse_url(read_settings()))
 
@@ -19,7 +19,7 @@ def env(options: argparse.Namespace) -> None:
     """Print the environment in which `dagster` commands find this installation: eval "$(etl env)"."""
     from etl_assets.orchestration import launch
 
-    for name, value in launch.surroundings(read_settings()).items():
+    for name, value in launch.dagster_environment(read_settings()).items():
         if name != "PATH":
             print(f"export {name}='{value}'")
 
@@ -30,20 +30,20 @@ def show_settings(options: argparse.Namespace) -> None:
     if options.name:
         print(getattr(settings, options.name))
     else:
-        for name in names():
+        for name in setting_names():
             print(f"{name:20} {getattr(settings, name)}")
 
 
-def migrate(options: argparse.Namespace) -> None:
+def migrate_warehouse(options: argparse.Namespace) -> None:
     """Bring the warehouse to the newest schema."""
     applied = migrate_quietly(read_settings())
     print("\n".join(applied) or "The warehouse is up to date.")
 
 
-def stop(options: argparse.Namespace) -> None:
+def stop_warehouse(options: argparse.Namespace) -> None:
     """Stop the embedded warehouse; its data stay."""
     settings = read_settings()
-    stopped = settings.embedded and embedded.stop(settings.home / "postgres")
+    stopped = settings.embedded and embedded.stop_server(settings.home / "postgres")
     print("The embedded warehouse was stopped." if stopped else "No embedded warehouse runs here.")
 
 
@@ -71,7 +71,7 @@ def issues_resolve(options: argparse.Namespace) -> None:
     print(f"Issue {options.id} is resolved.")
 
 
-def add_to(commands: Commands) -> None:
+def add_operating_commands(commands: Commands) -> None:
     """The commands of this room."""
     made = command(commands, "issues", issues_list)
     issues = made.add_subparsers(metavar="list | resolve")
@@ -85,6 +85,6 @@ def add_to(commands: Commands) -> None:
     made.add_argument("--by", required=True, help="who says so")
     made.add_argument("--notes", required=True, help="why the finding is no fault, or what was done about it")
     made = command(commands, "settings", show_settings)
-    made.add_argument("name", nargs="?", choices=names())
-    for name, act in (("url", url), ("env", env), ("migrate", migrate), ("stop", stop)):
+    made.add_argument("name", nargs="?", choices=setting_names())
+    for name, act in (("url", print_url), ("env", env), ("migrate", migrate_warehouse), ("stop", stop_warehouse)):
         command(commands, name, act)

@@ -4,11 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
-from etl_assets.cli.words import Commands, command, day, source_named, tables_named
-from etl_assets.declare.source import Database, Source
-from etl_assets.declare.tables import IMPORTANCES
+from etl_assets.declare.database import IMPORTANCES
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
+from etl_assets.loading.load import LoadOptions
 from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES
@@ -24,25 +25,38 @@ def run(options: argparse.Namespace) -> None:
     """Load what waits or has changed, or what is named; build and check what follows."""
     from etl_assets.definitions import defs  # Dagster: seconds, and the other commands do without
     from etl_assets.orchestration import launch
+    from etl_assets.orchestration.kinds import kind_of
 
     settings, source = read_settings(), options.source
     tables = tables_named(source, options.table, options.importance)
-    source.hold_reachable(settings.of_source(source.name))
+    source.require_settings(settings.of_source(source.name))
     migrate_quietly(settings)
-    stock = launch.stock(settings, source, retry_failed=options.retry_failed)
-    for reason in stock.failed.values():
+    scan = launch.scan_files(settings, source, retry_failed=options.retry_failed)
+    for reason in scan.failed.values():
         print(f"etl: {reason}", file=sys.stderr)
-    for name in stock.left_alone:
+    for name in scan.unsettled:
         print(f"etl: {name} is still being written, and was left alone.", file=sys.stderr)
     by_hand = bool(options.first or options.last or options.period)
     if by_hand:
-        plan = [(launch.asked(source, first=options.first, last=options.last, period=options.period), "all there is")]
+        plan = [
+            (
+                launch.requested_span(source, first=options.first, last=options.last, period=options.period),
+                "all there is",
+            )
+        ]
     else:
-        plan = launch.planned(settings, source)
+        plan = list(kind_of(source).due(settings, source))
+    load_options = LoadOptions(
+        reload=by_hand,
+        accept_shrink=options.accept_shrink,
+        full_compare=options.sweep,
+        any_hour=options.any_hour,
+    )
     for span, what in plan:
         print(f"{source.name}: {span.first} to {span.last}, {what}" + (" (dry run)" * options.dry_run))
     if options.dry_run:
-        _show_plan(settings, source, tables, sweep=options.sweep)
+        for line in kind_of(source).plan(settings, source, tables, load_options):
+            print(line)
         return
     outcomes = [
         launch.run_span(
@@ -52,10 +66,7 @@ def run(options: argparse.Namespace) -> None:
             span,
             tables=tables,
             models=not options.only_load,
-            again=by_hand,
-            accept_shrink=options.accept_shrink,
-            sweep=options.sweep,
-            any_hour=options.any_hour,
+            options=load_options,
         )
         for span, _ in plan
     ]
@@ -67,19 +78,6 @@ def run(options: argparse.Namespace) -> None:
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
 
 
-def _show_plan(settings: Settings, source: Source, tables: Sequence[str], *, sweep: bool) -> None:
-    """Say of a database's tables how each would be read."""
-    if not isinstance(source.reader, Database):
-        return
-    from etl_assets.loading.database.load import plan_tables
-
-    plans = plan_tables(settings, source, tables or [table.name for table in source.tables], sweep=sweep)
-    for plan in plans:
-        word = "FAILS: " if plan.fails else ""
-        print(f"  {plan.importance:10} {plan.table:28} {plan.rows:>12,} rows  {word}{plan.strategy}")
-    print(f"{len(plans)} tables, {sum(plan.rows for plan in plans):,} rows at the source; nothing was read of them.")
-
-
 def demo(options: argparse.Namespace) -> None:
     """Start the warehouse and the sandbox, load all there is, build, check, and say what was loaded."""
     from etl_assets.cli import parser  # it has this room in it
@@ -88,8 +86,8 @@ def demo(options: argparse.Namespace) -> None:
     folder = write_first_files(settings)
     with stand_ins(settings):
         for source in SOURCES:
-            if unset := source.unset(read_settings().of_source(source.name)):
-                print(f"{source.name}: left out, for {', '.join(unset)} is not set.")
+            if missing := source.missing_settings(read_settings().of_source(source.name)):
+                print(f"{source.name}: left out, for {', '.join(missing)} is not set.")
                 continue
             run(parser().parse_args(["run", source.name, *DEMO_PERIODS.get(source.name, ())]))
     print(
@@ -150,7 +148,7 @@ def _total(lines: Sequence[Line]) -> str:
     return f"{len(lines)} relations, {changed:,} rows changed; {checks}, {sum(line.warned for line in lines)} warned."
 
 
-def add_to(commands: Commands) -> None:
+def add_run_commands(commands: Commands) -> None:
     """The commands of this room."""
     made = command(commands, "run", run)
     made.add_argument("source", type=source_named, help="a room of etl_assets/sources, such as operating_room")

@@ -6,9 +6,9 @@ from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
-from etl_assets.cli.words import Commands, command, day, planted
+from etl_assets.cli.arguments import Commands, command, day, planted
 from etl_assets.errors import EtlError
-from etl_assets.settings import Settings, lend, read_settings
+from etl_assets.settings import Settings, read_settings, temporary_environment
 from etl_assets.warehouse.connection import warehouse_url
 
 DAYS, ROOMS, START = 42, 8, date(2026, 1, 5)
@@ -34,7 +34,10 @@ def _tracktik(settings: Settings) -> Iterator[str]:
     from etl_assets.sandbox.tracktik.company import Company
     from etl_assets.sandbox.tracktik.service import serve
 
-    with serve(Company()) as service, lend({**service.credentials, "ETL_TRACKTIK_CALLS_PER_MINUTE": "60000"}):
+    with (
+        serve(Company()) as service,
+        temporary_environment({**service.credentials, "ETL_TRACKTIK_CALLS_PER_MINUTE": "60000"}),
+    ):
         yield service.url
 
 
@@ -42,7 +45,7 @@ def _tracktik(settings: Settings) -> Iterator[str]:
 def _open_dental(settings: Settings) -> Iterator[str]:
     from etl_assets.sandbox.open_dental.fill import host
 
-    with lend({"ETL_OPEN_DENTAL_URL": host(warehouse_url(settings))}):
+    with temporary_environment({"ETL_OPEN_DENTAL_URL": host(warehouse_url(settings))}):
         yield "a database beside the warehouse"
 
 
@@ -97,7 +100,7 @@ def sandbox_practice(options: argparse.Namespace) -> None:
     print(f"A practice of {options.patients:,} patients. To load it: ETL_OPEN_DENTAL_URL=... etl run open_dental")
 
 
-def add_to(commands: Commands) -> None:
+def add_sandbox_commands(commands: Commands) -> None:
     """The command `sandbox`."""
     stand_in = commands.add_parser("sandbox", help="Stand-ins for the sources, to try and to test with.")
     sources = stand_in.add_subparsers(required=True, metavar="SOURCE")

@@ -1,181 +1,151 @@
-"""What a database says of its tables, and how a reader is asked for their rows."""
+"""Sources whose database is read table by table, and the tables that are copied from it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
-from typing import Protocol
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, ClassVar
 
-WHOLE_NUMBERS = ("smallint", "integer", "bigint")
+from etl_assets.declare.database_reader import DatabaseReader
+from etl_assets.declare.dates import Calendar, Span
+from etl_assets.declare.tables import NAME, Full, Table
+
+if TYPE_CHECKING:
+    from etl_assets.declare.catalogue import Catalogue
+
+IMPORTANCES = ("critical", "important", "audit", "reference")
+"""The classes of a database's tables, in the order in which they are loaded."""
+_SECRET = re.compile(
+    r"passw|passcode|pwd|secret(?!ar)|token|api_?key|reg_?key|prov_?key|private_?key|credential|(^|_)ssn|ssn$|cvv|pin$"
+    r"|hash$|salt$|(^|_)otk|guid(?![ae])|credit_?card_?num$|cc_?num|card_?holder|masked|bank_?(number|acc)"
+)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a column of this name may well hold what opens something: a password, a token, the number of a card."""
+    return _SECRET.search(name.lower()) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceColumn:
-    """One column of a table of the source, and what it becomes in staging."""
+class Incremental:
+    """Incremental load: new and changed rows are copied; full reconciliation finds what moved no cursor."""
 
-    name: str
-    """As the source spells it. In staging it is lower case, so that SQL written for the source runs unquoted."""
-    type: str
-    """In the source's words: `bigint(20) unsigned`."""
-    staging_type: str
-    """The PostgreSQL type that holds every value the column can have."""
-    nullable: bool = True
-    moves: bool = False
-    """Whether the database itself writes the moment of each change into it."""
+    column: str
+    """The stamp that the source moves with every change; or the key, of a table whose rows are never changed."""
+    overlap: timedelta = timedelta(minutes=10)
+    """How far back of the last load's moment is read again: what was being written then was not to be seen yet."""
+    shrink_floor: float = 0.5
+    """Least share of the rows held that must still be at the source; under it deletions are not believed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitoring:
+    """What a load of a table must keep to."""
+
+    alert_on_failure: bool = False
+    max_extraction_time_minutes: int = 5
+    """A load that takes longer is too slow."""
+    data_quality_threshold: float = 0.95
+    """Least share of the rows that must be as they are at the source; under it the check is an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopiedTable(Table):
+    """A staging table that copies one of a database's; its columns are those that the source has."""
+
+    load: Full | Incremental
+    importance: str
+    why: str
+    """The rule by which it has its importance."""
+    batch_size: int = 10_000
+    """Rows of one statement at the source."""
+    size: str = "tiny"
+    monitoring: Monitoring = Monitoring()
+    retain_deleted: bool = False
+    """Whether rows stay here that the source deletes: an audit trail outlives it."""
+    event_date: str | None = None
+    """The column, as staging spells it, that holds the date of what a row says; what is built by date heeds it."""
+    not_secret: Sequence[str] = ()
+    """Columns, as staging spells them, whose names look like a secret's although they hold none."""
 
     @property
-    def staging_name(self) -> str:
-        """Its name in staging."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceTable:
-    """One table of the source, as its catalogue describes it."""
-
-    name: str
-    columns: tuple[SourceColumn, ...]
-    key: tuple[str, ...] = ()
-    """The columns of its primary key, as the source spells them; none where it has no such key."""
-    rows: int = 0
-    """As the catalogue says; an estimate on some engines."""
-    size_bytes: int = 0
-    indexes: tuple[tuple[str, ...], ...] = ()
+    def cursor(self) -> Incremental | None:
+        """How changes are found by a cursor column; None where every row is compared."""
+        return self.load if isinstance(self.load, Incremental) else None
 
     @property
-    def staging_keys(self) -> tuple[str, ...]:
-        """The key's columns in staging."""
-        return tuple(name.lower() for name in self.key)
+    def is_wide(self) -> bool:
+        """A rule asks for few of its columns."""
+        return True
 
     @property
-    def ranged(self) -> bool:
-        """Whether it can be read range by range: its key is one whole number."""
-        kinds = {column.name: column.staging_type for column in self.columns}
-        return len(self.key) == 1 and kinds[self.key[0]] in WHOLE_NUMBERS
+    def summary(self) -> str:
+        """What is said of it by hand, or why it has its importance."""
+        return self.description or f"As the source has it: {self.why}."
 
-    def without(self, names: Collection[str]) -> "SourceTable":
-        """The table as if it lacked the columns of these names, in any case."""
-        hidden = {name.lower() for name in names}
-        kept = tuple(column for column in self.columns if column.staging_name not in hidden)
-        return SourceTable(
-            name=self.name, columns=kept, key=self.key, rows=self.rows, size_bytes=self.size_bytes, indexes=self.indexes
-        )
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its importance."""
+        return {"importance": self.importance}
 
+    @property
+    def details(self) -> Mapping[str, object]:
+        """How it is copied, in the words of the catalogue's file."""
+        return {
+            "importance": f"{self.importance}: {self.why}",
+            "size": self.size,
+            "batch_size": self.batch_size,
+            "keep_deleted": self.retain_deleted,
+            **vars(self.monitoring),
+        }
 
-@dataclass(frozen=True, kw_only=True)
-class Piece:
-    """Some rows of a table: those that every condition given here holds of; all rows where none is given."""
+    def left_out(self, columns: Iterable[str]) -> list[str]:
+        """Which of these columns of the source's table are not loaded, as staging spells them.
 
-    after: int | None = None
-    """Rows whose key is greater."""
-    upto: int | None = None
-    """Rows whose key is not greater."""
-    keys: tuple[int, ...] | None = None
-    """Rows of these keys alone."""
-    stamp: str | None = None
-    """The column that `since` and `until` are said of, as the source spells it."""
-    since: datetime | None = None
-    """Rows stamped at this moment or later; with a time zone."""
-    until: datetime | None = None
-    """Rows stamped before this moment; with a time zone."""
+        Those of `never_load`, and those that look like a secret until somebody has said that they hold none.
+        """
+        known = {*self.keys, *self.not_secret}
+        names = [name.lower() for name in columns]
+        return [name for name in names if name in self.never_load or (name not in known and looks_secret(name))]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Fingerprint:
-    """What the rows of a range of keys come to, computed at the source: equal where no row differs."""
-
-    after: int | None
-    upto: int | None
-    rows: int
-    checksum: str
+    def _check_columns(self) -> None:
+        """Refuse an unknown importance, and names that no column can have: which there are, the source knows alone."""
+        if self.importance not in IMPORTANCES:
+            raise ValueError(f"importance {self.importance!r} is none of {', '.join(IMPORTANCES)}")
+        wrong = [name for name in self.personal if not NAME.match(name)]
+        if wrong or not set(self.personal).isdisjoint(self.never_load):
+            raise ValueError(f"{self.name}: personal are loaded columns by their names in staging, not {wrong}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnSum:
-    """What the values of a column come to, the same in every database that holds the same values.
+class Database:
+    """A source whose database is read, table by table, by the clock and by hand."""
 
-    The total is: of whole and decimal numbers and of booleans (1 and 0) their sum; of floating ones the sum of
-    floor(value * 10000 + 0.5); of dates and moments the seconds since 2000-01-01 (UTC); of intervals their seconds; of
-    text and bytes the first 8 hexadecimal digits of the MD5 of their bytes (text in UTF-8), read as a number. Floating
-    numbers of 9e14 and more count 0, for their ten-thousandths are noise.
+    connect: Callable[[Mapping[str, str]], DatabaseReader]
+    """Opens a connection with what is set of the source (`Settings.of_source`).
+
+    Raises EtlError where something that it needs is not set or the source refuses, TransientError where it is away.
     """
+    required_settings: Sequence[str]
+    """The settings without which it cannot be asked, such as `url` for ETL_OPEN_DENTAL_URL."""
+    cron: str
+    """When what changed is read."""
+    sweep_cron: str
+    """When every row is compared: what was deleted, or changed without moving a stamp."""
+    start: date
+    """The first date that models are built of."""
+    catalogue: "Catalogue | None" = None
+    """The file that lists its tables, and what `etl discover` writes it by."""
+    horizon_days: int = 366
+    """How many days ahead of today they are built."""
 
-    values: int
-    """Values that are not null."""
-    total: Decimal
+    table_kind: ClassVar[type[Table]] = CopiedTable
 
+    def missing_settings(self, given: Mapping[str, str]) -> list[str]:
+        """Which of the settings that it needs are not set."""
+        return [word for word in self.required_settings if not given.get(word)]
 
-@dataclass(frozen=True, kw_only=True)
-class Sums:
-    """What a piece of a table comes to, column by column; by the columns' names in staging."""
-
-    rows: int
-    columns: Mapping[str, ColumnSum]
-    turned: Mapping[str, int] = field(default_factory=dict)
-    """Values that PostgreSQL cannot hold, and that were turned by a documented rule, by `column: rule`."""
-
-
-class DatabaseReader(Protocol):
-    """One connection to a source's database. For one thread at a time; short reads, each of one batch of rows.
-
-    What its methods raise: TransientError where the source cannot be reached, went away or was busy; EtlError where it
-    refuses. No message holds a secret or a value of a row.
-    """
-
-    def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-        """The tables of these names that there are, or all of them, in a handful of round trips."""
-
-    def now(self) -> datetime:
-        """The source's clock, cut to the second, with a time zone."""
-
-    def count(self, table: SourceTable) -> int:
-        """How many rows there are."""
-
-    def read(self, table: SourceTable, piece: Piece, *, batch_size: int, without_nul: bool = False) -> Iterator[bytes]:
-        """The rows of a piece, in blocks of COPY's text format of bounded size, the columns in the table's order.
-
-        A table that is `ranged` is read in the order of its key, `batch_size` rows a statement; another in one go, and
-        so may be one that is wanted whole and has no more rows than that. In one go there is no order.
-
-        Args:
-            table: Which, with the columns that are wanted.
-            piece: Which rows.
-            batch_size: Rows of one statement.
-            without_nul: Leave out the NUL characters of texts, which PostgreSQL cannot hold, and look at dates more
-                closely; for when PostgreSQL has refused what was read without.
-        """
-
-    def keys(self, table: SourceTable, piece: Piece, *, batch_size: int) -> Iterator[bytes]:
-        """The keys of the rows of a piece, likewise; for tables that are `ranged`."""
-
-    def fingerprints(
-        self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
-    ) -> Iterator[Fingerprint]:
-        """The fingerprints of all ranges of a table, in the order of the key; together they cover it.
-
-        Args:
-            table: One that is `ranged` is divided at the bounds, and beyond the last bound into ranges of `batch_size`
-                rows, of which the last has no upper bound. Another is one range without bounds.
-            bounds: The upper bounds of the ranges known so far, in order.
-            batch_size: Rows of a new range.
-            after: Leave out the rows up to this key; it is below the bounds.
-        """
-
-    def sums(self, table: SourceTable, piece: Piece, *, at_once: bool = False) -> Sums:
-        """What the rows of a piece come to.
-
-        Args:
-            table: Which.
-            piece: Which rows.
-            at_once: Ask in one statement, which is faster, though whoever writes the table may have to wait for it.
-        """
-
-    def as_staged(self, table: SourceTable, piece: Piece) -> Piece:
-        """The piece as it is said of the copy in staging.
-
-        A stamp without a zone shows what the source's own clock on the wall does; of the copy its moments are given as
-        what that clock shows at them, as if it were UTC. Every other piece is the same on both sides.
-        """
-
-    def close(self) -> None:
-        """End the connection."""
+    def dates(self, tables: Sequence[Table], calendar: Calendar | None, today: date) -> Span:
+        """The first and the last date that models are built of."""
+        del tables, calendar  # rows are read by change, and not by date
+        return Span(self.start, today + timedelta(days=self.horizon_days))

@@ -12,9 +12,24 @@ from functools import cached_property
 
 from etl_assets.errors import EtlError
 
-KINDS = {"biweekly": 26, "weekly": 52, "semi-monthly": 24, "monthly": 12, "4-4-5": 12}
-"""The kinds there are, and the periods of an ordinary year."""
-WEEKS_OF_A_QUARTER = (4, 4, 5)
+PERIODS_PER_YEAR = {"biweekly": 26, "weekly": 52, "semi-monthly": 24, "monthly": 12, "4-4-5": 12}
+"""The kinds of calendars, and the periods of an ordinary year of each."""
+WEEKS_PER_PERIOD = (4, 4, 5)
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """Consecutive dates, both ends included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and self.first <= day <= self.last
+
+    def extended(self, by: timedelta) -> "Span":
+        """The span with so many days more at either end."""
+        return Span(self.first - by, self.last + by)
 
 
 @dataclass(frozen=True, order=True)
@@ -45,15 +60,15 @@ class Calendar:
     last_year: int
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"calendar {self.kind!r} is none of {', '.join(KINDS)}")
+        if self.kind not in PERIODS_PER_YEAR:
+            raise ValueError(f"calendar {self.kind!r} is none of {', '.join(PERIODS_PER_YEAR)}")
         if self.first_year > self.last_year:
             raise ValueError(f"a calendar cannot go from {self.first_year} to {self.last_year}")
 
     @property
     def periods_in_year(self) -> int:
         """Periods of an ordinary year: 26, 52, 24 or 12."""
-        return KINDS[self.kind]
+        return PERIODS_PER_YEAR[self.kind]
 
     @cached_property
     def periods(self) -> tuple[Period, ...]:
@@ -123,7 +138,7 @@ class Calendar:
         """Quarters of 4, 4 and 5 weeks; a year of 53 weeks has its extra week in the last period."""
         for year in range(self.first_year - 1, self.last_year + 2):
             start = self._year_end(year - 1) + timedelta(days=1)
-            for weeks in WEEKS_OF_A_QUARTER * 4:
+            for weeks in WEEKS_PER_PERIOD * 4:
                 yield start
                 start += timedelta(weeks=weeks)
 

@@ -1,90 +1,69 @@
-"""A feed: how one sender writes one table's files. Feeds are configuration, so that a new hospital is no new code.
-
-They are written in YAML (`etl_assets/sources/<source>/feeds.yaml`, and a hospital's own file beside it) and chosen
-by file name: the first feed whose pattern matches takes the file.
-"""
+"""Sources that deliver files: the landing folder, and the tables that the files are loaded into."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import yaml
-
-from etl_assets.errors import EtlError
-
-DATE_ORDERS = ("ymd", "mdy", "dmy")
+from etl_assets.declare.dates import Calendar, Span
+from etl_assets.declare.tables import Column, Table
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feed:
-    """How one sender writes one table's files."""
+class PerFile:
+    """Partition replacement: each file replaces what earlier files of its feed said of its dates."""
 
-    name: str
-    """Rows keep it: what a file says replaces only what earlier files of the same feed said."""
-    table: str
-    pattern: str
-    """Which file names it takes, as a shell pattern; case does not matter, and `.gz` is left out of it."""
-    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Column -> the headers it comes from; several are joined by a space (a date and a time, say).
-
-    A column that is not named here takes the header of its own name, whatever its case and punctuation:
-    `Room ID` is `room_id`. Headers that nothing names are left unread, and said so.
-    """
-    constants: Mapping[str, str] = field(default_factory=dict)
-    """Column -> the value of every row."""
-    formats: Mapping[str, str] = field(default_factory=dict)
-    """Column -> its format in strptime's words, where `date_order` cannot tell it (`%d%b%Y:%H:%M:%S`)."""
-    date_order: str = "ymd"
-    """Which comes first in a date written in digits: ymd, mdy or dmy."""
-    time_zone: str = "UTC"
-    """The site's IANA zone. A time with a UTC offset is turned to this zone's wall clock; one without is kept."""
-    nulls: Sequence[str] = ("NULL",)
-    """Words that mean there is no value; an empty field always does."""
-    delimiter: str | None = None
-    """Left out: whichever of comma, semicolon, tab and bar separates most known headers."""
-    encoding: str = "utf-8"
-    """Any of Python's; a byte order mark is stripped."""
-    decimal: str = "."
-    """The decimal mark, `.` or `,`; the other one is taken for a thousands mark."""
-    sheet: str | None = None
-    """The sheet of an Excel file; the first one where left out."""
-
-    def __post_init__(self) -> None:
-        if self.date_order not in DATE_ORDERS:
-            raise ValueError(f"feed {self.name}: date_order {self.date_order!r} is none of {', '.join(DATE_ORDERS)}")
-        if self.decimal not in {".", ","}:
-            raise ValueError(f"feed {self.name}: decimal {self.decimal!r} is neither '.' nor ','")
-        twice = set(self.columns) & set(self.constants)
-        if twice:
-            raise ValueError(f"feed {self.name}: {sorted(twice)} has both a header and a constant")
-
-    def takes(self, file_name: str) -> bool:
-        """Whether a file of this name is this feed's."""
-        return fnmatchcase(file_name.lower().removesuffix(".gz"), self.pattern.lower())
+    slice_by: str
+    """The date column that says which schedule dates a file speaks of."""
+    start: date
+    """The first schedule date that has data."""
+    horizon_days: int = 731
+    """How many days ahead of today a file may speak of."""
+    max_rejected: float = 0.10
+    """The share of rejected rows over which a file is refused whole."""
 
 
-def read_feeds(path: Path) -> tuple[Feed, ...]:
-    """The feeds that a YAML file declares, in its order.
+@dataclass(frozen=True, kw_only=True)
+class FileTable(Table):
+    """A staging table that files are loaded into."""
 
-    Raises:
-        EtlError: The file is no YAML, or declares something that a feed does not have.
-    """
-    try:
-        declared = yaml.safe_load(path.read_text(encoding="utf-8")) or []
-        return tuple(_feed(entry) for entry in declared)
-    except (OSError, yaml.YAMLError, TypeError, ValueError, AttributeError) as error:
-        raise EtlError(f"{path}: cannot read the feeds it declares: {error}") from error
+    load: PerFile
+    columns: tuple[Column, ...]
+
+    @property
+    def columns_known(self) -> Sequence[Column]:
+        """Its columns."""
+        return self.columns
+
+    @property
+    def slice_by(self) -> str:
+        """The column with the schedule date of a row."""
+        return self.load.slice_by
+
+    @property
+    def partition_column(self) -> str | None:
+        """The schedule date."""
+        return self.slice_by
 
 
-def _feed(entry: Mapping[str, Any]) -> Feed:
-    words = dict(entry)
-    headers = words.pop("columns", None) or {}
-    if not isinstance(headers, Mapping):
-        raise TypeError(f"columns of feed {words.get('name')!r} must be a mapping of column to header")
-    words["columns"] = {
-        column: (header,) if isinstance(header, str) else tuple(map(str, header)) for column, header in headers.items()
-    }
-    words["constants"] = {column: str(value) for column, value in dict(words.get("constants") or {}).items()}
-    return Feed(**words)
+@dataclass(frozen=True, kw_only=True)
+class FileDrop:
+    """A source that sends files: they are found in its landing folder, and read as its feeds say."""
+
+    feeds: Path
+    """The YAML file of the feeds that we ship."""
+
+    table_kind: ClassVar[type[Table]] = FileTable
+
+    def missing_settings(self, given: Mapping[str, str]) -> list[str]:
+        """None: files are delivered."""
+        del given
+        return []
+
+    def dates(self, tables: Sequence[Table], calendar: Calendar | None, today: date) -> Span:
+        """The first and the last date that a file may speak of."""
+        del calendar  # files speak of schedule dates
+        loads = [table.load for table in tables if isinstance(table, FileTable)]
+        ahead = max(load.horizon_days for load in loads)
+        return Span(min(load.start for load in loads), today + timedelta(days=ahead))

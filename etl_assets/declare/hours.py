@@ -1,4 +1,4 @@
-"""The time of day in which a source may be read: reading it at other times slows the people who work with it."""
+"""The daily extraction window: when a source may be read. At other times it slows the people who work with it."""
 
 import re
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ _FORM = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
 
 
 @dataclass(frozen=True)
-class Hours:
-    """From one time of day to another, the second not included; over midnight where the second is the earlier one."""
+class AllowedHours:
+    """A daily time window, its end not included; it goes over midnight where the end is the earlier time."""
 
-    first: time
-    last: time
+    start: time
+    end: time
     zone: ZoneInfo
 
     def __str__(self) -> str:
-        return f"{self.first:%H:%M}-{self.last:%H:%M} {self.zone}"
+        return f"{self.start:%H:%M}-{self.end:%H:%M} {self.zone}"
 
     @classmethod
-    def of(cls, given: Mapping[str, str], variables: str) -> "Hours | None":
-        """The hours that are set of a source, by the words `hours` and `timezone`; None where all day is.
+    def parse(cls, given: Mapping[str, str], variables: str) -> "AllowedHours | None":
+        """Parse the settings `hours` and `timezone` of a source; None where it may be read all day.
 
         Args:
             given: `Settings.of_source`.
@@ -48,9 +48,9 @@ class Hours:
             raise EtlError(f"{variables}_TIMEZONE is no time zone; one such as America/Chicago was expected.") from None
         return cls(begin, end, zone)
 
-    def allow(self, moment: datetime) -> bool:
+    def allows(self, moment: datetime) -> bool:
         """Whether the source may be read at this moment, which has a time zone."""
         now = moment.astimezone(self.zone).time()
-        if self.first < self.last:
-            return self.first <= now < self.last
-        return now >= self.first or now < self.last
+        if self.start < self.end:
+            return self.start <= now < self.end
+        return now >= self.start or now < self.end

@@ -1,6 +1,6 @@
-"""What one value of a column counts in its sum, in PostgreSQL's words: of a source, and of staging beside it.
+"""PostgreSQL's half of the column checksums: the expression by which a value counts, at a source and in staging.
 
-What a total is of which type, is said in `database.ColumnSum`.
+What a total is of which type, is said in `database_reader.ColumnSum`.
 """
 
 _OF_TEXT = "('x' || left(md5(convert_to({0}::text, 'UTF8')), 8))::bit(32)::bigint"
@@ -27,6 +27,6 @@ _MEASURES = {
 }
 
 
-def measure_of(kind: str) -> str:
-    """The SQL of what a value of this type counts, with {0} for the column's identifier."""
+def measure_sql(kind: str) -> str:
+    """The SQL expression of what a value of this type adds to its column's checksum, with {0} for the column."""
     return _MEASURES.get(kind.partition("(")[0], _OF_TEXT)

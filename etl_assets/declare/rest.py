@@ -1,77 +1,328 @@
-"""What a service's records are on their way: JSON documents, as the bytes that the service sent.
+"""REST services: where the records of a table are, how an answer holds them, how it is paged, and which are complete.
 
-A record is not decoded and encoded again: 12.50 stays 12.50, and a field that nobody here knows of is kept.
+A table of a service is declared in these words, and nothing about it is programmed:
+
+    RestTable(
+        name="visits",
+        key=("study_id", "id"),
+        load=Full(),
+        endpoint=Endpoint(
+            path="studies/{study.id}/visits",
+            per=Each("study", gives={"study_id": "id"}),
+            envelope=Records(at="value"),
+            paging=NextLink(at="@odata.nextLink", count="@odata.count"),
+        ),
+        fields=fields(text="id"),
+    )
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import ClassVar
 
-from etl_assets.declare.tables import Table
+from etl_assets.declare.dates import Calendar, Span
+from etl_assets.declare.document_reader import DocumentReader
+from etl_assets.declare.tables import NAME, Column, Field, Full, Table
 
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One record."""
-
-    key: int
-    slice: date | None
-    """The site's own date on which it happened, for tables that are read by window."""
-    raw: bytes
-    """JSON in UTF-8."""
+KEY_TYPES = ("bigint", "text", "uuid", "date")
+"""What the columns of a key may be."""
+INSTANCE = "instance"
+"""The first key column of a service with several instances: tenants whose ids have nothing to do with each other."""
+_PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedDocument:
-    """One record that cannot be kept, and why."""
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """Envelope: an object that holds the records in an array."""
 
-    key: int | None
-    """Its id, where that could be read."""
-    place: int
-    """Its place in the answer, from 0."""
-    field: str | None
-    reason: str
-    raw: str
-    """The record as it came, cut short where it is long."""
+    at: str
+    """Where the array lies, such as `data` or `result.items`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some records of a table."""
-
-    documents: Sequence[Document]
-    refused: Sequence[RefusedDocument] = ()
+@dataclass(frozen=True)
+class Bare:
+    """Envelope: the answer is the array of records itself."""
 
 
-class DocumentReader(Protocol):
-    """A connection to a service that answers with documents."""
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """Envelope: the answer is one record, or an object that holds one."""
 
-    def read(self, table: Table, window: tuple[date, date] | None = None) -> Iterator[Page]:
-        """Every record of a table or, of a table that is read by window, those of a span of dates.
+    at: str = ""
+    """Where the record lies; empty where the answer itself is the record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """Envelope: an array of plain values; each becomes a record with one field."""
+
+    field: str
+    """What the record's only field is called."""
+    at: str = ""
+    """Where the array lies; empty where it is the answer itself."""
+
+
+Envelope = Records | Bare | Single | Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offset:
+    """Offset pagination: each request says how many records to skip. With a total count pages are fetched in parallel.
+
+    A page may be shorter than asked for, since servers cap it: the next one begins behind what came.
+    """
+
+    limit: str
+    """The parameter that takes the page size."""
+    offset: str
+    """The parameter that takes how many records to skip."""
+    size: int = 1000
+    """Records asked for in one page."""
+    count: str | None = None
+    """Where the answer says how many records the whole list has; without it, an empty page ends the list."""
+    echo: str | None = None
+    """Where the answer repeats the offset that it understood."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextLink:
+    """Cursor pagination: each page names the address of the next one, absolute or relative; the last names none."""
+
+    at: str
+    """Where the answer names the next page."""
+    count: str | None = None
+    """Where the answer says how many records the whole list has."""
+
+
+@dataclass(frozen=True)
+class OnePage:
+    """No pagination: one answer holds everything."""
+
+
+Paging = Offset | NextLink | OnePage
+
+
+@dataclass(frozen=True)
+class Each:
+    """A nested resource: one request for each row of a parent table, which is loaded before.
+
+    The path names columns of the parent in braces: `studies/{study.id}/visits`.
+    """
+
+    parent: str
+    """The parent's table."""
+    gives: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the key that the records do not have themselves: column -> key column of the parent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a service keeps the records of a table, and how it is asked for them."""
+
+    path: str
+    envelope: Envelope
+    paging: Paging
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every request for the list."""
+    per: Each | None = None
+    lookup: Single | None = None
+    """How `path/key` answers with one record: it tells a deleted record from one that the list leaves out. Without such
+    an address, what is missing from a list is marked as vanished, and never as deleted."""
+    window: str | None = None
+    """The parameter that takes a span of dates."""
+    window_format: str = "{first}|{last}"
+    """How it takes them: `first` and `last`, both included, and `end`, the day after, as ISO dates."""
+    longest: timedelta = timedelta(days=31)
+    """The longest window that the service allows, both ends included; longer ones are cut."""
+
+    @property
+    def placeholders(self) -> tuple[tuple[str, str], ...]:
+        """The tables and columns that the path names in braces."""
+        return tuple(_PLACEHOLDER.findall(self.path))
+
+    def address(self, parent: Mapping[str, object]) -> str:
+        """The path for one row of the parent table, given by its columns."""
+        return _PLACEHOLDER.sub(lambda found: str(parent[found[2]]), self.path)
+
+    def __post_init__(self) -> None:
+        owner = self.per.parent if self.per else None
+        strangers = sorted({table for table, _ in self.placeholders} - {owner})
+        if strangers or (self.per and not self.placeholders):
+            raise ValueError(f"{self.path}: the path must name columns of its parent {owner}, and of no other table")
+        is_array = isinstance(self.envelope, Bare) or (isinstance(self.envelope, Values) and not self.envelope.at)
+        asks_more = isinstance(self.paging, NextLink) or (
+            isinstance(self.paging, Offset) and (self.paging.count or self.paging.echo)
+        )
+        if is_array and asks_more:
+            raise ValueError(f"{self.path}: an answer that is an array says no count, no offset and no next link")
+
+
+def fields(**paths_by_type: str) -> tuple[Field, ...]:
+    """Fields from a line of paths per type: `fields(text="status customId")` gives status and custom_id."""
+    return tuple(
+        Field(name=re.sub(r"([A-Z])", r"_\1", path).lower().replace(".", "_"), type=kind, path=path)
+        for kind, paths in paths_by_type.items()
+        for path in paths.split()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Windowed load: one span of dates is read at a time, and its records are brought up to date."""
+
+    slice_by: str
+    """The field that says when a record happened; its first ten characters are the site's own date."""
+    pad: timedelta = timedelta(days=1)
+    """How far beyond the span is asked: what happens at midnight belongs to one day here and to another there."""
+    keeps_pad: bool = False
+    """Whether records of the pad are kept that are not held yet. Where they count by themselves, a day of a period
+    would look like all of it; where they belong to what lies in the span, they are wanted."""
+    shrink_floor: float = 0.5
+    """Least share of the records held of the span that must arrive; under it the list is not believed."""
+    max_rejected: float = 0.10
+    """The share of records that cannot be kept over which nothing of the period is loaded."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestTable(Table):
+    """A staging table of JSON documents, as a service gives them.
+
+    A column of the key is a bigint at the path of its own name, unless `fields` say another type or path.
+    """
+
+    load: Full | Window
+    endpoint: Endpoint
+    fields: tuple[Field, ...] = ()
+    """The fields of the documents that the key or rules need."""
+
+    @property
+    def key_fields(self) -> tuple[Field, ...]:
+        """The columns of the key: their types, and where they lie in a record (unless the parent gives them)."""
+        declared = {each.name: each for each in self.fields}
+        return tuple(declared.get(name) or Field(name=name, type="bigint", path=name) for name in self.keys)
+
+    @property
+    def columns_known(self) -> Sequence[Column]:
+        """The key, and the fields that rules look at."""
+        return (*self.key_fields, *self.parsed_fields)
+
+    @property
+    def parsed_fields(self) -> Sequence[Field]:
+        """The fields that are no columns of staging."""
+        return tuple(each for each in self.fields if each.name not in self.keys)
+
+    @property
+    def window(self) -> Window | None:
+        """How it is read by dates; None where it is read whole, and every version of a record is kept."""
+        return self.load if isinstance(self.load, Window) else None
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether it is read by dates."""
+        return self.window is not None
+
+    @property
+    def per(self) -> Each | None:
+        """The parent table of whose rows each has a list of its own."""
+        return self.endpoint.per
+
+    @property
+    def lookup(self) -> Single | None:
+        """How one record's own address answers."""
+        return self.endpoint.lookup
+
+    @property
+    def partition_column(self) -> str | None:
+        """The site's own date, of a table that is read by dates."""
+        return "slice" if self.is_windowed else None
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether every version of a record is kept."""
+        return not self.is_windowed
+
+    @property
+    def current_rows(self) -> str:
+        """The latest version of each record that the source has not deleted."""
+        return "is_latest and deleted_at is null" if self.has_versions else "deleted_at is null"
+
+    def _check_columns(self) -> None:
+        super()._check_columns()
+        given = set(self.endpoint.per.gives) if self.endpoint.per else set()
+        if not given <= set(self.keys):
+            raise ValueError(f"{self.name}: {sorted(given - set(self.keys))} is given by the parent and not in the key")
+        wrong = [each.name for each in self.key_fields if each.type not in KEY_TYPES or each.name == INSTANCE]
+        if wrong:
+            raise ValueError(f"{self.name}: {wrong} cannot be in a key: types are {', '.join(KEY_TYPES)}")
+        if self.is_windowed and self.endpoint.per:
+            raise ValueError(f"{self.name}: a table with a request a parent is read whole, and not by dates")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A source that is asked over the network, by the clock and by hand."""
+
+    connect: Callable[[Mapping[str, str]], DocumentReader]
+    """Opens a connection with what is set of the source, or of one of its instances (`Settings.of_source`).
+
+    Raises EtlError where something that it needs is not set.
+    """
+    required_settings: Sequence[str]
+    """The settings without which it cannot be asked, such as `url` for ETL_TRACKTIK_URL; of each instance, if any."""
+    cron: str
+    """When the lists and the open windows are read: the billing period of today and the ones before it."""
+    sweep_cron: str
+    """When the windows of long ago are read again, for what was corrected late."""
+    open_windows: int = 2
+    """How many windows (billing periods or days) are still being changed."""
+    sweep_windows: int | None = None
+    """How many windows are read again by the sweep; those of an ordinary year where None."""
+    start: date | None = None
+    """The first date that there is something of; needed where there is no billing calendar."""
+    horizon_days: int = 366
+    """How many days ahead of today there may be something, where there is no billing calendar."""
+    instances: bool = False
+    """Whether it is several tenants alike: ETL_<SOURCE>_INSTANCES names them, ETL_<SOURCE>_<INSTANCE>_<WORD> sets
+    each one up. Their ids repeat, so the instance is part of keys, locks and watermarks."""
+
+    table_kind: ClassVar[type[Table]] = RestTable
+
+    def missing_settings(self, given: Mapping[str, str]) -> list[str]:
+        """Which of the settings that it needs are not set."""
+        if not self.instances:
+            return [word for word in self.required_settings if not given.get(word)]
+        named = self.settings_by_instance(given)
+        return [f"{name}_{word}" for name in named for word in self.required_settings if not named[name].get(word)] or (
+            [] if named else ["instances"]
+        )
+
+    def dates(self, tables: Sequence[Table], calendar: Calendar | None, today: date) -> Span:
+        """The first and the last date that a window may cover."""
+        del tables
+        if calendar:
+            return Span(calendar.periods[0].first, calendar.periods[-1].last)
+        if self.start is None:
+            return Span(today, today)
+        return Span(self.start, today + timedelta(days=self.horizon_days))
+
+    def settings_by_instance(self, given: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """What is set of each instance, by its name; under an empty name where the service is one.
 
         Args:
-            table: One that has an endpoint.
-            window: First and last date, both included; cut into pieces where the service allows only shorter ones.
-
-        Yields:
-            Pages. What was read stands only when the iterator has ended without an error.
+            given: `Settings.of_source`.
 
         Raises:
-            TransientError: The service could not be reached, or its list changed all the time while it was read.
-            EtlError: The service refused, ignored what it was asked, or its own count disagrees with what it sent.
+            ValueError: An instance's name is none, or the beginning of another's: their settings would mix.
         """
-        ...
-
-    def find(self, table: Table, key: int) -> Document | None:
-        """One record by its id; None where the service says that there is none (404).
-
-        Raises:
-            TransientError: The service could not be reached.
-            EtlError: It refused.
-        """
-        ...
-
-    def close(self) -> None:
-        """End the connection."""
-        ...
+        if not self.instances:
+            return {"": dict(given)}
+        names = [name.strip().lower() for name in given.get("instances", "").split(",") if name.strip()]
+        mixed = [name for name in names for other in names if name != other and other.startswith(f"{name}_")]
+        if mixed or len(set(names)) < len(names) or not all(NAME.match(name) for name in names):
+            raise ValueError(f"instances {names} must be different names of letters and digits, none beginning another")
+        return {
+            name: {word.removeprefix(f"{name}_"): value for word, value in given.items() if word.startswith(f"{name}_")}
+            for name in names
+        }

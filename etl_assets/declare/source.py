@@ -1,65 +1,31 @@
-"""The word for one of the systems that we load."""
+"""A source: one of the operational systems that are loaded."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
+from typing import Protocol
 
-from etl_assets.declare.catalogue import Catalogue
-from etl_assets.declare.database import DatabaseReader
-from etl_assets.declare.dates import Calendar
-from etl_assets.declare.rest import DocumentReader
+from etl_assets.declare.database import CopiedTable, Database
+from etl_assets.declare.dates import Calendar, Span
+from etl_assets.declare.files import FileDrop, FileTable
+from etl_assets.declare.rest import RestTable, Service
 from etl_assets.declare.rules import Rule
-from etl_assets.declare.tables import PerFile, Table, Window
+from etl_assets.declare.tables import NAME, Table
 from etl_assets.errors import EtlError
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileDrop:
-    """A source that sends files: they are found in its landing folder, and read as its feeds say."""
+class Reader(Protocol):
+    """How a source is reached: `FileDrop`, `Service` or `Database`. What depends on which, is in `KINDS` alone."""
 
-    feeds: Path
-    """The YAML file of the feeds that we ship."""
+    @property
+    def table_kind(self) -> type[Table]:
+        """What its tables are."""
 
+    def missing_settings(self, given: Mapping[str, str]) -> list[str]:
+        """Which settings it cannot be reached without, and are not set; in the words of `Settings.of_source`."""
 
-@dataclass(frozen=True, kw_only=True)
-class Service:
-    """A source that is asked over the network, by the clock and by hand."""
-
-    connect: Callable[[Mapping[str, str]], DocumentReader]
-    """Opens a connection with what is set of the source (`Settings.of_source`).
-
-    Raises EtlError where something that it needs is not set.
-    """
-    needs: Sequence[str]
-    """The settings without which it cannot be asked, such as `url` for ETL_TRACKTIK_URL."""
-    cron: str
-    """When the open billing period and the one before it are read."""
-    sweep_cron: str
-    """When the billing periods of a year are read again, for what was corrected late."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Database:
-    """A source whose database is read, table by table, by the clock and by hand."""
-
-    connect: Callable[[Mapping[str, str]], DatabaseReader]
-    """Opens a connection with what is set of the source (`Settings.of_source`).
-
-    Raises EtlError where something that it needs is not set or the source refuses, TransientError where it is away.
-    """
-    needs: Sequence[str]
-    """The settings without which it cannot be asked, such as `url` for ETL_OPEN_DENTAL_URL."""
-    cron: str
-    """When what changed is read."""
-    sweep_cron: str
-    """When every row is compared: what was deleted, or changed without moving a stamp."""
-    start: date
-    """The first date that models are built of."""
-    catalogue: Catalogue | None = None
-    """The file that lists its tables, and what `etl discover` writes it by."""
-    horizon_days: int = 366
-    """How many days ahead of today they are built."""
+    def dates(self, tables: Sequence[Table], calendar: Calendar | None, today: date) -> Span:
+        """The first and the last date that can be in a partition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +36,7 @@ class Source:
     title: str
     schema: str
     """The staging schema of the warehouse."""
-    reader: FileDrop | Service | Database
+    reader: Reader
     tables: Sequence[Table]
     rules: Sequence[Rule]
     owner: str
@@ -81,36 +47,60 @@ class Source:
     """The periods that its windows and facts are partitioned by; without one they are days."""
 
     def __post_init__(self) -> None:
-        if self.calendar is None and any(isinstance(table.load, Window) for table in self.tables):
-            raise ValueError(f"{self.name}: tables that are read by window need a calendar")
-        for rule in self.rules:
-            table = self.table(rule.table)
-            unknown = set(rule.reads) - set(table.names) - {"load_datetime", "loaded_at"}
-            if unknown and not table.copied:
-                raise ValueError(f"{self.name}: rule {rule.name} reads {sorted(unknown)}, which {table.name} lacks")
-        checks = [(rule.table, rule.name) for rule in self.rules]
-        if len(set(checks)) < len(checks):
-            raise ValueError(f"{self.name}: two rules of one table have the same name")
+        if not NAME.match(self.name):
+            raise ValueError(f"source {self.name!r}: a name is lower case letters, digits and underscores")
+        strangers = [table.name for table in self.tables if not isinstance(table, self.reader.table_kind)]
+        if strangers:
+            raise ValueError(f"{self.name}: {strangers} are no tables of a {type(self.reader).__name__}")
+        self._check_rules()
+        if isinstance(self.reader, Service):
+            self._check_service(self.reader)
 
-    def dates(self, today: date) -> tuple[date, date]:
+    @property
+    def database(self) -> Database:
+        """Its reader, of a source whose database is copied.
+
+        Raises:
+            EtlError: It is another kind of source.
+        """
+        if not isinstance(self.reader, Database):
+            raise EtlError(f"{self.name} is no database whose tables are copied.")
+        return self.reader
+
+    @property
+    def file_drop(self) -> FileDrop:
+        """Its reader, of a source that sends files; raises as `database`."""
+        if not isinstance(self.reader, FileDrop):
+            raise EtlError(f"{self.name} sends no files.")
+        return self.reader
+
+    @property
+    def service(self) -> Service:
+        """Its reader, of a source that is asked over the network; raises as `database`."""
+        if not isinstance(self.reader, Service):
+            raise EtlError(f"{self.name} is no service.")
+        return self.reader
+
+    def dates(self, today: date) -> Span:
         """The first and the last date that can be in a partition."""
+        return self.reader.dates(self.tables, self.calendar, today)
+
+    def windows(self, span: Span) -> list[Span]:
+        """The billing periods that share a day with a span; its days, where there is no calendar."""
         if self.calendar:
-            return self.calendar.periods[0].first, self.calendar.periods[-1].last
-        if isinstance(self.reader, Database):
-            return self.reader.start, today + timedelta(days=self.reader.horizon_days)
-        loads = [table.load for table in self.tables if isinstance(table.load, PerFile)]
-        return min(load.start for load in loads), today + timedelta(days=max(load.horizon_days for load in loads))
+            return [Span(period.first, period.last) for period in self.calendar.between(span.first, span.last)]
+        days = (span.last - span.first).days + 1
+        return [Span(day, day) for day in (span.first + timedelta(days=number) for number in range(days))]
 
-    def unset(self, given: Mapping[str, str]) -> list[str]:
+    def missing_settings(self, given: Mapping[str, str]) -> list[str]:
         """The variables of the environment without which the source cannot be reached, and that are not set."""
-        needs = () if isinstance(self.reader, FileDrop) else self.reader.needs
-        return [f"ETL_{self.name}_{word}".upper() for word in needs if not given.get(word)]
+        return [f"ETL_{self.name}_{word}".upper() for word in self.reader.missing_settings(given)]
 
-    def hold_reachable(self, given: Mapping[str, str]) -> None:
+    def require_settings(self, given: Mapping[str, str]) -> None:
         """Raise an EtlError where something is not set without which the source cannot be reached."""
-        if unset := self.unset(given):
+        if missing := self.missing_settings(given):
             raise EtlError(
-                f"{self.title} cannot be reached: not set is {', '.join(unset)}."
+                f"{self.title} cannot be reached: not set is {', '.join(missing)}."
                 f" See etl_assets/sources/{self.name}/README.md."
             )
 
@@ -124,3 +114,65 @@ class Source:
             if table.name == name:
                 return table
         raise KeyError(f"{self.name} declares no table {name!r}. It declares: {', '.join(t.name for t in self.tables)}")
+
+    def copied_table(self, name: str) -> CopiedTable:
+        """The declared copy of a database's table; raises as `table`, or an EtlError where it is another kind."""
+        table = self.table(name)
+        if not isinstance(table, CopiedTable):
+            raise EtlError(f"{self.schema}.{name} is no copy of a database's table.")
+        return table
+
+    def file_table(self, name: str) -> FileTable:
+        """The declared table of files; raises as `copied_table`."""
+        table = self.table(name)
+        if not isinstance(table, FileTable):
+            raise EtlError(f"{self.schema}.{name} is not loaded from files.")
+        return table
+
+    def rest_table(self, name: str) -> RestTable:
+        """The declared table of a service; raises as `copied_table`."""
+        table = self.table(name)
+        if not isinstance(table, RestTable):
+            raise EtlError(f"{self.schema}.{name} is no table of a service.")
+        return table
+
+    def _check_rules(self) -> None:
+        for rule in self.rules:
+            table = self.table(rule.table)
+            unknown = set(rule.reads) - set(table.names) - {"load_datetime", "loaded_at"}
+            if unknown and table.columns_known:
+                raise ValueError(f"{self.name}: rule {rule.name} reads {sorted(unknown)}, which {table.name} lacks")
+        checks = [(rule.table, rule.name) for rule in self.rules]
+        if len(set(checks)) < len(checks):
+            raise ValueError(f"{self.name}: two rules of one table have the same name")
+
+    def _check_service(self, service: Service) -> None:
+        """Refuse windows without dates, and a table whose parent is not loaded before it or lacks what it gives."""
+        before: dict[str, RestTable] = {}
+        for table in self.tables:
+            if not isinstance(table, RestTable):
+                continue
+            if table.is_windowed and not (self.calendar or service.start):
+                raise ValueError(f"{self.name}: {table.name} is read by window: declare a calendar, or a start date")
+            if per := table.endpoint.per:
+                parent = before.get(per.parent)
+                wanted = {*per.gives.values(), *(column for _, column in table.endpoint.placeholders)}
+                if parent is None or not wanted <= set(parent.keys):
+                    raise ValueError(
+                        f"{self.name}: {table.name} asks for each {per.parent} by {sorted(wanted)}: the table must be"
+                        " declared before it, and have these in its key"
+                    )
+            before[table.name] = table
+
+
+def check_names(sources: Sequence[Source]) -> tuple[Source, ...]:
+    """The sources, once none has a name that another one's begins with: ETL_<SOURCE>_<WORD> would be set for both.
+
+    Raises:
+        ValueError: Two names are so.
+    """
+    for source in sources:
+        for other in sources:
+            if other is not source and f"{other.name}_".startswith(f"{source.name}_"):
+                raise ValueError(f"the name of {source.name} begins that of {other.name}: their settings would mix")
+    return tuple(sources)

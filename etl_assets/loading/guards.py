@@ -1,35 +1,22 @@
-"""What a load is refused for, and how it is told without a value of a row."""
+"""Guards of a load: shrink check, allowed hours, and database errors without values of rows."""
 
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 
+from etl_assets.declare.hours import AllowedHours
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, ShrunkenLoad
-from etl_assets.loading.report import LoadReport
+from etl_assets.settings import Settings
 from etl_assets.warehouse.relation import Relation
 
-FEW = 20
+SMALL_TABLE = 20
 """A list or a table of so few records may shrink as it likes."""
 _COLUMN = re.compile(r", column ([^\s:,]+)")
 
 
-@contextmanager
-def told(report: LoadReport) -> Iterator[None]:
-    """Keep what a table failed of, so that the others are loaded all the same."""
-    started = time.monotonic()
-    try:
-        yield
-    except EtlError as error:
-        report.failure = error
-    finally:
-        report.seconds = time.monotonic() - started
-
-
-def refusal(relation: Relation, error: psycopg.Error) -> EtlError:
-    """What PostgreSQL refused, in words that hold no value: its own about data that do not fit do."""
+def load_error(relation: Relation, error: psycopg.Error) -> EtlError:
+    """Turn a PostgreSQL error into one that holds no value of a row: its own message about data does."""
     if not isinstance(error, psycopg.DataError):
         return EtlError(f"{relation}: {error.diag.message_primary or type(error).__name__}")
     found = _COLUMN.search(error.diag.context or "")
@@ -42,11 +29,16 @@ def refusal(relation: Relation, error: psycopg.Error) -> EtlError:
     )
 
 
-def hold_to_floor(where: str, *, held: int, staying: int, floor: float, again: str) -> None:
-    """Refuse to believe a source that has lost more of what is held than the floor allows.
+def allowed_hours(settings: Settings, source: Source) -> AllowedHours | None:
+    """The time of day in which a source may be read; None where it may at any."""
+    return AllowedHours.parse(settings.of_source(source.name), f"ETL_{source.name}".upper())
+
+
+def check_shrink_floor(where: str, *, held: int, staying: int, floor: float, again: str) -> None:
+    """Shrink guard: refuse a load that would lose more of what is held than the floor allows.
 
     Raises:
         ShrunkenLoad: `staying` is under that share of `held`.
     """
-    if held > FEW and staying < floor * held:
+    if held > SMALL_TABLE and staying < floor * held:
         raise ShrunkenLoad(where, held=held, arrived=staying, floor=floor, again=again)

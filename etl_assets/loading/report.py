@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from etl_assets.errors import EtlError
+from etl_assets.errors import EtlError, TransientError
 from etl_assets.warehouse.ledger import Counts
 from etl_assets.warehouse.relation import Relation
 
@@ -28,6 +28,14 @@ class LoadReport:
     seconds: float = 0.0
     checks: list["TableCheck"] = field(default_factory=list)
     """What was found of the table once it was loaded."""
+
+    def fail(self, error: EtlError) -> None:
+        """Note that the table, or one tenant's part of it, could not be loaded; what failed before is told too."""
+        if self.failure is None:
+            self.failure = error
+        elif str(error) not in str(self.failure):
+            may_pass = isinstance(error, TransientError) or isinstance(self.failure, TransientError)
+            self.failure = (TransientError if may_pass else EtlError)(f"{self.failure}\n{error}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The declared rules of a source become asset checks; a broken blocking rule stops what is built on it."""
+"""Asset checks of the declared quality rules; a broken blocking rule stops what is downstream."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,9 @@ import dagster as dg
 
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.source import Source
+from etl_assets.orchestration.asset_keys import asset_key
 from etl_assets.orchestration.partitions import span_of
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.staging_assets import asset_key
 from etl_assets.quality.run import NotThereYet, RuleResult, run_rule
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
@@ -20,7 +20,7 @@ def check_keys(source: Source) -> dict[dg.AssetCheckKey, Rule]:
 
 
 def rule_checks(source: Source) -> dg.AssetChecksDefinition:
-    """One asset check a rule, all of a source's in one op."""
+    """Build the asset checks of a source: one a rule, all in one op."""
     rules = check_keys(source)
 
     @dg.multi_asset_check(

@@ -1,4 +1,4 @@
-"""The models of each source become assets, with their tests as checks; dbt does the work, one call a run."""
+"""dbt models as Dagster assets, with their tests as asset checks; one dbt call a run."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, dbt_assets
 
+from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.dbt_project import SQL, dbt_project, manifest, reach_warehouse
 from etl_assets.orchestration.drawings import drawn
-from etl_assets.orchestration.partitions import Span, partitions_of, span_of
-from etl_assets.orchestration.pending import widened
+from etl_assets.orchestration.partitions import partitions_of, span_of
+from etl_assets.orchestration.pending import extend_to_changed_dates
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import record_tests
 from etl_assets.settings import Settings
@@ -26,7 +27,7 @@ WHOLE = "build"
 
 
 def model_assets(source: Source) -> dg.AssetsDefinition:
-    """The models under `models/<source>`, in one op that can be subset."""
+    """Build the assets of the models under `models/<source>`, in one op that can be subset."""
 
     @dbt_assets(
         manifest=manifest(),
@@ -44,7 +45,7 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
         with open_batch(settings, source.name, WHOLE if whole else "build a part", run_id=context.run.run_id) as batch:
             span = span_of(source, context.run.tags)
             if whole and span:
-                span = widened(batch.connection, source, span)
+                span = extend_to_changed_dates(batch.connection, source, span)
             words = ["build", "--vars", json.dumps(_variables(span, batch))]
             invocation = dbt.cli(words, context=context, raise_on_error=False)
             for event in invocation.stream():
@@ -109,7 +110,7 @@ def _as_test(nodes: Mapping[str, Any], node: Mapping[str, Any], result: Mapping[
 
 
 class _Translator(DagsterDbtTranslator):
-    """What dbt says of a model, in Dagster's words."""
+    """Translates a dbt node to asset key, group, owners, tags and partitions."""
 
     def __init__(self, source: Source) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Where the dbt project is, that its manifest is there, and how dbt reaches the warehouse."""
+"""The dbt project: its path, its manifest, and the connection settings that dbt processes are given."""
 
 import fcntl
 import subprocess
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import dagster as dg
 from dagster_dbt import DbtCliResource, DbtProject
 
-from etl_assets.settings import PROJECT, Settings, export
+from etl_assets.settings import PROJECT, Settings, export_environment
 from etl_assets.warehouse.connection import warehouse_url
 
 SQL = PROJECT / "sql"
@@ -49,9 +49,9 @@ def dbt_resource() -> DbtCliResource:
 
 
 def reach_warehouse(settings: Settings) -> None:
-    """Tell the dbt processes of this one, by their environment, where the warehouse is."""
+    """Export the warehouse's connection settings for dbt processes."""
     url = urlsplit(warehouse_url(settings))
-    export(
+    export_environment(
         {
             "ETL_DBT_HOST": url.hostname or "localhost",
             "ETL_DBT_PORT": str(url.port or 5432),

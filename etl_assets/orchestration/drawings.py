@@ -1,4 +1,4 @@
-"""Hang a model's drawing into the metadata of its materialisation, where its yml asks for one (`meta.drawing`).
+"""Add a model's drawing to the metadata of its materialisation, where its yml asks for one (`meta.drawing`).
 
 A model that is built by date would hold one drawing a date: a mart is to ask, of another `relation` where need be.
 """

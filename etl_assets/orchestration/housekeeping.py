@@ -1,4 +1,4 @@
-"""The housekeeping of Dagster's own records."""
+"""Retention of Dagster's own records: old runs, events and dbt targets are deleted."""
 
 import shutil
 import time

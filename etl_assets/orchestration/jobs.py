@@ -1,12 +1,12 @@
-"""What belongs to a source, and the job that runs all of it."""
+"""Asset selections of a source, and the job that runs all of them."""
 
 from typing import Any
 
 import dagster as dg
 
 from etl_assets.declare.source import Source
+from etl_assets.orchestration.asset_keys import staging_keys
 from etl_assets.orchestration.retries import RETRIES
-from etl_assets.orchestration.staging_assets import staging_keys
 
 
 def everything_of(source: Source) -> dg.AssetSelection:

@@ -14,26 +14,28 @@ from pathlib import Path
 
 import dagster as dg
 
-from etl_assets.declare.source import Database, Service, Source
+from etl_assets.declare.dates import Span
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
-from etl_assets.loading.files.landing import Stock, take_stock
+from etl_assets.loading.files.landing import ScanResult
+from etl_assets.loading.load import LoadOptions
+from etl_assets.orchestration.asset_keys import asset_key, staging_keys
 from etl_assets.orchestration.dbt_project import TARGET
-from etl_assets.orchestration.dead_runs import bury
-from etl_assets.orchestration.partitions import Span, recent, tags_of, today, whole_periods
-from etl_assets.orchestration.pending import pending_work
-from etl_assets.orchestration.schedules import OPEN_PERIODS
-from etl_assets.orchestration.staging_assets import asset_key, load_config, staging_keys
-from etl_assets.settings import PROJECT, Settings, export
+from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
+from etl_assets.orchestration.partitions import tags_of, today, whole_periods
+from etl_assets.orchestration.staging_assets import load_config
+from etl_assets.settings import PROJECT, Settings, export_environment
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import repair
+from etl_assets.warehouse.ledger import abandon_dead_batches
 
-PATIENCE = 3
+SETTLE_FACTOR = 3
 """How many times the quiet time a person waits for a file to be complete, who starts a run by hand."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one run ended."""
+class RunOutcome:
+    """The outcome of one run."""
 
     span: Span
     run_id: str
@@ -41,8 +43,8 @@ class Outcome:
     errors: tuple[str, ...]
 
 
-def surroundings(settings: Settings) -> dict[str, str]:
-    """What Dagster's processes must find in their environment besides our own settings; no secret is in it."""
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """The environment variables of Dagster's processes besides our own settings; no secret is among them."""
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
@@ -56,32 +58,21 @@ def surroundings(settings: Settings) -> dict[str, str]:
     }
 
 
-def stock(settings: Settings, source: Source, *, retry_failed: bool = False) -> Stock:
-    """Look at the landing folder now, as the sensor does by itself; wait a little for files that just came."""
-    give_up = time.monotonic() + PATIENCE * settings.file_quiet_seconds
+def scan_files(settings: Settings, source: Source, *, retry_failed: bool = False) -> ScanResult:
+    """Look for deliveries now, as the sensor does by itself; wait a little for files that just came."""
+    scan = kind_of(source).scan
+    if scan is None:
+        return ScanResult()
+    give_up = time.monotonic() + SETTLE_FACTOR * settings.file_quiet_seconds
     with connect(settings, autocommit=True) as connection:
-        found = take_stock(settings, source, connection, retry_failed=retry_failed)
-        while found.left_alone and time.monotonic() < give_up:
+        found = scan(settings, source, connection, retry_failed=retry_failed)
+        while found.unsettled and time.monotonic() < give_up:
             time.sleep(settings.file_quiet_seconds / 5)
-            found += take_stock(settings, source, connection)
+            found += scan(settings, source, connection)
     return found
 
 
-def planned(settings: Settings, source: Source) -> list[tuple[Span, str]]:
-    """The spans that wait for a run, each with what is to be done in it.
-
-    A service is always asked for its open billing periods, a database for what changed.
-    """
-    if isinstance(source.reader, Service):
-        span = recent(source, OPEN_PERIODS)
-        return [(span, "the open billing periods")]
-    if isinstance(source.reader, Database):
-        return [(recent(source, 1), "what changed")]
-    with connect(settings, autocommit=True) as connection:
-        return [(each.span, f"{len(each.files)} files") for each in pending_work(connection, source)]
-
-
-def asked(source: Source, *, first: date | None, last: date | None, period: str | None) -> Span:
+def requested_span(source: Source, *, first: date | None, last: date | None, period: str | None) -> Span:
     """The span that a person asks for by dates, or by billing periods such as 2026_01 or 2026_01..2026_26.
 
     Raises:
@@ -110,8 +101,8 @@ def run_span(
     *,
     tables: Collection[str] = (),
     models: bool = True,
-    **config: bool,
-) -> Outcome:
+    options: LoadOptions = LoadOptions(),  # noqa: B008 (it is frozen)
+) -> RunOutcome:
     """Run a span of schedule dates of a source in this process, from staging to marts.
 
     Args:
@@ -121,13 +112,13 @@ def run_span(
         span: Which dates.
         tables: Only these staging tables; all of them where none is named.
         models: Build what is downstream as well.
-        config: How the staging tables are loaded, in the words of `LoadConfig`.
+        options: How the staging tables are loaded.
     """
-    export(surroundings(settings))
+    export_environment(dagster_environment(settings))
     with _quiet(settings), dg.DagsterInstance.get() as instance:
         with connect(settings, autocommit=True) as connection:
-            repair(connection)
-            bury(instance, connection)
+            abandon_dead_batches(connection)
+            fail_orphaned_runs(instance, connection)
         job = code_location.resolve_job_def(source.name)
         staging = staging_keys(source)
         chosen = {asset_key(source, name) for name in tables} or staging
@@ -138,16 +129,16 @@ def run_span(
             asset_selection=sorted(chosen | (everything - staging if models else set())),
             tags=tags_of(source, span),
             run_config={
-                **load_config(source, tables or [table.name for table in source.tables], config),
+                **load_config(source, tables or [table.name for table in source.tables], options.chosen),
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
             },
         )
-        return Outcome(span, result.run_id, result.success, tuple(_reasons(result)))
+        return RunOutcome(span, result.run_id, result.success, tuple(_reasons(result)))
 
 
 def serve(settings: Settings, words: list[str]) -> int:
     """Run the UI, its daemon and the code location until they are stopped; returns their exit code."""
-    export(surroundings(settings))
+    export_environment(dagster_environment(settings))
     TARGET.mkdir(exist_ok=True)
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(PROJECT / "workspace.yaml"), *words]
     try:

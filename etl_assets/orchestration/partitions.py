@@ -1,23 +1,15 @@
 """Schedule dates and billing periods as Dagster partitions, and the spans of them that runs are made of."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
 
 # A quarter's file has no Sundays in it; it is still one run. Longer gaps, and gaps that others' data lie in, divide.
 BRIDGE = timedelta(days=14)
-
-
-@dataclass(frozen=True, order=True)
-class Span:
-    """Consecutive dates, both ends included."""
-
-    first: date
-    last: date
 
 
 def today() -> date:
@@ -30,9 +22,11 @@ def partitions_of(source: Source) -> dg.PartitionsDefinition[str]:
     if source.calendar:
         # Cron cannot say every fourteen days, and Dagster would forget a mapping of our own making.
         return dg.StaticPartitionsDefinition(list(source.calendar.by_id))
-    first, last = source.dates(today())
+    possible = source.dates(today())
     # Dagster's own last partition is yesterday's.
-    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), end_offset=(last - today()).days + 1)
+    return dg.DailyPartitionsDefinition(
+        start_date=possible.first.isoformat(), end_offset=(possible.last - today()).days + 1
+    )
 
 
 def whole_periods(source: Source, span: Span) -> Span:
@@ -46,10 +40,11 @@ def whole_periods(source: Source, span: Span) -> Span:
     return Span(source.calendar.period_of(span.first).first, source.calendar.period_of(span.last).last)
 
 
-def recent(source: Source, periods: int) -> Span:
-    """The billing period of today and those before it, so many in all."""
+def recent_span(source: Source, periods: int) -> Span:
+    """The billing period (or, without a calendar, the day) of today and those before it, so many in all."""
     if source.calendar is None:
-        return Span(today(), today())
+        begins = max(today() - timedelta(days=periods - 1), source.dates(today()).first)
+        return Span(min(begins, today()), today())
     place = source.calendar.periods.index(source.calendar.period_of(today()))
     return Span(source.calendar.periods[max(place - periods + 1, 0)].first, source.calendar.periods[place].last)
 
@@ -63,7 +58,7 @@ def tags_of(source: Source, span: Span) -> dict[str, str]:
 
 
 def spans(dates: Iterable[date], held: Iterable[date] = ()) -> list[Span]:
-    """The fewest spans that cover the dates, over gaps of up to a fortnight in which nothing is held.
+    """Merge dates into the fewest spans that cover them, over gaps of up to a fortnight without other data.
 
     Args:
         dates: Those to cover.

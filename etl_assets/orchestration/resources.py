@@ -1,4 +1,4 @@
-"""What Dagster's assets are handed: the installation they work in."""
+"""Dagster resources: the installation that assets work in."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""Runs that failed are tried again by themselves, where that may help."""
+"""Automatic run retries, where trying again may help."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ TRANSIENT = "etl/transient"
 
 
 @contextmanager
-def not_again_for_nothing(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[None]:
+def no_retry_on_permanent_error(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Iterator[None]:
     """Keep a run from being tried again where that can help none of its steps."""
     run = context.run.run_id
     try:

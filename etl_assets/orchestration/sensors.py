@@ -5,17 +5,19 @@ from collections.abc import Set as AbstractSet
 
 import dagster as dg
 
-from etl_assets.declare.source import FileDrop, Source
-from etl_assets.loading.files.landing import take_stock
+from etl_assets.declare.source import Source
+from etl_assets.loading.files.landing import ScanResult
 from etl_assets.orchestration.checks import check_keys
-from etl_assets.orchestration.dead_runs import bury
 from etl_assets.orchestration.jobs import everything_of, models_of
+from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of
 from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import load_config
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.ledger import abandon_dead_batches
 
 LOOK_SECONDS = 20
 """A tick that takes a minute is cut off; what it entered into the ledger by then stays."""
@@ -27,36 +29,40 @@ WORK_TAG = "etl/work"
 
 def work_sensor(source: Source) -> dg.SensorDefinition:
     """Starts a run for each span of dates that there is work on: of files that came, of models that are behind."""
-    sends_files = isinstance(source.reader, FileDrop)
+    scan_deliveries = kind_of(source).scan
+    delivers = scan_deliveries is not None
 
     @dg.sensor(
-        name=f"{source.name}_{'files' if sends_files else 'models'}",
+        name=f"{source.name}_{'files' if delivers else 'models'}",
         asset_selection=everything_of(source),
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"{source.title}: "
-        + "looks for new and changed files and starts runs for their dates; " * sends_files
+        + "looks for new and changed files and starts runs for their dates; " * delivers
         + "builds the models of dates that were loaded without them.",
     )
     def look(context: dg.SensorEvaluationContext, warehouse: WarehouseResource) -> dg.SensorResult | dg.SkipReason:
         settings = warehouse.settings()
         with connect(settings, autocommit=True) as connection:
-            stock = take_stock(settings, source, connection, seconds=LOOK_SECONDS)
-            bury(context.instance, connection)
-            for reason in stock.failed.values():
+            abandon_dead_batches(connection)
+            scan = ScanResult()
+            if scan_deliveries:
+                scan = scan_deliveries(settings, source, connection, seconds=LOOK_SECONDS)
+            fail_orphaned_runs(context.instance, connection)
+            for reason in scan.failed.values():
                 context.log.error(reason)
             work = pending_work(connection, source)
         requests = list(_requests(context, source, work))[:MOST_RUNS]
         if requests:
             return dg.SensorResult(run_requests=requests)
         files = (
-            f"{len(stock.entered)} new files, {len(stock.duplicates)} seen before, {len(stock.failed)} unreadable,"
-            f" {len(stock.left_alone)} still being written; "
+            f"{len(scan.registered)} new files, {len(scan.duplicates)} seen before, {len(scan.failed)} unreadable,"
+            f" {len(scan.unsettled)} still being written; "
         )
         return dg.SkipReason(
-            files * sends_files
+            files * delivers
             + f"{len(work)} spans wait or are under way."
-            + ("" if stock.complete else " There are more; the next look goes on.")
+            + ("" if scan.complete else " There are more; the next look goes on.")
         )
 
     return look
@@ -79,7 +85,7 @@ def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Wo
         yield dg.RunRequest(
             run_key=f"{each.digest}:{len(earlier)}",
             tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: each.digest},
-            run_config=load_config(source, {file.table_name for file in each.files}, {"again": False}),
+            run_config=load_config(source, {file.table_name for file in each.files}, {"reload": False}),
             asset_selection=sorted(each.staging(source) | models),
             # Where nothing is loaded, the rules of staging still stand between it and what is built on it.
             asset_check_keys=None if each.files else [*check_keys(source), *model_checks],

@@ -1,80 +1,63 @@
-"""The declared tables of a source become Dagster assets; the work is `loading`'s.
+"""Staging tables as Dagster assets; the work is `loading`'s.
 
 Tables loaded alike share one op, so that a source of many tables costs a run one step and not one process each.
 Any subset of them can still be picked in the UI or on the command line. A database's tables are one op for each class
 of importance, the critical ones first.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from etl_assets.declare.hours import Hours
-from etl_assets.declare.source import Database, Service, Source
-from etl_assets.declare.tables import IMPORTANCES, Copied, PerFile, Table
+from etl_assets.declare.source import Source
+from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.loading.database.load import load_tables
-from etl_assets.loading.files.load import load_span
+from etl_assets.loading.load import LoadOptions, LoadRequest
 from etl_assets.loading.report import LoadReport
-from etl_assets.loading.rest.load import load_documents
-from etl_assets.orchestration.partitions import Span, partitions_of, recent, span_of
+from etl_assets.loading.workers import load_tables
+from etl_assets.orchestration.asset_keys import asset_key, calendar_keys
+from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.partitions import partitions_of, recent_span, span_of
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.retries import not_again_for_nothing
+from etl_assets.orchestration.retries import no_retry_on_permanent_error
 from etl_assets.orchestration.table_checks import check_results, check_specs
-from etl_assets.settings import Settings
-from etl_assets.warehouse.ledger import Batch, open_batch
-from etl_assets.warehouse.results import standing_results
+from etl_assets.warehouse.ledger import open_batch
+from etl_assets.warehouse.results import latest_results
 
 SHOWN_SLICES = 60
 SHOWN_ABSENT = 10
 
 
 class LoadConfig(dg.Config):
-    """How a staging run goes about it."""
+    """How a staging run goes about it: `LoadOptions`, as the launchpad shows them."""
 
-    again: bool = True
-    """Read the files again that are loaded and in force; a sensor's run takes only those that wait."""
+    reload: bool = True
+    """Load the files again that are loaded and in force; a sensor's run takes only those that wait."""
     accept_shrink: bool = False
     """Believe a service's list, or a database's table, that is far shorter than what is held of it."""
-    sweep: bool = False
+    full_compare: bool = False
     """Compare every row of a database's tables, and not only what is stamped as changed."""
     any_hour: bool = False
     """Read a source at a time of day at which it is not to be read."""
 
 
-def asset_key(source: Source, table: str) -> dg.AssetKey:
-    """A staging table's key is its name in the warehouse."""
-    return dg.AssetKey([source.schema, table])
-
-
-def staging_keys(source: Source) -> set[dg.AssetKey]:
-    """The assets that Python fills: the staging tables, and the calendar where there is one."""
-    return {asset_key(source, table.name) for table in source.tables} | set(_calendar_key(source))
-
-
-def load_ops(source: Source) -> dict[str, list[Table]]:
-    """The tables that share an op, by its name, in the order in which the ops run."""
-    if not isinstance(source.reader, Database):
-        return {f"load_{source.name}": list(source.tables)}
-    classes = {name: [t for t in source.tables if t.copied and t.copied.importance == name] for name in IMPORTANCES}
-    return {f"load_{source.name}_{name}": tables for name, tables in classes.items() if tables}
-
-
 def load_config(source: Source, tables: Collection[str], config: Mapping[str, bool]) -> dict[str, Any]:
     """The run configuration that says a `LoadConfig` to the ops of these tables."""
-    wanted = [name for name, shared in load_ops(source).items() if any(table.name in tables for table in shared)]
+    wanted = [
+        name for name, shared in kind_of(source).ops(source).items() if any(table.name in tables for table in shared)
+    ]
     return {"ops": {name: {"config": dict(config)} for name in wanted}}
 
 
 def staging_assets(source: Source, models: dg.AssetsDefinition) -> list[dg.AssetsDefinition]:
-    """One asset a table; those of an op can be subset.
+    """Build the assets of a source's staging tables; those of an op can be subset.
 
     Args:
         source: Whose tables.
         models: What is built on them: a database that lacks a table which these read is of no use.
     """
-    ops = load_ops(source)
+    ops = kind_of(source).ops(source)
     needed = {key for keys in models.asset_deps.values() for key in keys}
     return [
         _assets_of(source, name, tables, needed, with_calendar=place == 0, priority=len(ops) - place)
@@ -85,15 +68,15 @@ def staging_assets(source: Source, models: dg.AssetsDefinition) -> list[dg.Asset
 def _assets_of(
     source: Source,
     name: str,
-    shared: list[Table],
+    shared: Sequence[Table],
     needed: Collection[dg.AssetKey],
     *,
     with_calendar: bool,
     priority: int,
 ) -> dg.AssetsDefinition:
-    tables = {asset_key(source, table.name): table for table in shared}
-    checks = [spec for key, table in tables.items() for spec in check_specs(key, table)]
-    calendar = _calendar_key(source) if with_calendar else []
+    kind, tables = kind_of(source), {asset_key(source, table.name): table for table in shared}
+    checks = [spec for key, table in tables.items() for spec in check_specs(key, kind.checks(table))]
+    calendar = calendar_keys(source) if with_calendar else []
 
     @dg.multi_asset(
         name=name,
@@ -113,16 +96,23 @@ def _assets_of(
         span = span_of(source, context.run.tags)
         chosen = sorted(context.selected_asset_keys - set(calendar))
         if span is None:
-            if any(tables[key].has_slices for key in chosen):
+            if any(tables[key].partition_column for key in chosen):
                 what = "billing period" if source.calendar else "schedule date"
                 raise dg.Failure(f"{source.name} is loaded by {what}; the run names none.", allow_retries=False)
-            span = recent(source, 1)
+            span = recent_span(source, 1)
         with open_batch(warehouse.settings(), source.name, "load", run_id=context.run.run_id) as batch:
-            names = [tables[key].name for key in chosen]
-            with not_again_for_nothing(context):
-                reports = _load(warehouse.settings(), source, names, span, batch, config=config)
-            copied = [str(reports[tables[key].name].relation) for key in chosen if tables[key].copied]
-            standing = standing_results(batch.connection, copied, {spec.name for spec in checks})
+            request = LoadRequest(
+                settings=warehouse.settings(),
+                source=source,
+                tables=[tables[key].name for key in chosen],
+                span=span,
+                batch=batch,
+                options=LoadOptions(**dict(config)),
+            )
+            with no_retry_on_permanent_error(context):
+                reports = load_tables(kind.strategy(request), request)
+            relations = [str(report.relation) for report in reports.values()] if checks else []
+            latest = latest_results(batch.connection, relations, {spec.name for spec in checks})
             for key in chosen:
                 report = reports[tables[key].name]
                 if report.is_absent and key in needed:
@@ -133,7 +123,9 @@ def _assets_of(
                     yield dg.MaterializeResult(
                         asset_key=key, metadata={**_metadata(report), "etl_batch_id": str(batch.id)}
                     )
-                    yield from check_results(key, tables[key], report, standing, context.selected_asset_check_keys)
+                    yield from check_results(
+                        key, kind.checks(tables[key]), report, latest, context.selected_asset_check_keys
+                    )
             if absent := [report.relation.name for report in reports.values() if report.is_absent]:
                 shown = ", ".join(absent[:SHOWN_ABSENT]) + (", ..." if len(absent) > SHOWN_ABSENT else "")
                 context.log.info(f"{source.title} does not have {len(absent)} of the tables: {shown}")
@@ -144,44 +136,16 @@ def _assets_of(
     return load
 
 
-def _load(
-    settings: Settings, source: Source, names: list[str], span: Span, batch: Batch, *, config: LoadConfig
-) -> dict[str, LoadReport]:
-    dates = (span.first, span.last)
-    if isinstance(source.reader, Service):
-        return load_documents(settings, source, names, dates, batch, accept_shrink=config.accept_shrink)
-    if isinstance(source.reader, Database):
-        return load_tables(
-            settings,
-            source,
-            names,
-            batch,
-            sweep=config.sweep,
-            accept_shrink=config.accept_shrink,
-            hours=None if config.any_hour else hours_of(settings, source),
-        )
-    return load_span(settings, source, names, dates, batch, again=config.again)
-
-
-def hours_of(settings: Settings, source: Source) -> Hours | None:
-    """The time of day in which the source may be read; None where it may at any."""
-    return Hours.of(settings.of_source(source.name), f"ETL_{source.name}".upper())
-
-
 def _raise_failures(context: dg.AssetExecutionContext, source: Source, reports: dict[str, LoadReport]) -> None:
     """Fail the run for the tables that could not be loaded; it is tried again where that may help."""
     failures = {str(report.relation): report.failure for report in reports.values() if report.failure}
     if not failures:
         return
-    told = [f"{name}: {error}" for name, error in failures.items()]
+    messages = [f"{name}: {error}" for name, error in failures.items()]
     may_pass = any(isinstance(error, TransientError) for error in failures.values())
     kind = TransientError if may_pass else EtlError
-    with not_again_for_nothing(context):
-        raise kind("\n".join([f"{source.name}: {len(failures)} of {len(reports)} tables failed.", *told]))
-
-
-def _calendar_key(source: Source) -> list[dg.AssetKey]:
-    return [dg.AssetKey([source.name, "billing_periods"])] if source.calendar else []
+    with no_retry_on_permanent_error(context):
+        raise kind("\n".join([f"{source.name}: {len(failures)} of {len(reports)} tables failed.", *messages]))
 
 
 def _calendar_spec(source: Source, key: dg.AssetKey) -> dg.AssetSpec:
@@ -197,46 +161,30 @@ def _calendar_spec(source: Source, key: dg.AssetKey) -> dg.AssetSpec:
 
 
 def _spec(source: Source, key: dg.AssetKey, table: Table) -> dg.AssetSpec:
-    described = table.columns or table.fields
     return dg.AssetSpec(
         key,
-        description=table.description or (f"As the source has it: {table.copied.why}." if table.copied else None),
+        description=table.summary or None,
         group_name=source.name,
         owners=[source.owner],
-        kinds={"postgres", _kind(table)},
-        tags={"layer": "staging", **({"importance": table.copied.importance} if table.copied else {})},
-        partitions_def=partitions_of(source) if table.has_slices else None,
+        kinds={"postgres", kind_of(source).icon},
+        tags={"layer": "staging", **table.tags},
+        partitions_def=partitions_of(source) if table.partition_column else None,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.fresh_within),
         metadata={
             "dagster/table_name": f"{source.schema}.{table.name}",
             **(
                 {
                     "dagster/column_schema": dg.TableSchema(
-                        columns=[dg.TableColumn(column.name, column.type) for column in described]
+                        columns=[dg.TableColumn(column.name, column.type) for column in table.columns_known]
                     )
                 }
-                if described
+                if table.columns_known
                 else {}
             ),
             "key": ", ".join(table.keys),
-            **(_copied(table.copied) if table.copied else {}),
+            **table.details,
         },
     )
-
-
-def _kind(table: Table) -> str:
-    return "mysql" if table.copied else "csv" if isinstance(table.load, PerFile) else "json"
-
-
-def _copied(copied: Copied) -> dict[str, Any]:
-    """How a database's table is copied, for people who look at it."""
-    return {
-        "importance": f"{copied.importance}: {copied.why}",
-        "size": copied.size,
-        "batch_size": copied.batch_size,
-        "keep_deleted": copied.keep_deleted,
-        **vars(copied.monitoring),
-    }
 
 
 def _metadata(report: LoadReport) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Dagster's records in PostgreSQL, where the settings say, over connections that are kept. Named by dagster.yaml.
+"""Dagster's storages in PostgreSQL, where the settings say, with connection pools. Named by dagster.yaml.
 
 These are dagster-postgres's own classes. They are asked for what the webserver asks for itself at its start: without
 that, each event opens one or two connections (docs/decisions/0005).

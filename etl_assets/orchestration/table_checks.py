@@ -1,32 +1,29 @@
-"""What was found of a table of a database once it was loaded: as asset checks."""
+"""Asset checks of what a load found when it verified a table against its source."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from etl_assets.declare.tables import Copied, Table
 from etl_assets.loading.report import LoadReport, TableCheck
-from etl_assets.warehouse.results import Standing
+from etl_assets.warehouse.results import LatestResult
 
 
-def check_specs(key: dg.AssetKey, table: Table) -> list[dg.AssetCheckSpec]:
-    """The checks of a table; none of one that is no database's."""
-    if table.copied is None:
-        return []
-    return [dg.AssetCheckSpec(name, asset=key, description=why) for name, why in _checks(table.copied).items()]
+def check_specs(key: dg.AssetKey, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    """The checks of a table, of which its kind says the names and what each says."""
+    return [dg.AssetCheckSpec(name, asset=key, description=description) for name, description in checks.items()]
 
 
 def check_results(
     key: dg.AssetKey,
-    table: Table,
+    checks: Mapping[str, str],
     report: LoadReport,
-    standing: Mapping[tuple[str, str], Standing],
+    standing: Mapping[tuple[str, str], LatestResult],
     selected: Collection[dg.AssetCheckKey],
 ) -> Iterator[dg.AssetCheckResult]:
     """What a load found; of a table of which nothing was read, what was found before still stands."""
     found = {check.name: check for check in report.checks}
-    for name in _checks(table.copied) if table.copied else ():
+    for name in checks:
         if dg.AssetCheckKey(key, name) not in selected:
             continue
         before = standing.get((str(report.relation), name))
@@ -36,7 +33,7 @@ def check_results(
             yield _result(key, _as_before(name, before))
 
 
-def _as_before(name: str, before: Standing) -> TableCheck:
+def _as_before(name: str, before: LatestResult) -> TableCheck:
     return TableCheck(
         name=name,
         passed=before.passed,
@@ -60,18 +57,3 @@ def _result(key: dg.AssetKey, check: TableCheck) -> dg.AssetCheckResult:
 
 def _metadata(check: TableCheck) -> dict[str, Any]:
     return {"rows_checked": check.rows_checked, "rows_broken": check.rows_broken, **check.metadata}
-
-
-def _checks(copied: Copied) -> dict[str, str]:
-    limits = copied.monitoring
-    found = {
-        "matches_source": "Rows and the sums of every column are those of the source."
-        f" An error where less than {limits.data_quality_threshold:.0%} of the rows are.",
-        "loads_in_time": f"Loading it took no more than {limits.max_extraction_time_minutes} minutes.",
-    }
-    if copied.keep_deleted:
-        found["outlives_source"] = (
-            "The source still has every row that is held here, and as it is held. Rows that it purged are kept, and so"
-            " is what it overwrote; entries of a log that it says otherwise are refused: an error, when it is new."
-        )
-    return found

@@ -1,4 +1,4 @@
-"""What was loaded, built and checked, one line a relation."""
+"""Run report: what was loaded, built and checked, one line a relation."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def run_rule(
         NotThereYet: A table that it reads was never loaded; nothing was found and nothing written.
     """
     table = source.table(rule.table)
-    scope = _widened(span, 1) if span and rule.by_slice and table.has_slices else None
+    scope = _widened(span, 1) if span and rule.by_slice and table.partition_column else None
     with connection.transaction():
         try:
             _find(connection, source, table, rule, scope)
@@ -135,7 +135,7 @@ def _find(
         **_parts(source, table),
         columns=_columns(table),
         # Of documents each field is to be read once; of a database's table only what the rule asks for.
-        materialized=sql.SQL("not materialized" if table.copied else "materialized"),
+        materialized=sql.SQL("not materialized" if table.is_wide else "materialized"),
         rule=sql.SQL(rule.breaking_rows()),  # our own declarations
     )
     scope_from, scope_to = scope or (None, None)
@@ -156,12 +156,11 @@ def _find(
 
 def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
     """What a table's own part of a statement is made of: its name, keys, date, and which of its rows count."""
-    versions = "is_latest and deleted_at is null" if not table.has_slices else "deleted_at is null"
     return {
         "relation": sql.Identifier(source.schema, table.name),
         "keys": sql.SQL(", ").join(map(sql.Identifier, table.keys)),
-        "slice": sql.Identifier(table.slice_by) if table.has_slices else sql.SQL("null::date"),
-        "is_there": sql.SQL(versions if table.endpoint else "true"),
+        "slice": sql.Identifier(table.partition_column) if table.partition_column else sql.SQL("null::date"),
+        "is_there": sql.SQL(table.current_rows),
     }
 
 
@@ -176,7 +175,7 @@ def _columns(table: Table) -> sql.Composable:
             # PostgreSQL would read a moment into `tomorrow`, and one without end into `infinity`.
             sql.Literal(r"^\d{4}-" if each.type in {"date", "timestamp", "timestamptz"} else ""),
         )
-        for each in table.fields
+        for each in table.parsed_fields
     ]
     return sql.SQL(", ").join([sql.SQL("*"), *typed])
 

@@ -18,7 +18,7 @@ OLDEST = 170000
 
 def warehouse_url(settings: Settings) -> str:
     """The warehouse's URL, password and all; the embedded server is started where it is down."""
-    return settings.warehouse_url or embedded.start(settings.home / "postgres")
+    return settings.warehouse_url or embedded.start_server(settings.home / "postgres")
 
 
 def dagster_url(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Put byte blocks on a COPY, as fast as libpq takes them."""
+"""Bulk load with COPY FROM STDIN, fed with byte blocks as fast as libpq takes them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,21 +9,21 @@ from psycopg import sql
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 
-PIECE_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16
 # The notice of a skipped row has its line before the column and the value, which are quoted, in every language.
 _SKIPPED = re.compile(r'(\d+)[^"«„]*["«„]')
 
 
 @dataclass(frozen=True)
-class Copied:
-    """What became of the rows of a COPY."""
+class CopyResult:
+    """Row count and skipped lines of a COPY."""
 
     rows: int
     skipped: tuple[int, ...]
     """Lines of the stream, from 1, at which `on_error ignore` left a row out; a row over several ends at its."""
 
 
-def copy_in(connection: psycopg.Connection, statement: sql.Composable, blocks: Iterable[bytes]) -> Copied:
+def copy_in(connection: psycopg.Connection, statement: sql.Composable, blocks: Iterable[bytes]) -> CopyResult:
     """Run a `COPY ... FROM STDIN`, fed with blocks.
 
     psycopg's own `Copy.write` tries a non-blocking put again and again, which costs a second of CPU for 160 MB; a
@@ -53,11 +53,11 @@ def copy_in(connection: psycopg.Connection, statement: sql.Composable, blocks: I
             rows = _put(connection, text, blocks)
     finally:
         connection.remove_notice_handler(note)
-    return Copied(rows, tuple(skipped))
+    return CopyResult(rows, tuple(skipped))
 
 
 def copy_line(values: Sequence[str | None]) -> bytes:
-    """One row in COPY's text format."""
+    """Format one row in COPY's text format."""
     return b"\t".join(rb"\N" if value is None else _escaped(value) for value in values) + b"\n"
 
 
@@ -76,8 +76,8 @@ def _put(connection: psycopg.Connection, statement: bytes, blocks: Iterable[byte
         try:
             for block in blocks:
                 view = memoryview(block)
-                for start in range(0, len(view), PIECE_BYTES):
-                    pgconn.put_copy_data(view[start : start + PIECE_BYTES])
+                for start in range(0, len(view), CHUNK_BYTES):
+                    pgconn.put_copy_data(view[start : start + CHUNK_BYTES])
         except psycopg.OperationalError:
             _finish(connection)  # the server has given up; why is in its result
             raise

@@ -1,4 +1,4 @@
-"""The warehouse that comes with the project: a real PostgreSQL from a wheel, kept in the home folder.
+"""Embedded PostgreSQL: the warehouse that comes with the project, a real server from a wheel, kept in the home folder.
 
 The wheel's own start listens on a socket only, and anybody on the machine may come in. Ours listens on
 the loopback address, asks for a generated password, and is set up for bulk loads. It goes on running when
@@ -58,8 +58,8 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 
 
-def start(folder: Path) -> str:
-    """Have the server of this folder running, made first where there is none.
+def start_server(folder: Path) -> str:
+    """Start the server of this folder unless it runs; its data directory is made where there is none.
 
     Args:
         folder: Where the data, the password and the port are kept; made where missing.
@@ -71,37 +71,37 @@ def start(folder: Path) -> str:
         EtlError: It cannot be started; the message names its log.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _exclusive_lock(folder):
         if not (folder / "ready").exists():
-            _make(folder)
+            _init_data_directory(folder)
         if not is_running(folder):
-            _start(folder)
+            _start_postgres(folder)
         if not (folder / "ready").exists():
-            _make_databases(folder)
+            _create_databases(folder)
             (folder / "ready").touch()
-    return url(folder)
+    return server_url(folder)
 
 
-def stop(folder: Path) -> bool:
+def stop_server(folder: Path) -> bool:
     """Stop the server of this folder; its data stay. Returns whether it ran."""
     if not (folder / "ready").exists():
         return False
-    with _alone(folder):
+    with _exclusive_lock(folder):
         if not is_running(folder):
             return False
         _pg_ctl(folder, "stop", "-m", "fast")
     return True
 
 
-def url(folder: Path, database: str = "warehouse") -> str:
-    """The URL of a database of the server of this folder, whether it runs or not."""
+def server_url(folder: Path, database: str = "warehouse") -> str:
+    """The connection URL of a database of this folder's server, whether it runs or not."""
     port = (folder / "port").read_text().strip()
     password = (folder / "password").read_text().strip()
     return f"postgresql://{LOGIN}:{quote(password)}@{HOST}:{port}/{database}"
 
 
 def is_running(folder: Path) -> bool:
-    """Whether it answers on the port that it has written down itself.
+    """Whether the server accepts connections on the port of its postmaster.pid.
 
     No program is asked: a process that serves gRPC, as Dagster's code server does, may crash in the fork.
     """
@@ -113,8 +113,8 @@ def is_running(folder: Path) -> bool:
         return False
 
 
-def _make(folder: Path) -> None:
-    """Make the data directory, with our configuration, before the first start."""
+def _init_data_directory(folder: Path) -> None:
+    """Initialize the data directory with our configuration, before the first start."""
     data = folder / "data"
     server = get_server(data, start=False, cleanup_mode=None)
     server.ensure_pgdata_inited()
@@ -137,11 +137,11 @@ def _make(folder: Path) -> None:
     _run(folder, binary, statements)
 
 
-def _make_databases(folder: Path) -> None:
-    with psycopg.connect(url(folder, "postgres"), autocommit=True) as connection:
-        held = {name for (name,) in connection.execute("select datname from pg_database")}
+def _create_databases(folder: Path) -> None:
+    with psycopg.connect(server_url(folder, "postgres"), autocommit=True) as connection:
+        existing = {name for (name,) in connection.execute("select datname from pg_database")}
         for name in DATABASES:
-            if name not in held:
+            if name not in existing:
                 # The same order of text on every system.
                 connection.execute(
                     sql.SQL(
@@ -151,15 +151,15 @@ def _make_databases(folder: Path) -> None:
                 )
 
 
-def _start(folder: Path) -> None:
-    port = _port(folder)
+def _start_postgres(folder: Path) -> None:
+    port = _choose_port(folder)
     # Command-line words win over every file: the port is the one thing that may change from start to start.
     _pg_ctl(folder, "start", "-t", "120", "-o", f"-p {port}", "-l", str(folder / "data" / "server.log"))
     (folder / "port").write_text(f"{port}\n")
 
 
-def _port(folder: Path) -> int:
-    """The port of last time where it is free, or another."""
+def _choose_port(folder: Path) -> int:
+    """The port of last time where it is free, or any free one."""
     remembered = folder / "port"
     wanted = int(remembered.read_text()) if remembered.exists() else 0
     for port in (wanted, 0):
@@ -189,7 +189,7 @@ def _call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _run(folder: Path, command: list[str], given: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run one of the server's programs, as its own user where we are root, which PostgreSQL refuses."""
+    """Run one of the server's binaries, as a user of its own where we are root, which PostgreSQL refuses."""
     output = folder / "output"
     with output.open("w") as file:  # a pipe would stay open as long as the server it started
         done = subprocess.run(  # noqa: S603 (our own words)
@@ -218,8 +218,8 @@ def _write_owned(data: Path, name: str, text: str) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time starts or stops the server of a folder."""
+def _exclusive_lock(folder: Path) -> Iterator[None]:
+    """File lock: one process at a time starts or stops the server of a folder."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

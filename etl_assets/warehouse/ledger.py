@@ -1,6 +1,6 @@
-"""The ledger's batches: who is working, who has died, and what each load did."""
+"""The ledger: batches (runs), table loads, watermarks and rejected rows, in schema `etl`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from etl_assets.declare.dates import Span
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.relation import Relation
@@ -37,6 +38,20 @@ class Counts:
         return Counts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
 
 
+@dataclass(frozen=True, kw_only=True)
+class RejectedRow:
+    """One fault of one row that cannot be stored."""
+
+    line: int | None = None
+    """Its line in the file; of a service's record its id, where that is one whole number."""
+    record_key: str | None = None
+    """The key of a service's record that is not one whole number."""
+    column: str | None
+    reason: str
+    raw: str
+    """The row as it came, cut short where it is long."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """One piece of work that is under way. Its rows carry its id."""
@@ -49,7 +64,7 @@ class Batch:
 
 @contextmanager
 def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None = None) -> Iterator[Batch]:
-    """Enter a batch in the ledger for the time of the `with` block, after declaring dead ones abandoned.
+    """Open a batch for the time of the `with` block, after declaring dead ones abandoned.
 
     It ends as success, or as failed with the error's text where the block raises; where the process is
     killed, the next batch to open finds and abandons it.
@@ -61,7 +76,7 @@ def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None
         run_id: Dagster's run, where there is one.
     """
     with connect(settings, autocommit=True) as connection:
-        repair(connection)
+        abandon_dead_batches(connection)
         batch = Batch(uuid4(), source, connection)
         connection.execute(f"select pg_advisory_lock({_HELD})", {"batch": batch.id})
         connection.execute(
@@ -78,7 +93,7 @@ def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None
             _end(batch, "success", None)
 
 
-def repair(connection: psycopg.Connection) -> int:
+def abandon_dead_batches(connection: psycopg.Connection) -> int:
     """Set batches whose session has died to abandoned, and free the files they held. Returns how many.
 
     Args:
@@ -126,24 +141,27 @@ def record_load(
     counts: Counts,
     *,
     seconds: float,
+    instance: str = "",
     file_id: int | None = None,
     left: Collection[date] = (),
     changed: Collection[date] = (),
 ) -> None:
-    """Write down what a load did, in the load's own transaction.
+    """Record what a load did, in the load's own transaction.
 
-    `left` are the dates that rows were moved away from, without anything being said of these dates; `changed` those of
-    which rows were written, where no file says it.
+    `instance` is the tenant of the source whose rows they are; `left` are the dates that rows were moved away from,
+    without anything being said of these dates; `changed` those of which rows were written, where no file says it.
     """
     connection.execute(
         # Not now(): the transaction began before all of it was read, and a build may have begun meanwhile.
-        "insert into etl.table_load (batch_id, relation, file_id, slices_left, slices_changed, loaded_at, seconds,"
-        " rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected) values (%(batch_id)s,"
-        " %(relation)s, %(file_id)s, %(left)s, %(changed)s, clock_timestamp(), %(seconds)s, %(rows_read)s,"
-        " %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s, %(rows_rejected)s)",
+        "insert into etl.table_load (batch_id, relation, instance, file_id, slices_left, slices_changed, loaded_at,"
+        " seconds, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
+        " values (%(batch_id)s, %(relation)s, %(instance)s, %(file_id)s, %(left)s, %(changed)s, clock_timestamp(),"
+        " %(seconds)s, %(rows_read)s, %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s,"
+        " %(rows_rejected)s)",
         {
             "batch_id": batch.id,
             "relation": str(relation),
+            "instance": instance,
             "file_id": file_id,
             "left": sorted(left),
             "changed": sorted(changed),
@@ -153,19 +171,54 @@ def record_load(
     )
 
 
-def record_watermark(connection: psycopg.Connection, batch: Batch, relation: Relation, value: str) -> None:
-    """Keep how far a table has been read; values are compared as text, so dates and stamps in ISO form."""
+def latest_load(connection: psycopg.Connection, relation: Relation) -> int:
+    """The number of the last load of a table; 0 where there is none."""
+    row = connection.execute(
+        "select load_id from etl.table_load where relation = %s order by loaded_at desc limit 1", [str(relation)]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def record_watermark(
+    connection: psycopg.Connection, batch: Batch, relation: Relation, value: str, *, instance: str = ""
+) -> None:
+    """Advance a table's watermark; values are compared as text, so dates and stamps in ISO form."""
     connection.execute(
-        "insert into etl.watermark as held (relation, source, value, batch_id) values (%s, %s, %s, %s)"
-        " on conflict (relation) do update"
+        "insert into etl.watermark as held (relation, instance, source, value, batch_id) values (%s, %s, %s, %s, %s)"
+        " on conflict (relation, instance) do update"
         " set value = excluded.value, batch_id = excluded.batch_id, updated_at = now()"
         " where excluded.value > held.value",
-        [str(relation), batch.source, value, batch.id],
+        [str(relation), instance, batch.source, value, batch.id],
+    )
+
+
+def record_rejects(
+    connection: psycopg.Connection,
+    batch: Batch,
+    relation: Relation,
+    file_id: int | None,
+    rejects: Iterable[RejectedRow],
+) -> None:
+    """Quarantine rejected rows; those known already stay as they are.
+
+    A service's record has no file, and its id stands for the line; one that breaks again is new again.
+    """
+    connection.cursor().executemany(
+        "insert into etl.rejected_row as existing"
+        " (batch_id, relation, file_id, line_number, record_key, column_name, reason, raw)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (relation, file_id, line_number, record_key, column_name, reason) do update"
+        " set status = 'new', batch_id = excluded.batch_id, raw = excluded.raw, rejected_at = now()"
+        " where existing.file_id is null and existing.status = 'superseded'",
+        [
+            (batch.id, str(relation), file_id, each.line, each.record_key, each.column, each.reason, each.raw)
+            for each in rejects
+        ],
     )
 
 
 def record_build(batch: Batch, relation: str, *, status: str, rows_changed: int | None, seconds: float) -> None:
-    """Write down what a dbt run did to one model; `rows_changed` is None where it cannot be told."""
+    """Record what a dbt run did to one model; `rows_changed` is None where it cannot be told."""
     batch.connection.execute(
         "insert into etl.model_build (batch_id, relation, status, rows_changed, seconds) values (%s, %s, %s, %s, %s)"
         " on conflict do nothing",
@@ -173,14 +226,13 @@ def record_build(batch: Batch, relation: str, *, status: str, rows_changed: int 
     )
 
 
-def loads_to_build(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[int, list[date]]:
+def loads_to_build(connection: psycopg.Connection, source: str, possible: Span) -> tuple[int, list[date]]:
     """What loads have changed since the last whole build of the source's models began.
 
     Args:
         connection: As the loader.
         source: Whose.
-        first: The first date that may be built.
-        last: The last one.
+        possible: The dates that may be built.
 
     Returns:
         The newest load's number, 0 where there is none, and the dates, in order; none where what changed has no date.
@@ -197,12 +249,12 @@ def loads_to_build(connection: psycopg.Connection, source: str, first: date, las
         "     union all select load_id, null from fresh where file_id is null and slices_changed = '{}'"
         " ) select slice, max(load_id) from touched"
         " where slice is null or slice between %(first)s and %(last)s group by slice order by slice",
-        {"source": source, "first": first, "last": last},
+        {"source": source, "first": possible.first, "last": possible.last},
     ).fetchall()
     return max((load for _, load in rows), default=0), [day for day, _ in rows if day]
 
 
-def reach(connection: psycopg.Connection, source: str, first: date, last: date) -> tuple[date, date] | None:
+def date_bounds(connection: psycopg.Connection, source: str, possible: Span) -> Span | None:
     """The first and the last date of a span that anything was ever loaded of; None before the first load."""
     row = connection.execute(
         "with touched as ("
@@ -211,9 +263,9 @@ def reach(connection: psycopg.Connection, source: str, first: date, last: date) 
         "     union all select unnest(slices_changed) from etl.table_load join etl.batch as batch using (batch_id)"
         "     where batch.source = %(source)s"
         " ) select min(slice), max(slice) from touched where slice between %(first)s and %(last)s",
-        {"source": source, "first": first, "last": last},
+        {"source": source, "first": possible.first, "last": possible.last},
     ).fetchone()
-    return row if row and row[0] else None
+    return Span(*row) if row and row[0] else None
 
 
 def abandoned_runs(connection: psycopg.Connection) -> list[str]:

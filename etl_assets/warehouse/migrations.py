@@ -1,4 +1,4 @@
-"""Numbered plain SQL, applied once each in a transaction, in order; one that was edited afterwards is refused.
+"""Schema migrations: numbered SQL files, applied once each in a transaction, in order; an edited one is refused.
 
 No library that we found fits: yoyo tells migrations apart by their names alone and would not see an edit, and
 Alembic's are Python. See docs/decisions.
@@ -17,7 +17,7 @@ _LOCK = "select pg_advisory_xact_lock(hashtextextended('etl migrations', 0))"
 
 
 def migrate(connection: psycopg.Connection, folder: Path) -> list[str]:
-    """Apply the migrations of a folder that this database has not seen.
+    """Apply the pending migrations of a folder.
 
     Args:
         connection: As the login that owns the database, in autocommit mode.
@@ -57,10 +57,10 @@ def _apply(connection: psycopg.Connection, path: Path) -> bool:
     try:
         with connection.transaction():
             connection.execute(_LOCK)
-            held = connection.execute(
+            applied = connection.execute(
                 "select checksum from public.schema_migration where name = %s", [path.name]
             ).fetchone()
-            if held is None:
+            if applied is None:
                 connection.execute(text.encode())
                 connection.execute(
                     "insert into public.schema_migration (name, checksum) values (%s, %s)", [path.name, checksum]
@@ -68,7 +68,7 @@ def _apply(connection: psycopg.Connection, path: Path) -> bool:
                 return True
     except psycopg.Error as error:
         raise EtlError(f"{path.name} failed and left nothing behind: {str(error).strip()}") from error
-    if held[0] != checksum:
+    if applied[0] != checksum:
         raise EtlError(
             f"{path.name} was edited after it was applied here. Nothing was changed."
             " Put it back as it was, and write what is new into a migration of the next number."

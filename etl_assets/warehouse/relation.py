@@ -1,6 +1,6 @@
 """A table of the warehouse, and the SQL identifiers that name it safely."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -34,11 +34,20 @@ def read_columns(
     ).fetchall()
 
 
-def count_anew(connection: psycopg.Connection, relation: Relation) -> None:
-    """Let the server know what a table holds now: what is built on it would be planned for an empty one."""
+def column_list(names: Iterable[str], *, of: str | None = None) -> sql.Composed:
+    """The names as identifiers with commas between, of a relation where one is given."""
+    return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
+
+
+def analyze(connection: psycopg.Connection, relation: Relation) -> None:
+    """Renew the planner's statistics of a table: what is built on it would be planned for an empty one."""
     connection.execute(sql.SQL("analyze {}").format(relation.identifier))
 
 
-def hold_alone(connection: psycopg.Connection, relation: Relation) -> None:
-    """Wait until nobody else loads this relation, and hold it until the transaction ends; readers go on reading."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended('etl load ' || %s, 0))", [str(relation)])
+def lock_relation(connection: psycopg.Connection, relation: Relation, *, instance: str = "") -> None:
+    """Wait until nobody else loads this relation, and lock it until the transaction ends; readers go on reading.
+
+    Where an `instance` is named, it is that tenant's part of the relation alone.
+    """
+    locked = f"{relation}/{instance}" if instance else str(relation)
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('etl load ' || %s, 0))", [locked])

@@ -1,4 +1,4 @@
-"""What each rule and each check of a load found, kept in the ledger."""
+"""Check results of rules and loads, in the ledger."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ def record_result(
     rows_broken: int,
     scope: tuple[date, date] | None = None,
 ) -> None:
-    """Write down what was found of a relation; of the dates of `scope` alone where it is given, both included.
+    """Record a check result of a relation; of the dates of `scope` alone where it is given, both included.
 
     `severity` is error or warning.
     """
@@ -34,8 +34,8 @@ def record_result(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What was found of a relation by one check when it was last looked at."""
+class LatestResult:
+    """The latest result of one check of a relation."""
 
     passed: bool
     severity: str
@@ -44,10 +44,10 @@ class Standing:
     checked_at: datetime
 
 
-def standing_results(
+def latest_results(
     connection: psycopg.Connection, relations: Collection[str], rules: Collection[str]
-) -> dict[tuple[str, str], Standing]:
-    """The newest result of each of these checks for each of these relations, by relation and check."""
+) -> dict[tuple[str, str], LatestResult]:
+    """The latest result of each of these checks for each of these relations, by relation and check."""
     rows = connection.execute(
         "select relation, rule, newest.* from unnest(%s::text[]) as relation cross join unnest(%s::text[]) as rule"
         " cross join lateral ("
@@ -58,7 +58,7 @@ def standing_results(
         [list(relations), list(rules)],
     )
     return {
-        (relation, rule): Standing(
+        (relation, rule): LatestResult(
             passed=passed, severity=severity, rows_checked=checked, rows_broken=broken, checked_at=at
         )
         for relation, rule, passed, severity, checked, broken, at in rows

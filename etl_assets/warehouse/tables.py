@@ -1,38 +1,40 @@
-"""Make staging tables be what they are declared to be; never drop or retype what holds data."""
+"""Create staging tables and add columns as declared; never drop or retype what holds data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.tables import Column, PerFile, Table, Window
+from etl_assets.declare.tables import Column
 from etl_assets.errors import SchemaDrift
-from etl_assets.warehouse.relation import Relation, hold_alone
-
-BOOKKEEPING = {
-    "feed": "text not null",
-    "file_name": "text not null",
-    "load_datetime": "timestamptz not null default now()",
-    "first_load_datetime": "timestamptz not null default now()",
-    "last_update_datetime": "timestamptz not null default now()",
-    "etl_batch_id": "uuid not null",
-}
-"""What every row of a file's table carries besides its data: where it came from, and when."""
-DOCUMENT = {
-    "loaded_at": "timestamptz not null default now()",
-    "raw_data": "jsonb not null",
-    "vanished_at": "timestamptz",
-    "deleted_at": "timestamptz",
-    "etl_batch_id": "uuid not null",
-}
-"""What every row of a service's table has besides its key: the record as it came, and what became of it.
-
-`loaded_at` is when this document was first seen; `vanished_at` when the source's list no longer gave it, although it
-should have; `deleted_at` when the source said that there is no such record.
-"""
+from etl_assets.warehouse.catalog import column_types
+from etl_assets.warehouse.relation import Relation, column_list, lock_relation
 
 
-def ensure_table(connection: psycopg.Connection, table: Table, relation: Relation) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """An index of a staging table."""
+
+    columns: Sequence[str]
+    unique: bool = False
+    where: str = ""
+    """The rows that it is of, in SQL; all of them where empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLayout:
+    """What a staging table is made of."""
+
+    columns: Sequence[Column]
+    """Those that are declared: a table that lacks one is given it."""
+    bookkeeping: Mapping[str, str]
+    """Column -> definition of what every row carries besides."""
+    key: Sequence[str]
+    indexes: Sequence[Index] = ()
+
+
+def ensure_table(connection: psycopg.Connection, relation: Relation, layout: TableLayout) -> None:
     """Create the staging table where it is missing, and add the columns it lacks.
 
     Columns that are no longer declared stay, with their data.
@@ -40,72 +42,36 @@ def ensure_table(connection: psycopg.Connection, table: Table, relation: Relatio
     Raises:
         SchemaDrift: A column is held in another type than declared; nothing was changed.
     """
-    hold_alone(connection, relation)
-    held = _held_types(connection, relation)
-    if not held:
-        _create(connection, table, relation)
+    lock_relation(connection, relation)
+    existing = column_types(connection, relation)
+    if not existing:
+        _create(connection, relation, layout)
         return
-    for column in _columns(table):
-        if column.name not in held:
+    for column in layout.columns:
+        if column.name not in existing:
             connection.execute(
                 sql.SQL("alter table {} add column {} {}").format(
                     relation.identifier, sql.Identifier(column.name), sql.SQL(column.type)
                 )
             )
-        elif held[column.name] != column.type:
+        elif existing[column.name] != column.type:
             raise SchemaDrift(
-                f"{relation}.{column.name} is held as {held[column.name]} and declared as {column.type}."
+                f"{relation}.{column.name} is held as {existing[column.name]} and declared as {column.type}."
                 " Nothing was changed. Write a migration that converts it, or declare the type that is held."
             )
 
 
-def _columns(table: Table) -> tuple[Column, ...]:
-    """The columns that a table is declared with; of a service's records these are its keys."""
-    return tuple(Column(name=key, type="bigint") for key in table.keys) if table.endpoint else table.columns
-
-
-def _create(connection: psycopg.Connection, table: Table, relation: Relation) -> None:
-    rows: dict[str, str] = {column.name: column.type for column in _columns(table)}
-    keys, indexes = list(table.keys), []
-    if isinstance(table.load, PerFile):
-        rows |= BOOKKEEPING
-        indexes = [
-            sql.SQL("create index on {} ({})").format(relation.identifier, _listed([table.load.slice_by, "feed"]))
-        ]
-    elif isinstance(table.load, Window):
-        rows |= {"slice": "date not null", "first_loaded_at": "timestamptz not null default now()"} | DOCUMENT
-        indexes = [sql.SQL("create index on {} (slice)").format(relation.identifier)]
-    else:
-        rows |= {"is_latest": "boolean not null default true"} | DOCUMENT
-        indexes = [sql.SQL("create unique index on {} ({}) where is_latest").format(relation.identifier, _listed(keys))]
-        keys.append("loaded_at")
-    lines = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in rows.items()]
-    lines.append(sql.SQL("primary key ({})").format(_listed(keys)))
+def _create(connection: psycopg.Connection, relation: Relation, layout: TableLayout) -> None:
+    types = {**{column.name: column.type for column in layout.columns}, **layout.bookkeeping}
+    lines = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in types.items()]
+    lines.append(sql.SQL("primary key ({})").format(column_list(layout.key)))
     connection.execute(sql.SQL("create table {} ({})").format(relation.identifier, sql.SQL(", ").join(lines)))
-    for index in indexes:
-        connection.execute(index)
-
-
-def _held_types(connection: psycopg.Connection, relation: Relation) -> dict[str, str]:
-    rows = connection.execute(
-        "select attname, format_type(atttypid, atttypmod) from pg_attribute"
-        " where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
-        [relation.identifier.as_string(connection)],
-    )
-    return {str(name): short_type(str(kind)) for name, kind in rows}
-
-
-def short_type(kind: str) -> str:
-    """The name by which declarations call a type that PostgreSQL names at length."""
-    return _SHORT.get(kind, kind)
-
-
-_SHORT = {
-    "timestamp without time zone": "timestamp",
-    "timestamp with time zone": "timestamptz",
-    "time without time zone": "time",
-}
-
-
-def _listed(names: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+    for index in layout.indexes:
+        connection.execute(
+            sql.SQL("create {unique}index on {table} ({columns}){where}").format(
+                unique=sql.SQL("unique " if index.unique else ""),
+                table=relation.identifier,
+                columns=column_list(index.columns),
+                where=sql.SQL(f" where {index.where}" if index.where else ""),
+            )
+        )

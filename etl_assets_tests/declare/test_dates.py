@@ -8,23 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_assets.declare.dates import KINDS, Calendar
+from etl_assets.declare.dates import PERIODS_PER_YEAR, Calendar
 from etl_assets.errors import EtlError
 
 FRIDAY, SUNDAY, MONTH = date(2024, 12, 27), date(2024, 12, 29), date(2025, 1, 1)
 ANCHORS = {"biweekly": FRIDAY, "weekly": FRIDAY, "semi-monthly": MONTH, "monthly": MONTH, "4-4-5": SUNDAY}
-CALENDARS = {kind: Calendar(kind=kind, anchor=ANCHORS[kind], first_year=2000, last_year=2060) for kind in KINDS}
+CALENDARS = {
+    kind: Calendar(kind=kind, anchor=ANCHORS[kind], first_year=2000, last_year=2060) for kind in PERIODS_PER_YEAR
+}
 BIWEEKLY = CALENDARS["biweekly"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PERIODS_PER_YEAR)
 def test_no_day_is_left_out_and_none_is_counted_twice(kind) -> None:
     periods = CALENDARS[kind].periods
     assert all(later.first - earlier.last == timedelta(days=1) for earlier, later in pairwise(periods))
     assert all(period.first <= period.last for period in periods)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PERIODS_PER_YEAR)
 def test_every_year_has_its_periods_numbered_from_one(kind) -> None:
     calendar = CALENDARS[kind]
     assert len(calendar.by_id) == len(calendar.periods)
@@ -65,7 +67,7 @@ def test_a_quarter_of_4_4_5_weeks_has_thirteen() -> None:
     assert {period.last.strftime("%A") for period in CALENDARS["4-4-5"].periods} == {"Saturday"}
 
 
-@given(st.sampled_from(sorted(KINDS)), st.dates(date(2001, 1, 1), date(2059, 12, 31)))
+@given(st.sampled_from(sorted(PERIODS_PER_YEAR)), st.dates(date(2001, 1, 1), date(2059, 12, 31)))
 def test_a_day_lies_in_the_period_that_is_named_of_it(kind, day) -> None:
     calendar = CALENDARS[kind]
     period = calendar.period_of(day)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from etl_assets.declare.hours import Hours
+from etl_assets.declare.hours import AllowedHours
 from etl_assets.errors import EtlError
 
 
@@ -24,19 +24,19 @@ def at(hour: int, minute: int = 0) -> datetime:
     ],
 )
 def test_the_first_moment_is_in_it_and_the_last_is_not(hours, moment, allowed) -> None:
-    assert Hours.of({"hours": hours}, "ETL_X").allow(moment) is allowed
+    assert AllowedHours.parse({"hours": hours}, "ETL_X").allows(moment) is allowed
 
 
 def test_it_is_the_source_s_own_clock_that_counts() -> None:
     """In summer Chicago is five hours behind UTC."""
-    hours = Hours.of({"hours": "21:00-06:00", "timezone": "America/Chicago"}, "ETL_X")
-    assert hours.allow(at(2))
-    assert not hours.allow(at(1, 59))
+    hours = AllowedHours.parse({"hours": "21:00-06:00", "timezone": "America/Chicago"}, "ETL_X")
+    assert hours.allows(at(2))
+    assert not hours.allows(at(1, 59))
     assert str(hours) == "21:00-06:00 America/Chicago"
 
 
 def test_without_hours_it_may_be_read_all_day() -> None:
-    assert Hours.of({}, "ETL_X") is None
+    assert AllowedHours.parse({}, "ETL_X") is None
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_without_hours_it_may_be_read_all_day() -> None:
 )
 def test_what_cannot_be_read_is_refused_with_an_example(given, message) -> None:
     with pytest.raises(EtlError, match=message):
-        Hours.of(given, "ETL_X")
+        AllowedHours.parse(given, "ETL_X")

@@ -11,6 +11,6 @@ from etl_assets_tests.orchestration.installation import Installation, install
 def installation(tmp_path_factory, server: Path, new_database: Callable[[], str]) -> Installation:
     """An installation that the tests of one module share, in their order."""
     home = tmp_path_factory.mktemp("home")
-    made = install(home, new_database, embedded.url(server, "postgres"))
+    made = install(home, new_database, embedded.server_url(server, "postgres"))
     made.landing.mkdir(parents=True)
     return made

@@ -2,7 +2,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from etl_assets.orchestration.partitions import Span, partitions_of, span_of, spans, tags_of, whole_periods
+from etl_assets.declare.dates import Span
+from etl_assets.orchestration.partitions import partitions_of, span_of, spans, tags_of, whole_periods
 from etl_assets.sources.operating_room import SOURCE as OPERATING_ROOM
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 

@@ -7,7 +7,7 @@ from dagster._core.events import RunFailureReason
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.orchestration.retries import RETRIES, not_again_for_nothing
+from etl_assets.orchestration.retries import RETRIES, no_retry_on_permanent_error
 from etl_assets.settings import PROJECT
 
 
@@ -26,7 +26,7 @@ def test_a_load_is_tried_once_more_where_that_may_help_some_step(errors, again) 
     def step(number: int, error: EtlError) -> dg.OpDefinition:
         @dg.op(name=f"load_{number}", tags={"dagster/priority": str(-number)})
         def load(context: dg.OpExecutionContext) -> None:
-            with not_again_for_nothing(context):
+            with no_retry_on_permanent_error(context):
                 raise error
 
         return load

@@ -7,8 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from etl_assets.declare.dates import Span
 from etl_assets.definitions import defs
-from etl_assets.loading.files.load import load_span
+from etl_assets.loading.files.load import FileStrategy
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, work_sensor
@@ -16,6 +17,7 @@ from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
+from etl_assets_tests.loading.runs import load_by
 
 MONDAY = date(2026, 3, 2)
 STAGING = {dg.AssetKey(["stg", name]) for name in ("block_schedule", "or_case", "or_schedule")}
@@ -61,7 +63,9 @@ def dates_of(request: dg.RunRequest) -> tuple[str, str]:
 
 def load(settings: Settings) -> None:
     with open_batch(settings, "operating_room", "load") as batch:
-        load_span(settings, SOURCE, ["or_case"], (MONDAY, MONDAY + timedelta(days=400)), batch)
+        load_by(
+            FileStrategy, settings, SOURCE, ["or_case"], span=Span(MONDAY, MONDAY + timedelta(days=400)), batch=batch
+        )
 
 
 def build(settings: Settings) -> None:

@@ -5,22 +5,20 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from etl_assets.declare.tables import Copied, Full, Table
+from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.tables import Full
 from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.orchestration.kinds.database import table_checks
 from etl_assets.orchestration.table_checks import check_results, check_specs
 from etl_assets.warehouse.relation import Relation
-from etl_assets.warehouse.results import Standing
+from etl_assets.warehouse.results import LatestResult
 
 KEY = dg.AssetKey(["clinic", "visitlog"])
-TABLE = Table(
-    name="visitlog",
-    key="num",
-    load=Full(),
-    copied=Copied(importance="audit", why="log", keep_deleted=True),
-)
-SELECTED = {spec.key for spec in check_specs(KEY, TABLE)}
+TABLE = CopiedTable(name="visitlog", key="num", load=Full(), importance="audit", why="log", retain_deleted=True)
+CHECKS = table_checks(TABLE)
+SELECTED = {spec.key for spec in check_specs(KEY, CHECKS)}
 BEFORE = {
-    ("clinic.visitlog", "matches_source"): Standing(
+    ("clinic.visitlog", "matches_source"): LatestResult(
         passed=False, severity="error", rows_checked=9, rows_broken=2, checked_at=datetime(2026, 1, 31, 4, tzinfo=UTC)
     )
 }
@@ -28,7 +26,7 @@ BEFORE = {
 
 def shown(*found: TableCheck, selected=SELECTED) -> dict[str, dg.AssetCheckResult]:
     report = LoadReport(Relation("clinic", "visitlog"), checks=list(found))
-    return {each.check_name: each for each in check_results(KEY, TABLE, report, BEFORE, selected)}
+    return {each.check_name: each for each in check_results(KEY, CHECKS, report, BEFORE, selected)}
 
 
 def test_an_audit_table_has_a_check_more() -> None:

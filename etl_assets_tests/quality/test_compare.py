@@ -58,7 +58,7 @@ def test_a_cell_that_differs_is_named_and_its_values_withheld(settings, warehous
     put_old(warehouse, 3, **old)
     put_new(warehouse, 3, **new)
     found = visit(settings)
-    assert (found.verdict, found.rows_differing, found.all_looked_at) == ("differs", 1, True)
+    assert (found.verdict, found.rows_differing, found.is_complete) == ("differs", 1, True)
     assert found.cells == [CellDifference(key="3", column=column)]
     assert [each.column for each in found.columns] == [column]
 
@@ -84,15 +84,15 @@ def test_keys_of_one_side_alone_and_keys_twice_are_counted(settings, warehouse) 
     assert (found.old_rows, found.new_rows) == (5, 3)
     assert (found.keys_only_old, found.sample_only_old) == (2, ["5", "6"])
     assert (found.keys_only_new, found.sample_only_new) == (1, ["700000"])
-    assert (found.keys_twice_old, found.rows_differing) == (1, 0)
+    assert (found.duplicate_keys_old, found.rows_differing) == (1, 0)
 
 
 def test_of_many_ranges_that_differ_the_first_are_looked_at(settings, warehouse, monkeypatch) -> None:
-    monkeypatch.setattr(compared, "MOST_RANGES", 2)
+    monkeypatch.setattr(compared, "MAX_RANGES", 2)
     for thousand in range(4):
         put_new(warehouse, 10_000 * (thousand + 1))
     found = visit(settings)
-    assert (found.all_looked_at, found.keys_only_new) == (False, 2)
+    assert (found.is_complete, found.keys_only_new) == (False, 2)
     assert found.new_rows == 6
 
 

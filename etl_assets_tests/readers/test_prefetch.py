@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from etl_assets.readers.prefetch import in_order
-from etl_assets.readers.rest.rate_limit import Abandoned, Stop
+from etl_assets.readers.cancellation import CancellationToken, Cancelled
+from etl_assets.readers.prefetch import ordered_map
 
 
 def test_results_come_in_the_order_of_the_calls() -> None:
@@ -18,16 +18,18 @@ def test_results_come_in_the_order_of_the_calls() -> None:
         return number
 
     calls = (partial(call, number) for number in range(20))
-    assert list(in_order(calls, threads=4, ahead=8, stop=Stop())) == list(range(20))
+    assert list(ordered_map(calls, threads=4, prefetch=8, cancellation=CancellationToken())) == list(range(20))
 
 
 def test_no_calls_give_no_results() -> None:
-    assert list(in_order([], threads=4, ahead=8, stop=Stop())) == []
+    assert list(ordered_map([], threads=4, prefetch=8, cancellation=CancellationToken())) == []
 
 
 def test_no_more_is_called_for_than_is_allowed_ahead() -> None:
     made = []
-    results = in_order((partial(made.append, number) for number in range(100)), threads=3, ahead=6, stop=Stop())
+    results = ordered_map(
+        (partial(made.append, number) for number in range(100)), threads=3, prefetch=6, cancellation=CancellationToken()
+    )
     for taken in range(1, 4):
         next(results)
         time.sleep(0.05)
@@ -39,7 +41,7 @@ def test_a_result_that_was_taken_is_not_held() -> None:
     class Page:
         pass
 
-    results = in_order([Page] * 10, threads=2, ahead=4, stop=Stop())
+    results = ordered_map([Page] * 10, threads=2, prefetch=4, cancellation=CancellationToken())
     pages = [weakref.ref(next(results)) for _ in range(4)]
     time.sleep(0.05)
     gc.collect()
@@ -48,40 +50,47 @@ def test_a_result_that_was_taken_is_not_held() -> None:
 
 
 def test_a_failure_is_told_without_waiting_for_the_results_before_it() -> None:
-    stop = Stop()
+    cancellation = CancellationToken()
 
     def fail() -> None:
         raise ValueError("the second")
 
     def wait() -> None:
-        stop.wait(30)
+        cancellation.wait(30)
 
     began = time.monotonic()
     with pytest.raises(ValueError, match="the second"):
-        list(in_order([wait, fail, wait], threads=3, ahead=3, stop=stop))
+        list(ordered_map([wait, fail, wait], threads=3, prefetch=3, cancellation=cancellation))
     assert time.monotonic() - began < 2
-    assert stop.is_set
+    assert cancellation.is_cancelled
 
 
 @pytest.mark.parametrize("deaf", [False, True], ids=["ends at the stop", "does not hear it"])
 def test_a_stop_from_outside_ends_the_wait_for_a_result(deaf) -> None:
-    stop, heard = Stop(), threading.Event()
-    threading.Timer(0.1, stop.set).start()
+    cancellation, heard = CancellationToken(), threading.Event()
+    threading.Timer(0.1, cancellation.cancel).start()
     began = time.monotonic()
-    with pytest.raises(Abandoned):
-        list(in_order([partial(heard.wait, 5) if deaf else partial(stop.wait, 5)], threads=1, ahead=1, stop=stop))
+    with pytest.raises(Cancelled):
+        list(
+            ordered_map(
+                [partial(heard.wait, 5) if deaf else partial(cancellation.wait, 5)],
+                threads=1,
+                prefetch=1,
+                cancellation=cancellation,
+            )
+        )
     assert time.monotonic() - began < 1
     heard.set()
 
 
 def test_leaving_early_stops_the_calls_and_the_threads() -> None:
-    stop, working = Stop(), set()
+    cancellation, working = CancellationToken(), set()
 
     def work() -> None:
         working.add(threading.current_thread())
-        stop.wait(30)
+        cancellation.wait(30)
 
-    results = in_order([int, *[work] * 20], threads=4, ahead=8, stop=stop)
+    results = ordered_map([int, *[work] * 20], threads=4, prefetch=8, cancellation=cancellation)
     next(results)
     time.sleep(0.1)
     assert len(working) == 4
@@ -94,9 +103,9 @@ def test_leaving_early_stops_the_calls_and_the_threads() -> None:
 def test_a_process_ends_while_calls_are_under_way() -> None:
     program = """
 import time
-from etl_assets.readers.prefetch import in_order
-from etl_assets.readers.rest.rate_limit import Stop
-next(in_order([int, lambda: time.sleep(60)], threads=2, ahead=2, stop=Stop()))
+from etl_assets.readers.prefetch import ordered_map
+from etl_assets.readers.cancellation import CancellationToken
+next(ordered_map([int, lambda: time.sleep(60)], threads=2, prefetch=2, cancellation=CancellationToken()))
 raise KeyboardInterrupt
 """
     began = time.monotonic()

@@ -26,9 +26,9 @@ def empty(server: Path, new_mysql_database: Callable[[], str]) -> Callable[[str]
         if dialect == "mysql":
             return new_mysql_database()
         name = f"sandbox_{new_mysql_database().rpartition('/')[2]}"
-        with Database(embedded.url(server, "postgres")) as database:
+        with Database(embedded.server_url(server, "postgres")) as database:
             database.run(f"create database {name} template template0")
-        return embedded.url(server, name)
+        return embedded.server_url(server, name)
 
     return make
 
@@ -131,10 +131,10 @@ def test_two_practices_are_not_mixed(empty: Callable[[str], str], dialect: str) 
 def test_it_is_hosted_beside_the_warehouse_once(server: Path) -> None:
     name = f"{HOSTED}_{secrets.token_hex(3)}"
     with ThreadPoolExecutor() as pool:
-        (url,) = set(pool.map(lambda _: host(embedded.url(server), database=name, patients=SMALL), range(2)))
+        (url,) = set(pool.map(lambda _: host(embedded.server_url(server), database=name, patients=SMALL), range(2)))
     assert url.endswith(f"/{name}")
     with Database(url) as database:
         database.run('update patient set "LName" = \'Changed\' where "PatNum" = 1')
-    assert host(embedded.url(server), database=name, patients=SMALL) == url
+    assert host(embedded.server_url(server), database=name, patients=SMALL) == url
     names = tables()["patient"].names
     assert held(url, "patient")["patient"][1][names.index("LName")] == "Changed"

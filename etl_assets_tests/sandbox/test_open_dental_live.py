@@ -49,9 +49,9 @@ def lived(request: pytest.FixtureRequest, server: Path, new_mysql_database: Call
     url = new_mysql_database()
     if request.param == "postgresql":
         name = f"lived_{url.rpartition('/')[2]}"
-        with Database(embedded.url(server, "postgres")) as database:
+        with Database(embedded.server_url(server, "postgres")) as database:
             database.run(f"create database {name} template template0")
-        url = embedded.url(server, name)
+        url = embedded.server_url(server, name)
     return Lived(url)
 
 

@@ -25,9 +25,9 @@ def mysql(new_mysql_database: Callable[[], str]) -> str:
 @pytest.fixture(scope="module")
 def postgresql(server: Path, mysql: str) -> str:
     name = f"scaled_{mysql.rpartition('/')[2]}"
-    with Database(embedded.url(server, "postgres")) as database:
+    with Database(embedded.server_url(server, "postgres")) as database:
         database.run(f"create database {name} template template0")
-    return embedded.url(server, name)
+    return embedded.server_url(server, name)
 
 
 @pytest.mark.parametrize("table", ["securitylog", "paysplit", "sheetfield", "clockevent", "patient"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from etl_assets.declare.files import read_feeds
+from etl_assets.declare.feeds import read_feeds
 from etl_assets.sandbox.operating_room.correction import write_correction
 from etl_assets.sandbox.operating_room.defects import RULES, SCRIPTS
 from etl_assets.sandbox.operating_room.faults import FAULTS
@@ -213,7 +213,7 @@ def test_every_file_is_taken_by_the_feed_of_its_table(year) -> None:
     made, rows = year
     feeds = read_feeds(Path(tables.__file__).with_name("feeds.yaml"))
     for path in made.files:
-        feed = next(feed for feed in feeds if feed.takes(path.name))
+        feed = next(feed for feed in feeds if feed.matches(path.name))
         assert feed.table == table_of(path.name)
     for table in tables.TABLES:
         assert set(rows[table.name][0]) == set(table.names) & set(rows[table.name][0])
@@ -366,5 +366,5 @@ def table_of(file: str) -> str:
     return next(name for name in KEY if file.startswith(name))
 
 
-def tables_by_name() -> dict[str, tables.Table]:
+def tables_by_name() -> dict[str, tables.FileTable]:
     return {table.name: table for table in tables.TABLES}

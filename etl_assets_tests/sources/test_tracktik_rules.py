@@ -135,7 +135,7 @@ def batch(module_settings):
 
 
 def put(connection, table: str, key: int, document: dict, day: date = DAY) -> None:
-    sliced = SOURCE.table(table).has_slices
+    sliced = SOURCE.table(table).is_windowed
     connection.execute(
         f"insert into tracktik_staging.{table} (id, raw_data, etl_batch_id{', slice' * sliced})"
         f" values (%s, %s, %s{', %s' * sliced})",

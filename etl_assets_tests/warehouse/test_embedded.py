@@ -16,43 +16,43 @@ from etl_assets.warehouse.connection import connect, dagster_url
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home") / "postgres"
-    embedded.start(folder)
+    embedded.start_server(folder)
     yield folder
-    embedded.stop(folder)
+    embedded.stop_server(folder)
 
 
 def setting(folder: Path, name: str) -> str:
-    with psycopg.connect(embedded.url(folder)) as connection:
+    with psycopg.connect(embedded.server_url(folder)) as connection:
         return connection.execute("select current_setting(%s)", [name]).fetchone()[0]
 
 
 def test_a_second_start_finds_it_running(folder) -> None:
     started = setting(folder, "port")
-    assert urlsplit(embedded.start(folder)).port == int(started)
+    assert urlsplit(embedded.start_server(folder)).port == int(started)
 
 
 def test_it_keeps_its_password_its_port_and_its_data_over_a_restart(folder) -> None:
-    before = embedded.url(folder)
+    before = embedded.server_url(folder)
     with psycopg.connect(before) as connection:
         connection.execute("create table if not exists kept (n int)")
-    assert embedded.stop(folder)
-    assert embedded.start(folder) == before
+    assert embedded.stop_server(folder)
+    assert embedded.start_server(folder) == before
     with psycopg.connect(before) as connection:
         assert connection.execute("select count(*) from kept").fetchone() == (0,)
 
 
 def test_it_takes_another_port_where_its_own_is_taken(folder) -> None:
-    embedded.stop(folder)
-    taken = urlsplit(embedded.url(folder)).port
+    embedded.stop_server(folder)
+    taken = urlsplit(embedded.server_url(folder)).port
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind((embedded.HOST, taken))
         other.listen()
-        assert urlsplit(embedded.start(folder)).port != taken
+        assert urlsplit(embedded.start_server(folder)).port != taken
 
 
 def test_nobody_comes_in_without_the_password(folder) -> None:
-    port = urlsplit(embedded.url(folder)).port
+    port = urlsplit(embedded.server_url(folder)).port
     for words in (f"host=127.0.0.1 port={port} user=etl", f"host=127.0.0.1 port={port} user=postgres password=x"):
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(words + " dbname=warehouse")
@@ -82,14 +82,14 @@ def test_it_is_set_up_for_bulk_loads_that_survive_a_crash(folder, name, value) -
 
 def test_a_first_start_that_was_cut_off_is_taken_up_again(tmp_path) -> None:
     folder = tmp_path / "postgres"
-    embedded.start(folder)
-    embedded.stop(folder)
+    embedded.start_server(folder)
+    embedded.stop_server(folder)
     (folder / "ready").unlink()
     try:
-        with psycopg.connect(embedded.start(folder)) as connection:
+        with psycopg.connect(embedded.start_server(folder)) as connection:
             assert connection.execute("select current_user").fetchone() == ("etl",)
     finally:
-        embedded.stop(folder)
+        embedded.stop_server(folder)
 
 
 def test_an_error_of_connecting_says_what_is_wrong_and_no_password(tmp_path) -> None:
@@ -101,7 +101,7 @@ def test_an_error_of_connecting_says_what_is_wrong_and_no_password(tmp_path) -> 
 
 
 def test_a_refused_login_is_for_a_person_to_mend(folder, tmp_path) -> None:
-    wrong = re.sub(r"//etl:[^@]+@", "//etl:wrong@", embedded.url(folder))
+    wrong = re.sub(r"//etl:[^@]+@", "//etl:wrong@", embedded.server_url(folder))
     with pytest.raises(EtlError, match="password authentication failed") as caught:
         connect(read_settings({"ETL_HOME": str(tmp_path), "ETL_WAREHOUSE_URL": wrong}))
     assert not isinstance(caught.value, TransientError)

@@ -2,7 +2,7 @@ import psycopg
 import pytest
 
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import Counts, open_batch, record_load, record_watermark, repair
+from etl_assets.warehouse.ledger import Counts, abandon_dead_batches, open_batch, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
 
 CASES = Relation("stg", "or_case")
@@ -32,7 +32,7 @@ def test_a_batch_that_raises_has_failed_with_the_reason(settings, ledger) -> Non
 
 def test_a_batch_at_work_is_not_taken_for_dead(settings, ledger) -> None:
     with open_batch(settings, "operating_room", "load"):
-        assert repair(ledger) == 0
+        assert abandon_dead_batches(ledger) == 0
         assert statuses(ledger) == ["running"]
 
 

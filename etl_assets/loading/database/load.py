@@ -1,312 +1,243 @@
-"""The road of a database's tables into staging: all of them planned at once, then loaded by a few workers.
+"""How a database's tables are loaded: all planned at once, then loaded by a few workers, a transaction a table.
 
-Each table is a transaction of its own, so that one that fails costs no other. Of a table of which the source says that
-nothing has changed, nothing is written but a line in the ledger, and these lines are written together at the end.
+Of a table of which the source says that nothing has changed, nothing is written but a line in the ledger, and these
+lines are written together at the end.
 """
 
 import time
-from collections import deque
-from collections.abc import Collection, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from threading import Lock
 
 import psycopg
 
-from etl_assets.declare.database import DatabaseReader
-from etl_assets.declare.hours import Hours
-from etl_assets.declare.source import Database, Source
+from etl_assets.declare.database_reader import DatabaseReader
+from etl_assets.declare.hours import AllowedHours
 from etl_assets.errors import EtlError, NotAtSource, TransientError
-from etl_assets.loading.database.changes import Asked, ask
-from etl_assets.loading.database.extraction_window import Item, end
-from etl_assets.loading.database.plan import Plan, TablePlan, draw_up, plan_tables
-from etl_assets.loading.database.table_load import Copying
-from etl_assets.loading.guards import refusal, told
-from etl_assets.loading.report import LoadReport
-from etl_assets.settings import Settings
+from etl_assets.loading.database.changes import Changes, detect_changes
+from etl_assets.loading.database.extraction_window import ExtractionWindow
+from etl_assets.loading.database.plan import TablePlan, plan_extraction
+from etl_assets.loading.database.table_load import TableLoad
+from etl_assets.loading.guards import allowed_hours
+from etl_assets.loading.load import LoadRequest, Outcome
+from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.database.extraction import move_on
-from etl_assets.warehouse.database.staging import widen
-from etl_assets.warehouse.ledger import Batch, Counts, record_load, record_watermark
+from etl_assets.warehouse.database.extraction import record_unchanged
+from etl_assets.warehouse.database.staging import add_columns
+from etl_assets.warehouse.ledger import Counts, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
-
-__all__ = ["Plan", "load_tables", "plan_tables"]
 
 WORKERS = 2
 """Tables that are loaded at once, unless ETL_<SOURCE>_WORKERS says otherwise."""
 
 
-def load_tables(
-    settings: Settings,
-    source: Source,
-    tables: Collection[str],
-    batch: Batch,
-    *,
-    sweep: bool = False,
-    accept_shrink: bool = False,
-    hours: Hours | None = None,
-    verify: bool = True,
-) -> dict[str, LoadReport]:
-    """Bring tables of staging to what the source's database holds.
+@dataclass(frozen=True)
+class DatabaseSession:
+    """A connection to the warehouse and one to the source, of one worker."""
 
-    Args:
-        settings: Which warehouse, and how the source is reached.
-        source: Whose tables.
-        tables: Which of them.
-        batch: Whose work it is.
-        sweep: Compare every row, and not only what is stamped as changed.
-        accept_shrink: Believe a table that has lost far more rows than its floor allows.
-        hours: When the source may be read; a table that is not done then is left as it was.
-        verify: Compare with the source what was loaded.
-
-    Returns:
-        A report for each of `tables`. What a table failed of is in its `failure`, and costs no other table: where the
-        source or the warehouse is gone for good, all that remain fail of that.
-
-    Raises:
-        EtlError: The source is not set up, or refused to let us in.
-        TransientError: The source or the warehouse could not be reached at all.
-    """
-    reports = {name: LoadReport(Relation(source.schema, name)) for name in tables}
-    if not reports:
-        return reports
-    try:
-        _hold_hours(hours, source)
-    except TransientError as error:
-        for report in reports.values():
-            report.failure = error
-        return reports
-    try:
-        plans, failures = draw_up(settings, source, list(reports), sweep=sweep, nobody_writes=hours is not None)
-    except psycopg.OperationalError as error:
-        raise TransientError(f"{source.name}: the warehouse went away: {error}") from error
-    for name, failure in failures.items():
-        reports[name].is_absent = isinstance(failure, NotAtSource)
-        reports[name].failure = None if reports[name].is_absent else failure
-    run = _Run(settings, source, batch, reports, deque(plans), accept_shrink, hours, verify)
-    run.work(min(_workers(settings, source), len(plans)))
-    for name, report in reports.items():
-        if name not in run.done and not (report.failure or report.is_absent):
-            report.failure = TransientError(f"{report.relation}: nobody came to load it. Run it again.")
-    return reports
+    connection: psycopg.Connection
+    reader: DatabaseReader
 
 
-def _workers(settings: Settings, source: Source) -> int:
-    text = settings.of_source(source.name).get("workers") or str(WORKERS)
-    if not text.isdigit() or int(text) < 1:
-        raise EtlError(f"ETL_{source.name.upper()}_WORKERS is {text!r}; a number from 1 on was expected.")
-    return int(text)
+class DatabaseStrategy:
+    """Tables of one database, the important ones first; each is planned before the first is read."""
 
+    in_order = False
 
-def _hold_hours(hours: Hours | None, source: Source) -> None:
-    if hours and not hours.allow(datetime.now(UTC)):
-        raise TransientError(
-            f"{source.title} may be read {hours} alone, and it is not that time. What was not loaded by then was left"
-            " as it was; the next run loads it."
+    def __init__(self, request: LoadRequest, hours: AllowedHours | None = None) -> None:
+        """`hours` are when the source may be read; those that the settings say where None."""
+        self.request = request
+        self._token = CancellationToken()
+        if hours is None and not request.options.any_hour:
+            hours = allowed_hours(request.settings, request.source)
+        self.window = ExtractionWindow(request.source.title, hours, self._token)
+        self._lock = Lock()
+        self._done: set[str] = set()
+        """Tables that were loaded, or that had no changes."""
+        self._unchanged: list[tuple[TablePlan, Changes]] = []
+
+    @property
+    def workers(self) -> int:
+        """As many as the settings say; raises an EtlError where they say no number."""
+        source = self.request.source
+        text = self.request.settings.of_source(source.name).get("workers") or str(WORKERS)
+        if not text.isdigit() or int(text) < 1:
+            raise EtlError(f"ETL_{source.name.upper()}_WORKERS is {text!r}; a number from 1 on was expected.")
+        return int(text)
+
+    def units(self, reports: dict[str, LoadReport]) -> list["TableUnit"]:
+        """A unit a table that the source has. Outside of its hours none: every report says so."""
+        try:
+            self.window.check()
+        except TransientError as error:
+            for report in reports.values():
+                report.failure = error
+            return []
+        plans, failures = plan_extraction(
+            self.request.settings,
+            self.request.source,
+            list(reports),
+            full_compare=self.request.options.full_compare,
+            source_is_idle=self.window.is_idle_time,
         )
+        for name, failure in failures.items():
+            reports[name].is_absent = isinstance(failure, NotAtSource)
+            reports[name].failure = None if reports[name].is_absent else failure
+        return [TableUnit(self, plan) for plan in plans]
 
-
-@dataclass
-class _Run:
-    """What the workers of one run share."""
-
-    settings: Settings
-    source: Source
-    batch: Batch
-    reports: dict[str, LoadReport]
-    waiting: deque[TablePlan]
-    accept_shrink: bool
-    hours: Hours | None
-    verify: bool
-    stopped: EtlError | None = None
-    """Why no further table is begun."""
-    unchanged: list[tuple[TablePlan, Asked]] = field(default_factory=list)
-    done: set[str] = field(default_factory=set)
-    """Tables that were loaded, or that had nothing new."""
-    refused: EtlError | None = None
-    """Why a worker had no connection."""
-    lock: Lock = field(default_factory=Lock)
-    alive: int = 0
-
-    def work(self, workers: int) -> None:
-        """Load every table that waits; what remains then fails of what has stopped the run."""
-        self.alive = workers
-        crew = [_Worker(self) for _ in range(workers)]
-        with ThreadPoolExecutor(max(workers, 1), thread_name_prefix=f"load-{self.source.name}") as pool:
-            try:
-                for done in [pool.submit(worker.run) for worker in crew]:
-                    done.result()
-            except BaseException:
-                self.stopped = TransientError(f"{self.source.name}: the run was ended.")
-                for worker in crew:
-                    worker.interrupt()
-                raise
-        for plan in self.waiting:
-            self.reports[plan.table.name].failure = self.stopped or self.refused
-        self._write_down_unchanged()
-
-    def next(self) -> TablePlan | None:
-        """The next table to load."""
-        with self.lock:
-            return self.waiting.popleft() if self.waiting and not self.stopped else None
-
-    def give_up(self, plan: TablePlan, error: EtlError) -> None:
-        """A worker has no connection: it leaves its table to the others or, where it is the last, ends the run."""
-        with self.lock:
-            self.waiting.appendleft(plan)
-            self.refused = error
-
-    def leave(self) -> None:
-        """A worker ends; after the last of them nobody takes what waits."""
-        with self.lock:
-            self.alive -= 1
-            if not self.alive and self.waiting:
-                self.stopped = self.stopped or self.refused
-
-    def hold(self) -> None:
-        """Raise TransientError where the source may not be read any more, or the run has ended."""
-        _hold_hours(self.hours, self.source)
-        if self.stopped:
-            raise self.stopped
-
-    def watch(self, items: Iterable[Item]) -> Generator[Item, None, None]:
-        """Pass items on, as long as the source may be read and the run goes on."""
-        try:
-            for item in items:
-                self.hold()
-                yield item
-        finally:
-            end(items)
-
-    def _write_down_unchanged(self) -> None:
-        """Enter in the ledger, in one transaction, the tables that were asked for and had nothing new."""
-        try:
-            with connect(self.settings) as connection, connection.pipeline():
-                for plan, asked in sorted(self.unchanged, key=lambda each: each[0].table.name):
-                    seconds = self.reports[plan.table.name].seconds
-                    record_load(connection, self.batch, plan.relation, Counts(), seconds=seconds)
-                    if plan.state:
-                        move_on(
-                            connection,
-                            self.batch,
-                            plan.relation,
-                            seen=plan.state,
-                            until=asked.until,
-                            at=asked.at,
-                            swept=bool(asked.ranges),
-                        )
-                    record_watermark(connection, self.batch, plan.relation, (asked.until or asked.at).isoformat())
-        except (psycopg.OperationalError, EtlError) as error:
-            away = TransientError(f"{self.source.name}: the warehouse went away: {error}")
-            for plan, _ in self.unchanged:
-                self.reports[plan.table.name].failure = away
-
-
-class _Worker:
-    """One table after the other, over a connection to the source and one to the warehouse, both its own."""
-
-    def __init__(self, run: _Run) -> None:
-        self._run = run
-        self._reader: DatabaseReader | None = None
-        self._connection: psycopg.Connection | None = None
-
-    def run(self) -> None:
-        """Load tables as long as there are any."""
-        try:
-            while plan := self._run.next():
-                try:
-                    self._connect()
-                except EtlError as error:
-                    self._run.give_up(plan, error)
-                    return
-                with told(self._run.reports[plan.table.name]):
-                    self._take(plan)
-        finally:
-            self._leave_source()
-            self._leave_warehouse()
-            self._run.leave()
-
-    def interrupt(self) -> None:
-        """End what the warehouse is doing for this worker; from another thread."""
-        connection = self._connection
-        if connection:
-            with suppress(psycopg.Error):
-                connection.cancel_safe(timeout=5)
-
-    def _connect(self) -> None:
-        """Open what is not open. A connection that was lost is opened once more, for the next table.
+    @contextmanager
+    def open(self) -> Iterator[DatabaseSession]:
+        """Connect one worker to the warehouse and to the source.
 
         Raises:
-            EtlError: It could not be opened.
+            TransientError: One of them cannot be reached.
+            EtlError: The source refuses.
         """
-        run = self._run
-        database = run.source.reader
-        if not isinstance(database, Database):
-            raise TypeError(f"{run.source.name} is no database")
-        if self._connection is None:
-            try:
-                self._connection = connect(run.settings)
-                # Moments come without a zone where the source has none, and are UTC where it has one.
-                self._connection.execute("set time zone 'UTC'")
-                self._connection.commit()
-            except (psycopg.OperationalError, EtlError) as error:
-                self._leave_warehouse()
-                raise TransientError(f"{run.source.name}: the warehouse went away: {error}") from error
-        if self._reader is None:
-            self._reader = database.connect(run.settings.of_source(run.source.name))
-
-    def _take(self, plan: TablePlan) -> None:
-        """Load one table. What it fails of is raised, and the connection that may be at fault is closed."""
-        run, started = self._run, time.monotonic()
-        if self._reader is None or self._connection is None:
-            raise AssertionError("it was connected")
+        source, settings = self.request.source, self.request.settings
         try:
-            run.hold()
-            plan.hold_types()
-            asked = ask(plan, self._reader, run)
-            if not asked.anything:
-                with run.lock:
-                    run.unchanged.append((plan, asked))
-                    run.done.add(plan.table.name)
-                return
-            copying = Copying(
-                plan=plan,
-                reader=self._reader,
-                connection=self._connection,
-                batch=run.batch,
-                permit=run,
-                started=started,
-                accept_shrink=run.accept_shrink,
-                verify=run.verify,
-            )
-            widen(self._connection, copying.target, plan.held)
-            with self._connection.transaction():
-                copying.load(asked)
-            copying.tell(run.reports[plan.table.name])
-            with run.lock:
-                run.done.add(plan.table.name)
-        except psycopg.OperationalError as error:
-            self._leave_source()
-            self._leave_warehouse()
-            reason = error.diag.message_primary or "the connection was lost"
-            raise TransientError(f"{plan.relation}: the warehouse went away in mid-load: {reason}") from None
-        except psycopg.Error as error:
-            self._leave_source()
-            raise refusal(plan.relation, error) from None
-        except EtlError:
-            self._leave_source()
-            raise
+            connection = connect(settings)
+            # Moments come without a zone where the source has none, and are UTC where it has one.
+            connection.execute("set time zone 'UTC'")
+            connection.commit()
+        except (psycopg.OperationalError, EtlError) as error:
+            raise TransientError(f"{source.name}: the warehouse went away: {error}") from error
+        with closing(connection):
+            reader = source.database.connect(settings.of_source(source.name))
+            try:
+                yield DatabaseSession(connection, reader)
+            finally:
+                with suppress(EtlError):  # it may be dead, or in the middle of a result
+                    reader.close()
 
-    def _leave_source(self) -> None:
-        """Close the connection to the source: it may be dead, or in the middle of an answer."""
-        reader, self._reader = self._reader, None
-        if reader:
-            with suppress(EtlError), closing(reader):
-                pass
+    def cancel(self, reason: EtlError) -> None:
+        """Have every read of the source end at its next block."""
+        self._token.cancel(reason)
 
-    def _leave_warehouse(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection:
-            connection.close()
+    def finish(self, reports: dict[str, LoadReport]) -> None:
+        """Record the tables without changes, and fail those that no worker came to."""
+        self._record_unchanged(reports)
+        for name, report in reports.items():
+            if name not in self._done and not (report.failure or report.is_absent):
+                report.failure = TransientError(f"{report.relation}: nobody came to load it. Run it again.")
+
+    def note_done(self, table: str) -> None:
+        """A table was loaded."""
+        with self._lock:
+            self._done.add(table)
+
+    def note_unchanged(self, plan: TablePlan, changes: Changes) -> None:
+        """A table has no changes: that is to be recorded."""
+        with self._lock:
+            self._unchanged.append((plan, changes))
+            self._done.add(plan.table.name)
+
+    def _record_unchanged(self, reports: dict[str, LoadReport]) -> None:
+        """Record in the ledger, in one transaction, the tables that had no changes."""
+        batch = self.request.batch
+        try:
+            with connect(self.request.settings) as connection, connection.pipeline():
+                for plan, changes in sorted(self._unchanged, key=lambda each: each[0].table.name):
+                    seconds = reports[plan.table.name].seconds
+                    record_load(connection, batch, plan.relation, Counts(), seconds=seconds)
+                    if plan.state:
+                        record_unchanged(
+                            connection,
+                            batch,
+                            plan.relation,
+                            seen=plan.state,
+                            until=changes.read_until,
+                            at=changes.read_at,
+                            swept=bool(changes.ranges),
+                        )
+                    watermark = (changes.read_until or changes.read_at).isoformat()
+                    record_watermark(connection, batch, plan.relation, watermark)
+        except (psycopg.OperationalError, EtlError) as error:
+            away = TransientError(f"{self.request.source.name}: the warehouse went away: {error}")
+            for plan, _ in self._unchanged:
+                reports[plan.table.name].failure = away
+
+
+class TableUnit:
+    """One table of the source, planned."""
+
+    instance = ""
+    file_id = None
+
+    def __init__(self, strategy: DatabaseStrategy, plan: TablePlan) -> None:
+        self._strategy = strategy
+        self._plan = plan
+        self._changes: Changes | None = None
+        self._table_load: TableLoad | None = None
+
+    @property
+    def table(self) -> str:
+        """Its name."""
+        return self._plan.table.name
+
+    @property
+    def relation(self) -> Relation:
+        """Its staging table."""
+        return self._plan.relation
+
+    def extract(self, session: DatabaseSession) -> bool:
+        """Ask the source whether anything has changed; add columns that are new there."""
+        started, strategy = time.monotonic(), self._strategy
+        strategy.window.check()
+        self._plan.check_schema()
+        self._changes = detect_changes(self._plan, session.reader, strategy.window)
+        if not self._changes.has_changes:
+            strategy.note_unchanged(self._plan, self._changes)
+            return False
+        self._table_load = TableLoad(
+            plan=self._plan,
+            reader=session.reader,
+            connection=session.connection,
+            batch=strategy.request.batch,
+            window=strategy.window,
+            started=started,
+            options=strategy.request.options,
+        )
+        add_columns(session.connection, self._table_load.target, self._plan.existing)
+        return True
+
+    def stage(self, session: DatabaseSession) -> None:
+        """Make the table, where there is none, and count what is held."""
+        del session
+        self._load.prepare()
+
+    def guard(self, session: DatabaseSession) -> None:
+        """Nothing yet: how much the source has lost is seen as it is merged, range by range."""
+
+    def merge(self, session: DatabaseSession) -> Outcome:
+        """Read what changed and merge it."""
+        del session
+        if self._changes is None:
+            raise AssertionError("it was extracted")
+        return self._load.apply(self._changes)
+
+    def verify(self, session: DatabaseSession) -> Sequence[TableCheck]:
+        """Compare with the source what was loaded."""
+        del session
+        return self._load.verify()
+
+    def record(self, session: DatabaseSession, outcome: Outcome) -> None:
+        """Record how far the table has been read."""
+        del session
+        outcome.watermark = self._load.record()
+
+    def loaded(self, report: LoadReport) -> None:
+        """Note that somebody came to load it."""
+        self._strategy.note_done(report.relation.name)
+
+    def refused(self, error: EtlError, report: LoadReport) -> bool:
+        """No error is expected: each fails the table."""
+        del error, report
+        return False
+
+    @property
+    def _load(self) -> TableLoad:
+        if self._table_load is None:
+            raise AssertionError("it was extracted")
+        return self._table_load

@@ -1,4 +1,4 @@
-"""How each table of a database is going to be read: decided from what is held of it and how it is declared."""
+"""Extraction plans: how each table is going to be read, chosen from its declaration and its state in the warehouse."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
@@ -7,34 +7,34 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
 
-from etl_assets.declare.database import Fingerprint, Piece, SourceColumn, SourceTable
-from etl_assets.declare.source import Database, Source
-from etl_assets.declare.tables import IMPORTANCES, Copied, Incremental, Table
+from etl_assets.declare.database import IMPORTANCES, CopiedTable
+from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
-from etl_assets.loading.database.drift import hold_types
+from etl_assets.loading.database.drift import check_schema
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.extraction import Extraction, extractions, key_ranges
-from etl_assets.warehouse.database.staging import Held, held_tables, views_on
+from etl_assets.warehouse.database.staging import ExistingTable, dependent_views, existing_tables
 from etl_assets.warehouse.relation import Relation
 
-WALL_CLOCK = timedelta(hours=12)
-"""How much further back is read by a stamp without a zone: it may be of a clock that far behind UTC."""
+MAX_ZONE_OFFSET = timedelta(hours=12)
+"""How much further back is read by a cursor without a time zone: its clock may be that far behind UTC."""
 
 
-class Way(Enum):
-    """How a table is read."""
+class ExtractMode(Enum):
+    """The extract mode: which rows of a table are read."""
 
-    FIRST = "the whole table, into one that is empty"
-    COMPARED = "the ranges of keys whose rows come to something else than when they were last read"
-    ANEW = "the whole table, compared row by row"
-    STAMPED = "what was stamped since"
-    APPENDED = "what was appended beyond"
+    INITIAL = "the whole table, into one that is empty"
+    RANGE_CHECKSUM = "the ranges of keys whose rows come to something else than when they were last read"
+    FULL_COMPARE = "the whole table, compared row by row"
+    TIMESTAMP_CURSOR = "what was stamped since"
+    KEY_CURSOR = "what was appended beyond"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a load would do with one table."""
+    """A dry run's line: what a load would do with one table."""
 
     table: str
     importance: str
@@ -49,54 +49,47 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the warehouse knows of a source's tables; fetched for all of them at once."""
+class WarehouseState:
+    """The state of a source's tables in the warehouse; fetched for all of them at once."""
 
-    held: Mapping[str, Held]
+    existing: Mapping[str, ExistingTable]
     extractions: Mapping[str, Extraction]
     ranges: Mapping[str, list[Fingerprint]]
     views: Mapping[tuple[str, str], list[str]]
-    """The views that stand on a column, by table and column."""
+    """The views that depend on a column, by table and column."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TablePlan:
-    """One table: as declared, as the source has it, and as it is held."""
+    """The plan of one table: as declared, as the source has it, and as it is in staging."""
 
     source: Source
-    table: Table
-    described: SourceTable
+    table: CopiedTable
+    source_table: SourceTable
     """With the columns that are loaded."""
-    stamp: SourceColumn | None
-    """The column that the source moves with every change."""
-    held: Held | None
+    cursor_column: SourceColumn | None
+    """The column that the source updates with every change; None where there is none."""
+    existing: ExistingTable | None
     state: Extraction | None
-    """How far it was read; None where it is not held."""
-    seen: Extraction | None = None
-    """What the ledger says of it, held or not."""
+    """How far it was read; None where it is not in staging."""
+    ledger_state: Extraction | None = None
+    """What the ledger says of it, whether it is in staging or not."""
     views: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The views that stand on each of its columns."""
+    """The views that depend on each of its columns."""
     ranges: tuple[Fingerprint, ...] = ()
-    sweep: bool = False
-    nobody_writes: bool = False
+    full_compare: bool = False
+    source_is_idle: bool = False
     """Whether the source has hours in which it may be read, and these are they."""
 
     @property
     def relation(self) -> Relation:
-        """Where it is held."""
+        """Its staging table."""
         return Relation(self.source.schema, self.table.name)
 
     @property
-    def copied(self) -> Copied:
-        """How it is copied."""
-        if self.table.copied is None:
-            raise TypeError(f"{self.table.name} is no table of a database")
-        return self.table.copied
-
-    @property
-    def is_appended(self) -> bool:
+    def is_append_only(self) -> bool:
         """Whether it is only appended to: read from its last key on."""
-        return isinstance(self.table.load, Incremental) and self.stamp is None and self.described.ranged
+        return self.table.cursor is not None and self.cursor_column is None and self.source_table.has_integer_key
 
     @property
     def batch_size(self) -> int:
@@ -105,129 +98,132 @@ class TablePlan:
         Nothing is as fast as one statement for all of a table; but it holds up whoever writes that until the last row
         is taken. So it is used where nobody writes, and a table comes for the first time.
         """
-        if self.nobody_writes and self.way is Way.FIRST:
-            return max(self.copied.batch_size, self.described.rows)
-        return self.copied.batch_size
+        if self.source_is_idle and self.mode is ExtractMode.INITIAL:
+            return max(self.table.batch_size, self.source_table.rows)
+        return self.table.batch_size
 
     @cached_property
     def new_columns(self) -> list[str]:
         """Columns that were not there when the table was last read."""
-        if self.held is None:
+        if self.existing is None:
             return []
-        before = set(self.held.columns) & set(self.state.source_columns if self.state else self.held.columns)
-        return [column.staging_name for column in self.described.columns if column.staging_name not in before]
+        before = set(self.existing.columns) & set(self.state.source_columns if self.state else self.existing.columns)
+        return [column.staging_name for column in self.source_table.columns if column.staging_name not in before]
 
     @cached_property
     def dropped_columns(self) -> list[str]:
         """Columns that were there when the table was last read, and are not any more."""
-        now = {column.staging_name for column in self.described.columns}
+        now = {column.staging_name for column in self.source_table.columns}
         return [name for name in (self.state.source_columns if self.state else ()) if name not in now]
 
     @cached_property
-    def way(self) -> Way:
-        """How it is going to be read."""
-        load, state = self.table.load, self.state
-        if self.held is None or (state and state.rows_held == state.rows_apart == 0):
-            return Way.FIRST
-        if state is None or state.in_doubt or self.new_columns:
-            return Way.ANEW
-        if self.sweep or not isinstance(load, Incremental) or not self.described.key:
-            return Way.COMPARED
-        if self.stamp:
-            return Way.STAMPED if state.read_until else Way.ANEW
-        return Way.APPENDED if state.last_key is not None else Way.COMPARED
+    def mode(self) -> ExtractMode:
+        """The extract mode."""
+        cursor, state = self.table.cursor, self.state
+        if self.existing is None or (state and state.rows_held == state.rows_retained == 0):
+            return ExtractMode.INITIAL
+        if state is None or state.needs_full_compare or self.new_columns:
+            return ExtractMode.FULL_COMPARE
+        if self.full_compare or cursor is None or not self.source_table.key:
+            return ExtractMode.RANGE_CHECKSUM
+        if self.cursor_column:
+            return ExtractMode.TIMESTAMP_CURSOR if state.read_until else ExtractMode.FULL_COMPARE
+        return ExtractMode.KEY_CURSOR if state.last_key is not None else ExtractMode.RANGE_CHECKSUM
 
-    def since(self, until: datetime, at: datetime) -> datetime:
-        """From which moment of the source's clock on rows are read that were stamped since the last read.
+    def cursor_start(self, until: datetime, at: datetime) -> datetime:
+        """The lower bound of the cursor: rows updated at this moment of the source's clock or later are read.
 
-        Stamps of that time began at what the source's clock said then or, if somebody has set it meanwhile, at what it
+        Cursors of that time began at what the source's clock said then or, if somebody has set it meanwhile, at what it
         says now less the time that has passed by our own clock. The earlier of both, so that nothing falls between.
 
         Args:
             until: What the source's clock says now.
             at: What ours says.
         """
-        if self.state is None or self.state.read_until is None or not isinstance(self.table.load, Incremental):
-            raise TypeError(f"{self.table.name} is not read by a stamp")
-        since = min(self.state.read_until, until - (at - self.state.read_at)) - self.table.load.overlap
-        return since - WALL_CLOCK if self.stamp and self.stamp.staging_type == "timestamp" else since
+        if self.state is None or self.state.read_until is None or self.table.cursor is None:
+            raise TypeError(f"{self.table.name} has no cursor column")
+        since = min(self.state.read_until, until - (at - self.state.read_at)) - self.table.cursor.overlap
+        return (
+            since - MAX_ZONE_OFFSET if self.cursor_column and self.cursor_column.staging_type == "timestamp" else since
+        )
 
-    def piece(self, until: datetime | None, at: datetime) -> Piece:
-        """What is read of it, where it is not read by ranges."""
-        if self.way is Way.STAMPED and self.stamp and until:
-            # Without an upper bound: what a clock that was ahead has stamped lies in the future.
-            return Piece(stamp=self.stamp.name, since=self.since(until, at))
-        if self.way is Way.APPENDED and self.state and self.state.last_key is not None:
-            return Piece(after=self.state.last_key - self.copied.batch_size)
-        return Piece()
+    def row_range(self, until: datetime | None, at: datetime) -> RowRange:
+        """The rows to read, where it is not read by ranges."""
+        if self.mode is ExtractMode.TIMESTAMP_CURSOR and self.cursor_column and until:
+            # Without an upper bound: the cursor of a clock that was ahead lies in the future.
+            return RowRange(cursor_column=self.cursor_column.name, since=self.cursor_start(until, at))
+        if self.mode is ExtractMode.KEY_CURSOR and self.state and self.state.last_key is not None:
+            return RowRange(after=self.state.last_key - self.table.batch_size)
+        return RowRange()
 
-    def told(self) -> Plan:
-        """What would be done, for people."""
-        words, since, after = self.way.value, None, None
+    def describe(self) -> Plan:
+        """Describe the plan for people."""
+        strategy, since, after = self.mode.value, None, None
         try:
-            self.hold_types()
+            self.check_schema()
         except SchemaDrift as drift:
-            return self._told(str(drift), fails=True)
-        if self.way is Way.STAMPED and self.state and self.state.read_until and self.stamp:
-            since = self.since(self.state.read_until, self.state.read_at)
-            words += f" {since:%Y-%m-%d %H:%M:%S} UTC ({self.stamp.name})"
-        elif self.way is Way.APPENDED and self.state and self.state.last_key is not None:
-            after = self.state.last_key - self.copied.batch_size
-            words += f" {self.described.key[0]} {after}"
-        elif self.way is Way.ANEW and self.held and self.state:
-            words += f", for {', '.join(self.new_columns)} is new" if self.new_columns else ", for it was in doubt"
-        return self._told(words, since=since, after=after)
+            return self._to_plan(str(drift), fails=True)
+        if self.mode is ExtractMode.TIMESTAMP_CURSOR and self.state and self.state.read_until and self.cursor_column:
+            since = self.cursor_start(self.state.read_until, self.state.read_at)
+            strategy += f" {since:%Y-%m-%d %H:%M:%S} UTC ({self.cursor_column.name})"
+        elif self.mode is ExtractMode.KEY_CURSOR and self.state and self.state.last_key is not None:
+            after = self.state.last_key - self.table.batch_size
+            strategy += f" {self.source_table.key[0]} {after}"
+        elif self.mode is ExtractMode.FULL_COMPARE and self.existing and self.state:
+            strategy += f", for {', '.join(self.new_columns)} is new" if self.new_columns else ", for it was in doubt"
+        return self._to_plan(strategy, since=since, after=after)
 
-    def _told(
+    def _to_plan(
         self, strategy: str, *, since: datetime | None = None, after: int | None = None, fails: bool = False
     ) -> Plan:
         return Plan(
             table=self.table.name,
-            importance=self.copied.importance,
+            importance=self.table.importance,
             strategy=strategy,
-            rows=self.described.rows,
+            rows=self.source_table.rows,
             since=since,
             after=after,
             fails=fails,
         )
 
-    def hold_types(self) -> None:
-        """Raise SchemaDrift where the source has a column in another type than is held, or another key."""
-        if self.held is not None:
-            again = f"etl run {self.source.name} {self.table.name}"
-            hold_types(self.relation, self.held, self.described, self.views, again=again)
+    def check_schema(self) -> None:
+        """Raise SchemaDrift where a column type or the key at the source differs from staging's."""
+        if self.existing is not None:
+            rerun_command = f"etl run {self.source.name} {self.table.name}"
+            check_schema(self.relation, self.existing, self.source_table, self.views, rerun_command=rerun_command)
 
 
-def plan_tables(settings: Settings, source: Source, tables: Collection[str], *, sweep: bool = False) -> list[Plan]:
-    """Say of each table how it would be read; nothing is read but what the catalogue of the source says.
+def plan_tables(
+    settings: Settings, source: Source, tables: Collection[str], *, full_compare: bool = False
+) -> list[Plan]:
+    """Dry run: describe how each table would be read; only the catalogue of the source is queried.
 
     Raises:
         EtlError: The source is not set up, or refuses.
         TransientError: The source or the warehouse cannot be reached.
     """
-    planned, failures = draw_up(settings, source, tables, sweep=sweep)
+    planned, failures = plan_extraction(settings, source, tables, full_compare=full_compare)
     plans = [
-        *(plan.told() for plan in planned),
-        *(_told_failure(source.table(name), failure) for name, failure in failures.items()),
+        *(plan.describe() for plan in planned),
+        *(_failed_plan(source.copied_table(name), failure) for name, failure in failures.items()),
     ]
     return sorted(plans, key=lambda plan: IMPORTANCES.index(plan.importance))
 
 
-def _told_failure(table: Table, failure: EtlError) -> Plan:
-    importance = table.copied.importance if table.copied else IMPORTANCES[-1]
+def _failed_plan(table: CopiedTable, failure: EtlError) -> Plan:
     is_absent = isinstance(failure, NotAtSource)
-    return Plan(table=table.name, importance=importance, strategy=str(failure), rows=0, fails=not is_absent)
+    return Plan(table=table.name, importance=table.importance, strategy=str(failure), rows=0, fails=not is_absent)
 
 
-def draw_up(
+def plan_extraction(
     settings: Settings,
     source: Source,
     tables: Collection[str],
     *,
-    sweep: bool = False,
-    nobody_writes: bool = False,
+    full_compare: bool = False,
+    source_is_idle: bool = False,
 ) -> tuple[list[TablePlan], dict[str, EtlError]]:
-    """Decide how tables are read, in the order in which to begin: the important first, and of these the big ones.
+    """Choose the extract mode of each table; sorted by importance, then size descending.
 
     Returns:
         The plans, and why there is none for a table.
@@ -236,74 +232,72 @@ def draw_up(
         EtlError, TransientError: As `plan_tables`.
     """
     with connect(settings) as connection:
-        known = Known(
-            held_tables(connection, source.schema),
+        warehouse = WarehouseState(
+            existing_tables(connection, source.schema),
             extractions(connection, source.name),
             key_ranges(connection, source.name),
-            views_on(connection, source.schema),
+            dependent_views(connection, source.schema),
         )
     given = settings.of_source(source.name)
-    source.hold_reachable(given)
-    with closing(_database(source).connect(given)) as reader:
-        described = {name.lower(): table for name, table in reader.describe(sorted(tables)).items()}
-        if not described and not reader.describe():
+    source.require_settings(given)
+    with closing(source.database.connect(given)) as reader:
+        source_tables = {name.lower(): table for name, table in reader.describe(sorted(tables)).items()}
+        if not source_tables and not reader.describe():
             raise EtlError(f"{source.title} shows no table: is it the right database, and may the account read it?")
     plans, failures = [], {}
     for name in tables:
         try:
-            plan = _plan(source, source.table(name), described.get(name), known, sweep=sweep)
-            plans.append(replace(plan, nobody_writes=nobody_writes))
+            plan = _plan(
+                source, source.copied_table(name), source_tables.get(name), warehouse, full_compare=full_compare
+            )
+            plans.append(replace(plan, source_is_idle=source_is_idle))
         except EtlError as error:
             failures[name] = error
-    plans.sort(key=lambda plan: (IMPORTANCES.index(plan.copied.importance), -plan.described.size_bytes))
+    plans.sort(key=lambda plan: (IMPORTANCES.index(plan.table.importance), -plan.source_table.size_bytes))
     return plans, failures
 
 
-def _database(source: Source) -> Database:
-    if not isinstance(source.reader, Database):
-        raise TypeError(f"{source.name} is no database")
-    return source.reader
-
-
-def _plan(source: Source, table: Table, found: SourceTable | None, known: Known, *, sweep: bool) -> TablePlan:
+def _plan(
+    source: Source, table: CopiedTable, found: SourceTable | None, warehouse: WarehouseState, *, full_compare: bool
+) -> TablePlan:
     relation = Relation(source.schema, table.name)
     if found is None:
-        state = known.extractions.get(str(relation))
+        state = warehouse.extractions.get(str(relation))
         if state is None or not state.rows_held:
             raise NotAtSource(f"{relation}: {source.title} has no table {table.name}.")
         raise EtlError(
             f"{relation}: {source.title} has no table {table.name} any more. The {state.rows_held:,} rows held of it"
             f" stay. Say so in etl_assets/sources/{source.name}, or run: etl discover {source.name} --check"
         )
-    stamp = None
-    if isinstance(table.load, Incremental) and table.load.column.lower() not in found.staging_keys:
-        stamp = next((each for each in found.columns if each.staging_name == table.load.column.lower()), None)
-        if stamp is None:
+    cursor_column = None
+    if table.cursor and table.cursor.column.lower() not in found.staging_keys:
+        cursor_column = next((each for each in found.columns if each.staging_name == table.cursor.column.lower()), None)
+        if cursor_column is None:
             raise EtlError(
-                f"{relation}: it is read by {table.load.column}, which {source.title} does not have any more. Nothing"
+                f"{relation}: it is read by {table.cursor.column}, which {source.title} does not have any more. Nothing"
                 f" of it was loaded. Run: etl discover {source.name}"
             )
-    described = found.without(table.left_out(column.name for column in found.columns))
-    if stamp and stamp not in described.columns:
+    source_table = found.without(table.left_out(column.name for column in found.columns))
+    if cursor_column and cursor_column not in source_table.columns:
         raise EtlError(
-            f"{relation}: it is read by {stamp.name}, which is not to be loaded. Let it be, or load it Full."
+            f"{relation}: it is read by {cursor_column.name}, which is not to be loaded. Let it be, or load it Full."
         )
-    if not described.key and table.copied and table.copied.keep_deleted:
+    if not source_table.key and table.retain_deleted:
         raise EtlError(
             f"{relation}: it has no key, so nobody can tell which of its rows the source has deleted."
             " It cannot be one that keeps them."
         )
-    seen = known.extractions.get(str(relation))
-    is_held = table.name in known.held
+    ledger_state = warehouse.extractions.get(str(relation))
+    is_existing = table.name in warehouse.existing
     return TablePlan(
         source=source,
         table=table,
-        described=described,
-        stamp=stamp,
-        held=known.held.get(table.name),
-        state=seen if is_held else None,
-        seen=seen,
-        views={column: views for (name, column), views in known.views.items() if name == table.name},
-        ranges=tuple(known.ranges.get(str(relation), ())) if is_held else (),
-        sweep=sweep,
+        source_table=source_table,
+        cursor_column=cursor_column,
+        existing=warehouse.existing.get(table.name),
+        state=ledger_state if is_existing else None,
+        ledger_state=ledger_state,
+        views={column: views for (name, column), views in warehouse.views.items() if name == table.name},
+        ranges=tuple(warehouse.ranges.get(str(relation), ())) if is_existing else (),
+        full_compare=full_compare,
     )

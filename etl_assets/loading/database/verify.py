@@ -1,49 +1,54 @@
-"""Held against its source: what a load found of a table, as checks."""
+"""Post-load verification of a table against its source, reported as checks."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from etl_assets.declare.database import Sums
+from etl_assets.declare.database_reader import Sums
 from etl_assets.loading.database.plan import TablePlan
 from etl_assets.loading.report import TableCheck
-from etl_assets.warehouse.database.retained import Refused
-from etl_assets.warehouse.database.rows import Gone
+from etl_assets.warehouse.database.retained import KeyConflicts
+from etl_assets.warehouse.database.rows import DeletedAtSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What pieces of a table come to at the source and here."""
+    """Row counts and column sums of a table, at the source and in staging."""
 
-    rows_there: int = 0
-    rows_here: int = 0
-    broken: Counter[str] = field(default_factory=Counter)
-    """Columns that do not come to the same, with the least number of rows that differ by them."""
-    turned: Counter[str] = field(default_factory=Counter)
+    rows_at_source: int = 0
+    rows_in_staging: int = 0
+    differing_columns: Counter[str] = field(default_factory=Counter)
+    """Columns whose sums differ, with the least number of rows that differ by them."""
+    converted: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, there: Sums, here: Sums) -> "Comparison":
-        """Compare what one piece comes to."""
-        broken = Counter(
+    def between(cls, source: Sums, staging: Sums) -> "Comparison":
+        """Compare the sums of one row range."""
+        differing_columns = Counter(
             {
-                name: max(abs(there.columns[name].values - found.values), 1)
-                for name, found in here.columns.items()
-                if (there.columns[name].values, there.columns[name].total) != (found.values, found.total)
+                name: max(abs(source.columns[name].values - found.values), 1)
+                for name, found in staging.columns.items()
+                if (source.columns[name].values, source.columns[name].total) != (found.values, found.total)
             }
         )
-        return cls(rows_there=there.rows, rows_here=here.rows, broken=broken, turned=Counter(there.turned))
+        return cls(
+            rows_at_source=source.rows,
+            rows_in_staging=staging.rows,
+            differing_columns=differing_columns,
+            converted=Counter(source.converted),
+        )
 
     def __add__(self, other: "Comparison") -> "Comparison":
         return Comparison(
-            rows_there=self.rows_there + other.rows_there,
-            rows_here=self.rows_here + other.rows_here,
-            broken=self.broken + other.broken,
-            turned=self.turned + other.turned,
+            rows_at_source=self.rows_at_source + other.rows_at_source,
+            rows_in_staging=self.rows_in_staging + other.rows_in_staging,
+            differing_columns=self.differing_columns + other.differing_columns,
+            converted=self.converted + other.converted,
         )
 
     @property
     def rows_broken(self) -> int:
         """The least number of rows that are not as they are at the source."""
-        return max([abs(self.rows_there - self.rows_here), *self.broken.values()])
+        return max([abs(self.rows_at_source - self.rows_in_staging), *self.differing_columns.values()])
 
     @property
     def differs(self) -> bool:
@@ -52,17 +57,18 @@ class Comparison:
 
 
 def matches_source(plan: TablePlan, found: Comparison) -> TableCheck:
-    """Whether what was compared comes to the same on both sides."""
-    rows = max(found.rows_there, found.rows_here)
+    """Check: row counts and column sums are the same at the source and in staging."""
+    rows = max(found.rows_at_source, found.rows_in_staging)
     share = 1 - found.rows_broken / rows if rows else 1.0
-    threshold = plan.copied.monitoring.data_quality_threshold
+    threshold = plan.table.monitoring.data_quality_threshold
     description = (
-        f"{found.rows_there:,} rows compared: their number and the sums of every column are those of the source."
+        f"{found.rows_at_source:,} rows compared: their number and the sums of every column are those of the source."
     )
     if found.differs:
         description = (
-            f"{found.rows_broken:,} rows at least are not as they are at the source: {found.rows_there:,} there,"
-            f" {found.rows_here:,} here; columns that differ: {', '.join(sorted(found.broken)) or 'none'}."
+            f"{found.rows_broken:,} rows at least are not as they are at the source: {found.rows_at_source:,} there,"
+            f" {found.rows_in_staging:,} here;"
+            f" columns that differ: {', '.join(sorted(found.differing_columns)) or 'none'}."
             " They were read again, and differed still. The next load compares every row."
         )
     return TableCheck(
@@ -70,20 +76,20 @@ def matches_source(plan: TablePlan, found: Comparison) -> TableCheck:
         passed=not found.differs,
         is_error=found.differs and share < threshold,
         description=description,
-        rows_checked=found.rows_there,
+        rows_checked=found.rows_at_source,
         rows_broken=found.rows_broken,
         metadata={
-            "rows_at_source": found.rows_there,
-            "rows_here": found.rows_here,
-            "columns_that_differ": sorted(found.broken),
-            "turned": dict(found.turned),
+            "rows_at_source": found.rows_at_source,
+            "rows_here": found.rows_in_staging,
+            "columns_that_differ": sorted(found.differing_columns),
+            "turned": dict(found.converted),
         },
     )
 
 
 def loads_in_time(plan: TablePlan, seconds: float, rows_read: int) -> TableCheck:
-    """Whether a load took no longer than it may."""
-    most = plan.copied.monitoring.max_extraction_time_minutes
+    """Check: the load took no longer than it may."""
+    most = plan.table.monitoring.max_extraction_time_minutes
     passed = seconds <= most * 60
     return TableCheck(
         name="loads_in_time",
@@ -95,73 +101,78 @@ def loads_in_time(plan: TablePlan, seconds: float, rows_read: int) -> TableCheck
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outlived:
-    """What a load found of a table that outlives its source."""
+class RetainedRows:
+    """What a load found of a retained table: rows deleted or overwritten at the source, and key conflicts."""
 
-    held: int = 0
+    rows_held: int = 0
     """Rows held now."""
-    apart: int = 0
+    rows_retained: int = 0
     """How many of them the source no longer has."""
-    before: int = 0
+    retained_before: int = 0
     """How many it had lost before this load."""
-    gone: Gone | None = None
-    """Rows held that the source was just found to lack; None where nobody looked."""
+    deleted: DeletedAtSource | None = None
+    """The rows that were just found to be deleted at the source; None where nobody looked."""
     overwritten: int = 0
-    """Rows that the source has changed, and that were kept as they were."""
-    refused: Refused = field(default_factory=Refused)
-    """Rows of the source that are not held, for others are by their keys."""
-    newly_refused: int = 0
+    """Rows that the source has changed, whose old values were saved."""
+    conflicts: KeyConflicts = field(default_factory=KeyConflicts)
+    """Rows of the source that are not loaded, for other rows are held by their keys."""
+    new_conflicts: int = 0
     """How many of them were found by this load."""
 
-    def __add__(self, other: "Outlived") -> "Outlived":
+    def __add__(self, other: "RetainedRows") -> "RetainedRows":
         return replace(
             self,
             overwritten=self.overwritten + other.overwritten,
-            newly_refused=self.newly_refused + other.newly_refused,
+            new_conflicts=self.new_conflicts + other.new_conflicts,
         )
 
     @property
-    def purged(self) -> int:
+    def newly_deleted(self) -> int:
         """Rows that the source has lost since the last load."""
-        return max(self.apart - self.before, 0)
+        return max(self.rows_retained - self.retained_before, 0)
 
 
-def outlives_source(found: Outlived) -> TableCheck:
-    """Whether the source still has every row that it had at the last load, and has it as it was."""
-    lost, apart, refused = found.purged, max(found.apart, 0), found.refused
+def retains_deleted(found: RetainedRows) -> TableCheck:
+    """Check: the source still has every row that it had at the last load, and has it as it was."""
+    newly_deleted, rows_retained, conflicts = found.newly_deleted, max(found.rows_retained, 0), found.conflicts
     return TableCheck(
         name="outlives_source",
-        passed=not (lost or found.overwritten or refused.rows),
-        is_error=found.newly_refused > 0,
-        description=" ".join(filter(None, (_of_lost(found), _of_overwritten(found), _of_refused(found)))),
-        rows_checked=found.held,
-        rows_broken=lost + found.overwritten + refused.rows,
+        passed=not (newly_deleted or found.overwritten or conflicts.rows),
+        is_error=found.new_conflicts > 0,
+        description=" ".join(
+            filter(None, (_describe_deleted(found), _describe_overwritten(found), _describe_conflicts(found)))
+        ),
+        rows_checked=found.rows_held,
+        rows_broken=newly_deleted + found.overwritten + conflicts.rows,
         metadata={
-            "rows_here": found.held,
-            "rows_at_source": found.held - found.apart,
-            "lost_by_source": apart,
-            "lost_now": lost,
+            "rows_here": found.rows_held,
+            "rows_at_source": found.rows_held - found.rows_retained,
+            "lost_by_source": rows_retained,
+            "lost_now": newly_deleted,
             "changed_now": found.overwritten,
-            "refused": refused.rows,
-            "refused_now": found.newly_refused,
+            "refused": conflicts.rows,
+            "refused_now": found.new_conflicts,
         },
     )
 
 
-def _of_lost(found: Outlived) -> str:
-    if found.purged:
-        gone = found.gone
-        keys = f" (keys {gone.first_key} to {gone.last_key})" if gone and gone.first_key is not None else ""
+def _describe_deleted(found: RetainedRows) -> str:
+    if found.newly_deleted:
+        deleted = found.deleted
+        keys = f" (keys {deleted.first_key} to {deleted.last_key})" if deleted and deleted.first_key is not None else ""
         return (
-            f"The source has lost {found.purged:,} rows since the last load. All are kept: {found.held:,} rows are"
-            f" held, {found.held - found.apart:,} are at the source; it no longer has {found.apart:,}{keys}."
+            f"The source has lost {found.newly_deleted:,} rows since the last load. All are kept:"
+            f" {found.rows_held:,} rows are held, {found.rows_held - found.rows_retained:,} are at the source;"
+            f" it no longer has {found.rows_retained:,}{keys}."
         )
-    if found.apart > 0:
-        return f"{found.held:,} rows are held; the source no longer has {found.apart:,} of them, as before."
-    return f"{found.held:,} rows are held, and the source still has them all."
+    if found.rows_retained > 0:
+        return (
+            f"{found.rows_held:,} rows are held; the source no longer has {found.rows_retained:,} of them, as before."
+        )
+    return f"{found.rows_held:,} rows are held, and the source still has them all."
 
 
-def _of_overwritten(found: Outlived) -> str:
+def _describe_overwritten(found: RetainedRows) -> str:
     if not found.overwritten:
         return ""
     return (
@@ -170,14 +181,14 @@ def _of_overwritten(found: Outlived) -> str:
     )
 
 
-def _of_refused(found: Outlived) -> str:
-    refused = found.refused
-    if not refused.rows:
+def _describe_conflicts(found: RetainedRows) -> str:
+    conflicts = found.conflicts
+    if not conflicts.rows:
         return ""
-    keys = f" (keys {refused.first_key} to {refused.last_key})" if refused.first_key is not None else ""
+    keys = f" (keys {conflicts.first_key} to {conflicts.last_key})" if conflicts.first_key is not None else ""
     return (
-        f"{refused.rows:,} rows of the source are not held{keys}, {found.newly_refused:,} of them found now: other rows"
-        " are held by their keys, and those stay, for nothing is ever changed in this table. Either somebody has"
-        " changed rows at the source, or it was emptied or set back and gives the same keys again."
+        f"{conflicts.rows:,} rows of the source are not held{keys}, {found.new_conflicts:,} of them found now:"
+        " other rows are held by their keys, and those stay, for nothing is ever changed in this table. Either"
+        " somebody has changed rows at the source, or it was emptied or set back and gives the same keys again."
         " etl.row_refused keeps what the source has."
     )

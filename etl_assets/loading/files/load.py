@@ -1,143 +1,170 @@
-"""The one road into staging: claim, read, tidy, copy, guard, merge and write it down, in one transaction a file."""
+"""How files are loaded: in the order in which they came, each replacing the dates that it covers."""
 
-import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from functools import cached_property
 
 import psycopg
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.source import Source
-from etl_assets.errors import FileRefused, TransientError
+from etl_assets.declare.feeds import Feed
+from etl_assets.errors import EtlError, FileRefused
 from etl_assets.loading.files.landing import feeds_of
-from etl_assets.loading.files.load_file import FileLoad, TooManyRejects, load_file
-from etl_assets.loading.report import LoadReport
-from etl_assets.readers.files.open import Reject
-from etl_assets.settings import Settings
+from etl_assets.loading.files.load_file import FileLoad, FileLoader
+from etl_assets.loading.load import LoadRequest, Outcome
+from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.files.ledger import (
-    KnownFile,
-    claim,
-    record_failed,
-    record_loaded,
-    record_rejects,
-    speaking_of,
-)
-from etl_assets.warehouse.ledger import Batch, record_load, record_watermark
-from etl_assets.warehouse.relation import Relation, hold_alone
+from etl_assets.warehouse.files.incoming import apply_date_settings
+from etl_assets.warehouse.files.ledger import LedgerFile, claim_file, files_covering, record_failed, record_loaded
+from etl_assets.warehouse.files.tables import file_layout
+from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.tables import ensure_table
 
 
-def load_span(
-    settings: Settings,
-    source: Source,
-    tables: Collection[str],
-    span: tuple[date, date],
-    batch: Batch,
-    *,
-    again: bool = False,
-) -> dict[str, LoadReport]:
-    """Load every file that speaks of a span of dates, each once and whole, oldest first.
-
-    Args:
-        settings: Which warehouse, and where the files lie.
-        source: Whose files.
-        tables: Which of its tables.
-        span: First and last schedule date, both included.
-        batch: Whose work it is.
-        again: Load those files too that are loaded and in force; their rows are found unchanged.
-
-    Returns:
-        A report for each of `tables`. A file that cannot be loaded is in its `refused`, and stops no other.
-
-    Raises:
-        TransientError: The warehouse went away. What was committed stays; the rest waits as before.
-        SchemaDrift: A staging table is not what it is declared to be; nothing was loaded into it.
-    """
-    reports = {name: LoadReport(Relation(source.schema, name)) for name in tables}
-    try:
-        with connect(settings) as connection:
-            for name, report in reports.items():
-                ensure_table(connection, source.table(name), report.relation)
-            connection.commit()
-            road = _Road(settings, source, {feed.name: feed for feed in feeds_of(settings, source)}, batch, connection)
-            for file in speaking_of(batch.connection, source.name, tables, span, again=again):
-                road.take(file, reports[file.table_name])
-    except psycopg.OperationalError as error:
-        raise TransientError(f"{source.name}: the warehouse went away in mid-load: {error}") from error
-    return reports
-
-
 @dataclass(frozen=True)
-class _Road:
-    """What every file of one run goes through."""
+class FileSession:
+    """A connection to the warehouse, and how each feed is written."""
 
-    settings: Settings
-    source: Source
-    feeds: Mapping[str, Feed]
-    batch: Batch
     connection: psycopg.Connection
+    feeds: Mapping[str, Feed]
 
-    def take(self, file: KnownFile, report: LoadReport) -> None:
-        """Load one file and add it to the report, or write down why not."""
-        if not claim(self.batch, file):
-            return
-        started = time.monotonic()
-        try:
-            with self.connection.transaction():
-                load = self._load(file, report.relation)
-                self._record(file, report.relation, load, time.monotonic() - started)
-        except FileRefused as error:
-            report.refused[file.file_name] = str(error)
-            if isinstance(error, TooManyRejects):
-                record_rejects(self.batch.connection, self.batch, report.relation, file.file_id, _told(error.rejects))
-            record_failed(self.batch.connection, self.batch, file, str(error))
-            return
-        report.files.append(file.file_name)
-        report.counts += load.counts
-        report.seconds += time.monotonic() - started
-        report.rows_by_slice.update(load.slices)
 
-    def _load(self, file: KnownFile, relation: Relation) -> FileLoad:
-        feed = self.feeds.get(file.feed)
-        if feed is None:
-            raise FileRefused(f"{file.file_name}: its feed {file.feed} is no longer declared.")
-        hold_alone(self.connection, relation)
-        return load_file(
-            self.connection,
-            self.settings.landing(self.source.name) / file.file_name,
+class FileStrategy:
+    """Every pending file that covers a date of the span, each once and whole, oldest first."""
+
+    in_order = True
+    workers = 1
+
+    def __init__(self, request: LoadRequest) -> None:
+        self._request = request
+
+    @contextmanager
+    def open(self) -> Iterator[FileSession]:
+        """Connect, and make the staging tables.
+
+        Raises:
+            SchemaDrift: A staging table is not what it is declared to be; nothing was loaded into it.
+        """
+        source = self._request.source
+        with connect(self._request.settings) as connection:
+            for name in self._request.tables:
+                ensure_table(connection, Relation(source.schema, name), file_layout(source.file_table(name)))
+            connection.commit()
+            yield FileSession(connection, {feed.name: feed for feed in feeds_of(self._request.settings, source)})
+
+    def units(self, reports: dict[str, LoadReport]) -> list["FileUnit"]:
+        """A unit a file."""
+        request = self._request
+        files = files_covering(
+            request.batch.connection, request.source.name, list(reports), request.span, reload=request.options.reload
+        )
+        return [FileUnit(request, file) for file in files]
+
+    def cancel(self, reason: EtlError) -> None:
+        """Nothing waits: a file is here."""
+
+    def finish(self, reports: dict[str, LoadReport]) -> None:
+        """Nothing is left to be done."""
+
+
+class FileUnit:
+    """One file of the ledger."""
+
+    instance = ""
+
+    def __init__(self, request: LoadRequest, file: LedgerFile) -> None:
+        self._request = request
+        self._file = file
+        self.table = file.table_name
+        self.file_id = file.file_id
+        self._loader: FileLoader | None = None
+        self._load: FileLoad | None = None
+
+    @cached_property
+    def relation(self) -> Relation:
+        """Its staging table."""
+        return Relation(self._request.source.schema, self.table)
+
+    def extract(self, session: FileSession) -> bool:
+        """Claim the file; false where another run has it."""
+        if not claim_file(self._request.batch, self._file):
+            return False
+        if self._file.feed not in session.feeds:
+            raise FileRefused(f"{self._file.file_name}: its feed {self._file.feed} is no longer declared.")
+        return True
+
+    def stage(self, session: FileSession) -> None:
+        """Copy its rows into the temporary table."""
+        request, file, feed = self._request, self._file, session.feeds[self._file.feed]
+        self._loader = FileLoader(
+            session.connection,
+            request.settings.landing(request.source.name) / file.file_name,
             feed=feed,
-            table=self.source.table(file.table_name),
-            target=relation,
-            batch_id=self.batch.id,
+            table=request.source.file_table(file.table_name),
+            target=self.relation,
+            batch_id=request.batch.id,
             file_name=file.file_name,
             only_dates=file.slices if file.status == "loaded" else None,
         )
+        apply_date_settings(session.connection, date_order=feed.date_order, time_zone=feed.time_zone)
+        self._loader.stage()
 
-    def _record(self, file: KnownFile, relation: Relation, load: FileLoad, seconds: float) -> None:
-        """Write the load into the ledger, in its own transaction."""
-        record_load(
-            self.connection,
-            self.batch,
-            relation,
-            load.counts,
-            seconds=seconds,
-            file_id=file.file_id,
-            left=load.moved_from,
+    def guard(self, session: FileSession) -> None:
+        """Refuse a file of which too many rows cannot be stored."""
+        del session
+        self._staged.guard()
+
+    def merge(self, session: FileSession) -> Outcome:
+        """Replace its dates."""
+        del session
+        self._load = load = self._staged.merge()
+        return Outcome(
+            counts=load.counts,
+            moved_from=load.vacated_slices,
+            rejects=load.rejects,
+            watermark=max(load.slices).isoformat() if load.slices else None,
         )
-        record_loaded(self.connection, self.batch, file, load.counts, slices=load.slices, notes=_notes(load))
-        record_rejects(self.connection, self.batch, relation, file.file_id, _told(load.rejects))
-        if load.slices:
-            record_watermark(self.connection, self.batch, relation, max(load.slices).isoformat())
 
+    def verify(self, session: FileSession) -> Sequence[TableCheck]:
+        """Nothing: what a file says was read to its end."""
+        del session
+        return ()
 
-def _told(rejects: Iterable[Reject]) -> list[tuple[int, str | None, str, str]]:
-    return [(reject.line, reject.column, reject.reason, reject.raw) for reject in rejects]
+    def record(self, session: FileSession, outcome: Outcome) -> None:
+        """Put the file in force for its dates, and tell what a person should know of it."""
+        if self._load:
+            record_loaded(
+                session.connection,
+                self._request.batch,
+                self._file,
+                outcome.counts,
+                slices=self._load.slices,
+                notes=_notes(self._load),
+            )
+
+    def loaded(self, report: LoadReport) -> None:
+        """Name the file in the report, and the dates of which it is in force."""
+        report.files.append(self._file.file_name)
+        if self._load:
+            report.rows_by_slice.update(self._load.slices)
+
+    def refused(self, error: EtlError, report: LoadReport) -> bool:
+        """A file that cannot be loaded is told by itself, and stops no other."""
+        if not isinstance(error, FileRefused):
+            return False
+        report.refused[self._file.file_name] = str(error)
+        record_failed(self._request.batch.connection, self._request.batch, self._file, str(error))
+        return True
+
+    @property
+    def _staged(self) -> FileLoader:
+        if self._loader is None:
+            raise AssertionError("it was staged")
+        return self._loader
 
 
 def _notes(load: FileLoad) -> str | None:
-    """What a person should know of a file that was loaded all the same."""
+    """Warnings for a person about a file that was loaded all the same."""
     notes = []
     if load.ignored:
         notes.append(f"not read: {', '.join(load.ignored)}")

@@ -1,4 +1,4 @@
-"""One file into its staging table: read, split good from bad, and replace the dates that it speaks of."""
+"""Load one file into its staging table: parse, reject invalid rows, and replace the dates that it covers."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -9,49 +9,45 @@ from uuid import UUID
 
 import psycopg
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import Table
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable
 from etl_assets.errors import FileRefused
-from etl_assets.loading.files.columns import key_text, reason_of, sources_of
-from etl_assets.readers.files.open import FileReading, Reject, open_file
-from etl_assets.readers.files.records import MOST_REJECTS
+from etl_assets.loading.files.columns import column_sources, joined_key, rejected_because
+from etl_assets.loading.load import RefusedRows
+from etl_assets.readers.files.open import FileReader, open_file
+from etl_assets.readers.files.records import MAX_REJECTS
 from etl_assets.warehouse.files.incoming import (
-    Delivery,
+    IncomingFile,
     copy_incoming,
-    copy_suspects,
-    reading_as,
-    record_of,
-    unreadable_keys,
-    wrong_values,
+    copy_reject_candidates,
+    count_unreadable_keys,
+    date_settings,
+    invalid_values,
+    ordinal_to_record,
 )
-from etl_assets.warehouse.files.replace import match, replace_slices, take_out_twice
-from etl_assets.warehouse.ledger import Counts
+from etl_assets.warehouse.files.replace import deduplicate, match_existing, replace_slices
+from etl_assets.warehouse.ledger import Counts, RejectedRow
 from etl_assets.warehouse.relation import Relation
 
-MOST_TOLD_OF_A_REFUSED = 10_000
-"""Rows of a refused file whose reasons are looked for."""
+MAX_REFUSAL_REASONS = 10_000
+"""Rows of a refused file whose reject reasons are looked for."""
 
 
-class TooManyRejects(FileRefused):
-    """So much of a file cannot be stored that the rest is not to be trusted; nothing of it was loaded."""
-
-    def __init__(self, message: str, rejects: Sequence[Reject]) -> None:
-        super().__init__(message)
-        self.rejects = tuple(rejects)
-        """Why, row by row; the first ones where there are very many."""
+class TooManyRejects(RefusedRows, FileRefused):
+    """More rows of a file are rejected than its table allows; nothing of it was loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileLoad:
-    """What one file did to its table. Read = inserted + updated + unchanged + rejected."""
+    """Counts, rejects and slices of one file's load. Read = inserted + updated + unchanged + rejected."""
 
     counts: Counts
-    rejects: tuple[Reject, ...] = ()
-    """By line; one for each bad column of a row. The first `MOST_REJECTS` where there are more."""
+    rejects: tuple[RejectedRow, ...] = ()
+    """By line; one for each bad column of a row. The first `MAX_REJECTS` where there are more."""
     slices: dict[date, int] = field(default_factory=dict)
     """Slice date -> rows of the file that are in force now."""
-    moved_from: tuple[date, ...] = ()
-    """Dates that rows were held under which the file has under another."""
+    vacated_slices: tuple[date, ...] = ()
+    """Previous dates of rows that the file moved to another date."""
     ignored: tuple[str, ...] = ()
     """Headers that nothing names."""
     missing: tuple[str, ...] = ()
@@ -61,158 +57,215 @@ class FileLoad:
 
 
 @dataclass
-class _Rows:
-    """The rows that are rejected, by line."""
+class _RejectedRows:
+    """The rows to reject, by line."""
 
-    suspects: set[int]
-    told: dict[int, str]
-    """Those that could be read, and why they are rejected all the same."""
-    rejects: list[Reject]
-    kinds: Counter[str]
-    """Reasons without the values that would betray a patient, and how often."""
+    reject_candidates: set[int]
+    reasons: dict[int, str]
+    """Line -> reason, of those that could be parsed and are rejected all the same: duplicate or foreign keys."""
+    rejects: list[RejectedRow]
+    reason_counts: Counter[str]
+    """Count by reason; without the values, which would betray a patient."""
 
     @property
     def count(self) -> int:
-        return len(self.suspects) + len(self.told)
+        return len(self.reject_candidates) + len(self.reasons)
 
 
-def load_file(
-    connection: psycopg.Connection,
-    path: Path,
-    *,
-    feed: Feed,
-    table: Table,
-    target: Relation,
-    batch_id: UUID,
-    only_dates: Collection[date] | None = None,
-    loaded_at: datetime | None = None,
-    file_name: str | None = None,
-) -> FileLoad:
-    """Make the table hold what a file says of its dates, as far as this feed goes.
+class FileLoader:
+    """One file on its way into its staging table, step by step, in one transaction of the connection it is given.
 
     Rows of the feed that are held for a date of the file and are not in it are deleted, unless a row of the file
     with their key was rejected, or the key of any row cannot be read: bad input deletes no good data.
-
-    Args:
-        connection: Open; its transaction is neither committed nor rolled back here.
-        path: The file.
-        feed: How it is written. Rows of other feeds stay; a key that another feed holds is rejected.
-        table: What it is read as.
-        target: The table, which exists.
-        batch_id: Whose work it is.
-        only_dates: Touch these slice dates only; rows of others are read and count as unchanged.
-        loaded_at: Written as load time; now where None.
-        file_name: Written on the rows; the path's last part where None.
-
-    Raises:
-        FileRefused: It cannot be read at all.
-        TooManyRejects: More than `max_rejected` of its rows cannot be stored. The transaction is then to be
-            rolled back, as after any other error.
-        TransientError: It changed while it was read.
     """
-    reading = open_file(path, feed=feed, table=table)
-    delivery = Delivery(
-        target=target,
-        sources=sources_of(reading.layout, feed, table),
-        keys=table.keys,
-        slice_by=table.slice_by,
-        feed=feed.name,
-        file_name=file_name or path.name,
-        batch_id=batch_id,
-        loaded_at=loaded_at or datetime.now(UTC),
-    )
-    fields = [(each.name, each.type) for each in reading.layout.fields]
-    with reading_as(connection, date_order=feed.date_order, time_zone=feed.time_zone):
-        rows = _copy(connection, reading, delivery, fields)
-        progress = reading.progress
-        rejected = rows.count + progress.unsplit
-        refused = rejected > table.per_file.max_rejected * progress.rows
-        _find_reasons(connection, reading, rows, feed, table, limit=MOST_TOLD_OF_A_REFUSED if refused else None)
+
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        path: Path,
+        *,
+        feed: Feed,
+        table: FileTable,
+        target: Relation,
+        batch_id: UUID,
+        only_dates: Collection[date] | None = None,
+        loaded_at: datetime | None = None,
+        file_name: str | None = None,
+    ) -> None:
+        """Open the file.
+
+        Args:
+            connection: Open; its transaction is neither committed nor rolled back here.
+            path: The file.
+            feed: How it is written. Rows of other feeds stay; a key that another feed holds is rejected.
+            table: What it is read as.
+            target: The table, which exists.
+            batch_id: Whose work it is.
+            only_dates: Touch these slice dates only; rows of others are read and count as unchanged.
+            loaded_at: Written as load time; now where None.
+            file_name: Written on the rows; the path's last part where None.
+
+        Raises:
+            FileRefused: It cannot be read at all.
+        """
+        self._connection = connection
+        self._reader = open_file(path, feed=feed, table=table)
+        self._feed = feed
+        self._table = table
+        self._only_dates = only_dates
+        self._file = IncomingFile(
+            target=target,
+            sources=column_sources(self._reader.layout, feed, table),
+            keys=table.keys,
+            slice_by=table.slice_by,
+            feed=feed.name,
+            file_name=file_name or path.name,
+            batch_id=batch_id,
+            loaded_at=loaded_at or datetime.now(UTC),
+        )
+        self._fields = [(each.name, each.type) for each in self._reader.layout.fields]
+        self._rejected = _RejectedRows(set(), {}, [], Counter())
+
+    def load(self) -> FileLoad:
+        """All steps; raises as they do."""
+        with date_settings(self._connection, date_order=self._feed.date_order, time_zone=self._feed.time_zone):
+            self.stage()
+            self.guard()
+            return self.merge()
+
+    def stage(self) -> None:
+        """Copy what PostgreSQL can read into the temporary table, and take out what must not be loaded.
+
+        Raises:
+            TransientError: The file changed while it was read.
+        """
+        self._rejected = _copy_into_incoming(self._connection, self._reader, self._file, self._fields)
+
+    def guard(self) -> None:
+        """Find out why rows are rejected.
+
+        Raises:
+            TooManyRejects: More than `max_rejected` of the rows cannot be stored. The transaction is then to be
+                rolled back, as after any other error.
+        """
+        rejected, read = self._number_rejected, self._reader.result.rows
+        refused = rejected > self._table.load.max_rejected * read
+        _find_reasons(
+            self._connection,
+            self._reader,
+            self._rejected,
+            self._feed,
+            self._table,
+            limit=MAX_REFUSAL_REASONS if refused else None,
+        )
         if refused:
-            raise TooManyRejects(_refusal(delivery, table, rejected, progress.rows, rows.kinds), rows.rejects)
-        has_suspects = bool(rows.suspects)
-        unread = progress.unsplit + (unreadable_keys(connection, delivery, fields) if has_suspects else 0)
+            message = _refusal_message(self._file, self._table, rejected, read, self._rejected.reason_counts)
+            raise TooManyRejects(message, self._rejected.rejects)
+
+    def merge(self) -> FileLoad:
+        """Replace the dates that the file covers; write only what differs."""
+        connection, file, result = self._connection, self._file, self._reader.result
+        has_candidates = bool(self._rejected.reject_candidates)
+        unreadable = count_unreadable_keys(connection, file, self._fields) if has_candidates else 0
         replaced = replace_slices(
             connection,
-            delivery,
-            only=only_dates,
-            suspect_fields=fields if has_suspects else None,
-            unread_keys=unread,
+            file,
+            only=self._only_dates,
+            candidate_fields=self._fields if has_candidates else None,
+            unreadable_keys=result.malformed + unreadable,
         )
-    counts = Counts(
-        rows_read=progress.rows,
-        rows_inserted=replaced.inserted,
-        rows_updated=replaced.updated,
-        rows_unchanged=progress.rows - replaced.inserted - replaced.updated - rejected,
-        rows_deleted=replaced.deleted,
-        rows_rejected=rejected,
-    )
-    return FileLoad(
-        counts=counts,
-        rejects=tuple(rows.rejects),
-        slices=replaced.slices,
-        moved_from=replaced.moved_from,
-        ignored=reading.layout.ignored,
-        missing=reading.layout.missing,
-        rows_kept=replaced.kept,
-    )
+        counts = Counts(
+            rows_read=result.rows,
+            rows_inserted=replaced.inserted,
+            rows_updated=replaced.updated,
+            rows_unchanged=result.rows - replaced.inserted - replaced.updated - self._number_rejected,
+            rows_deleted=replaced.deleted,
+            rows_rejected=self._number_rejected,
+        )
+        return FileLoad(
+            counts=counts,
+            rejects=tuple(self._rejected.rejects),
+            slices=replaced.slices,
+            vacated_slices=replaced.vacated_slices,
+            ignored=self._reader.layout.ignored,
+            missing=self._reader.layout.missing,
+            rows_kept=replaced.kept,
+        )
+
+    @property
+    def _number_rejected(self) -> int:
+        return self._rejected.count + self._reader.result.malformed
 
 
-def _copy(
-    connection: psycopg.Connection, reading: FileReading, delivery: Delivery, fields: list[tuple[str, str]]
-) -> _Rows:
-    """Bring in what PostgreSQL can read, and take out again what must not be loaded."""
-    copied = copy_incoming(connection, fields, reading.stream(), delimiter=reading.delimiter)
-    progress = reading.progress
-    skipped = [progress.record_at(line) for line in copied.skipped]
-    record = record_of(connection, copied, skipped)
-    told = {
-        progress.line_of(record(gone)): f"its key comes again in line {progress.line_of(record(stays))}, which counts"
-        for gone, stays in take_out_twice(connection, delivery)
+def _copy_into_incoming(
+    connection: psycopg.Connection, reader: FileReader, file: IncomingFile, fields: list[tuple[str, str]]
+) -> _RejectedRows:
+    """COPY into `incoming`, then remove duplicate keys and keys of other feeds."""
+    copied = copy_incoming(connection, fields, reader.stream(), delimiter=reader.delimiter)
+    result = reader.result
+    skipped = [result.record_at(line) for line in copied.skipped]
+    record = ordinal_to_record(connection, copied, skipped)
+    reasons = {
+        result.line_of(record(gone)): f"its key comes again in line {result.line_of(record(stays))}, which counts"
+        for gone, stays in deduplicate(connection, file)
     }
-    twice = len(told)
-    for ordinal, feed, file in match(connection, delivery):
-        told[progress.line_of(record(ordinal))] = f"its key is held by feed {feed}, from file {file}"
-    kinds = Counter({"the key comes again": twice, "the key is held by another feed": len(told) - twice})
-    kinds.update(reject.reason for reject in progress.rejects)
-    suspects = {*progress.suspects, *map(progress.line_of, skipped)}
-    return _Rows(suspects, told, list(progress.rejects), kinds)
+    duplicates = len(reasons)
+    for ordinal, other_feed, other_file in match_existing(connection, file):
+        reasons[result.line_of(record(ordinal))] = f"its key is held by feed {other_feed}, from file {other_file}"
+    reason_counts = Counter(
+        {"the key comes again": duplicates, "the key is held by another feed": len(reasons) - duplicates}
+    )
+    reason_counts.update(reject.reason for reject in result.rejects)
+    reject_candidates = {*result.reject_candidates, *map(result.line_of, skipped)}
+    rejects = [RejectedRow(line=r.line, column=r.column, reason=r.reason, raw=r.raw) for r in result.rejects]
+    return _RejectedRows(reject_candidates, reasons, rejects, reason_counts)
 
 
 def _find_reasons(
-    connection: psycopg.Connection, reading: FileReading, rows: _Rows, feed: Feed, table: Table, *, limit: int | None
+    connection: psycopg.Connection,
+    reader: FileReader,
+    rejected_rows: _RejectedRows,
+    feed: Feed,
+    table: FileTable,
+    *,
+    limit: int | None,
 ) -> None:
-    """Read the rejected rows again and say what is wrong with each."""
-    wanted = rows.suspects | rows.told.keys()
+    """Re-read the rejected rows and add the reason of each to the rejects."""
+    wanted = rejected_rows.reject_candidates | rejected_rows.reasons.keys()
     if limit is not None and len(wanted) > limit:
         wanted = set(sorted(wanted)[:limit])
     if not wanted:
         return
-    key = key_text(table.keys)
+    key = joined_key(table.keys)
 
-    def suspects() -> Iterator[tuple[int, Sequence[int], str, Sequence[str | None]]]:
-        for suspect in reading.suspects(frozenset(wanted)):
-            if suspect.line not in rows.told:
-                yield suspect.line, suspect.refused, suspect.raw, suspect.values
-            elif len(rows.rejects) < MOST_REJECTS:
-                rows.rejects.append(Reject(suspect.line, key, rows.told[suspect.line], suspect.raw))
+    def reject_candidates() -> Iterator[tuple[int, Sequence[int], str, Sequence[str | None]]]:
+        for candidate in reader.reject_candidates(frozenset(wanted)):
+            if candidate.line not in rejected_rows.reasons:
+                yield candidate.line, candidate.invalid_fields, candidate.raw, candidate.values
+            elif len(rejected_rows.rejects) < MAX_REJECTS:
+                reason = rejected_rows.reasons[candidate.line]
+                rejected_rows.rejects.append(
+                    RejectedRow(line=candidate.line, column=key, reason=reason, raw=candidate.raw)
+                )
 
-    layout = reading.layout
+    layout = reader.layout
     fields = [(each.name, each.type) for each in layout.fields]
-    copy_suspects(connection, len(fields), suspects())
+    copy_reject_candidates(connection, len(fields), reject_candidates())
     needed = {at for column in (*table.keys, table.slice_by) if (at := layout.position(column)) is not None}
-    for wrong in wrong_values(connection, fields, sorted(needed), limit=MOST_REJECTS):
-        name, what, reason = reason_of(wrong, fields, feed)
-        rows.kinds[what] += 1
-        if len(rows.rejects) < MOST_REJECTS:
-            rows.rejects.append(Reject(wrong.line, name, reason, wrong.raw))
-    rows.rejects.sort(key=lambda reject: reject.line)
+    for invalid in invalid_values(connection, fields, sorted(needed), limit=MAX_REJECTS):
+        name, what, reason = rejected_because(invalid, fields, feed)
+        rejected_rows.reason_counts[what] += 1
+        if len(rejected_rows.rejects) < MAX_REJECTS:
+            rejected_rows.rejects.append(RejectedRow(line=invalid.line, column=name, reason=reason, raw=invalid.raw))
+    rejected_rows.rejects.sort(key=lambda reject: reject.line or 0)
 
 
-def _refusal(delivery: Delivery, table: Table, rejected: int, read: int, kinds: Counter[str]) -> str:
-    reasons = "; ".join(f"{what} ({count:,} times)" for what, count in kinds.most_common(5) if count)
+def _refusal_message(
+    file: IncomingFile, table: FileTable, rejected: int, read: int, reason_counts: Counter[str]
+) -> str:
+    reasons = "; ".join(f"{what} ({count:,} times)" for what, count in reason_counts.most_common(5) if count)
     return (
-        f"{delivery.file_name}: {rejected:,} of {read:,} rows cannot be stored ({rejected / read:.1%}), over the"
-        f" {table.per_file.max_rejected:.0%} that {table.name} allows, so nothing of it was loaded. Mostly: {reasons}."
-        f" Have the file mended, or feed {delivery.feed}."
+        f"{file.file_name}: {rejected:,} of {read:,} rows cannot be stored ({rejected / read:.1%}), over the"
+        f" {table.load.max_rejected:.0%} that {table.name} allows, so nothing of it was loaded. Mostly: {reasons}."
+        f" Have the file mended, or feed {file.feed}."
     )

@@ -1,19 +1,19 @@
-"""Readers of databases: MySQL and MariaDB, and PostgreSQL. What turns into what: `mysql_types`, `postgres_types`."""
+"""Database readers: MySQL and MariaDB, and PostgreSQL. The type mappings are in `mysql_types` and `postgres_types`."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from etl_assets.declare.database import DatabaseReader
+from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.errors import EtlError
-from etl_assets.readers.database.address import MYSQL, Address
+from etl_assets.readers.database.database_url import MYSQL, DatabaseUrl
 from etl_assets.readers.database.mysql import MysqlReader
-from etl_assets.readers.database.mysql_link import connect_link, open_mysql
+from etl_assets.readers.database.mysql_connection import connect_mysql, open_mysql
 from etl_assets.readers.database.postgres import PostgresReader
-from etl_assets.readers.database.postgres_link import PostgresLink, open_postgres
+from etl_assets.readers.database.postgres_connection import PostgresConnection, open_postgres
 
 
 def connect_database(given: Mapping[str, str], *, variables: str = "ETL_OPEN_DENTAL") -> DatabaseReader:
-    """Open a reader of the database that is set.
+    """Connect to the database whose URL is set, and return its reader.
 
     Args:
         given: What is set of a source: `url`, and `driver` (mysqlclient or pymysql; mysqlclient where it is installed).
@@ -26,10 +26,10 @@ def connect_database(given: Mapping[str, str], *, variables: str = "ETL_OPEN_DEN
     url = given.get("url")
     if not url:
         raise EtlError(f"{variables}_URL is not set.")
-    address = Address.of(url, f"{variables}_URL")
+    address = DatabaseUrl.parse(url, f"{variables}_URL")
     if address.scheme in MYSQL:
-        return MysqlReader(connect_link(address, given.get("driver")))
-    return PostgresReader(PostgresLink(address))
+        return MysqlReader(connect_mysql(address, given.get("driver")))
+    return PostgresReader(PostgresConnection(address))
 
 
 def open_connection(url: str, *, driver: str | None = None) -> Any:
@@ -43,7 +43,7 @@ def open_connection(url: str, *, driver: str | None = None) -> Any:
         EtlError: The URL cannot be read, or the database refuses.
         TransientError: The database cannot be reached.
     """
-    address = Address.of(url, "The URL")
+    address = DatabaseUrl.parse(url, "The URL")
     if address.scheme in MYSQL:
         return open_mysql(address, driver)
     return open_postgres(address)

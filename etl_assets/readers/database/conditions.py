@@ -1,26 +1,26 @@
-"""The words of a piece that are the same in every SQL."""
+"""WHERE conditions of a row range that are the same in every SQL dialect, and how a range is split."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
-from etl_assets.declare.database import Piece, SourceColumn, SourceTable
+from etl_assets.declare.database_reader import RowRange, SourceColumn, SourceTable
 
 
-def key_of(table: SourceTable) -> str:
-    """The name of the one column by which a table is read range by range.
+def range_key(table: SourceTable) -> str:
+    """The integer key column by which a table is read range by range.
 
     Raises:
-        ValueError: It is not `ranged`.
+        ValueError: It has no such key.
     """
-    if not table.ranged:
+    if not table.has_integer_key:
         raise ValueError(f"{table.name} has no key of one whole number")
     return table.key[0]
 
 
-def column_of(table: SourceTable, name: str) -> SourceColumn:
-    """The column of that name, in any case.
+def find_column(table: SourceTable, name: str) -> SourceColumn:
+    """The column of that name, case-insensitively.
 
     Raises:
         KeyError: There is none.
@@ -31,59 +31,59 @@ def column_of(table: SourceTable, name: str) -> SourceColumn:
     raise KeyError(f"{table.name} has no column {name!r}")
 
 
-def keyed(table: SourceTable, piece: Piece, quoted: Callable[[str], str]) -> list[str]:
-    """What a piece says of the key.
+def key_conditions(table: SourceTable, row_range: RowRange, quote: Callable[[str], str]) -> list[str]:
+    """The conditions of a row range on the key.
 
     Args:
-        table: Whose piece it is; `ranged`, where the piece says anything.
-        piece: The piece.
-        quoted: Writes an identifier.
+        table: Whose range it is; with an integer key, where the range has such a condition.
+        row_range: The range.
+        quote: Quotes an identifier.
     """
-    if (piece.after, piece.upto, piece.keys) == (None, None, None):
+    if (row_range.after, row_range.upto, row_range.keys) == (None, None, None):
         return []
-    key, conditions = quoted(key_of(table)), []
-    if piece.after is not None:
-        conditions.append(f"{key} > {int(piece.after)}")
-    if piece.upto is not None:
-        conditions.append(f"{key} <= {int(piece.upto)}")
-    if piece.keys is not None:
+    key, conditions = quote(range_key(table)), []
+    if row_range.after is not None:
+        conditions.append(f"{key} > {int(row_range.after)}")
+    if row_range.upto is not None:
+        conditions.append(f"{key} <= {int(row_range.upto)}")
+    if row_range.keys is not None:
         # No key is null: of no keys there are no rows.
-        conditions.append(f"{key} in ({', '.join(map(str, map(int, piece.keys))) or 'null'})")
+        conditions.append(f"{key} in ({', '.join(map(str, map(int, row_range.keys))) or 'null'})")
     return conditions
 
 
-def stamped(piece: Piece, moment: Callable[[datetime], str], name: str) -> list[str]:
-    """What a piece says of the stamp.
+def cursor_conditions(row_range: RowRange, moment: Callable[[datetime], str], name: str) -> list[str]:
+    """The conditions of a row range on the cursor column.
 
     Args:
-        piece: Whose `stamp` is given where one of its moments is.
+        row_range: Whose `cursor_column` is given where one of its moments is.
         moment: Writes a moment, brought to UTC, as the source's SQL has it.
-        name: The stamp's column, as an identifier.
+        name: The cursor column, as an identifier.
     """
     conditions = []
-    if piece.since is not None:
-        conditions.append(f"{name} >= {moment(piece.since.astimezone(UTC))}")
-    if piece.until is not None:
-        conditions.append(f"{name} < {moment(piece.until.astimezone(UTC))}")
+    if row_range.since is not None:
+        conditions.append(f"{name} >= {moment(row_range.since.astimezone(UTC))}")
+    if row_range.until is not None:
+        conditions.append(f"{name} < {moment(row_range.until.astimezone(UTC))}")
     return conditions
 
 
-def total_of(values: Iterable[Decimal]) -> Decimal:
-    """Their sum to the last digit; by itself Decimal keeps 28 of them."""
+def exact_sum(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum: by itself Decimal rounds to 28 digits."""
     with localcontext(prec=100):
         return sum(values, Decimal(0))
 
 
-def by_keys(piece: Piece, size: int) -> Iterator[Piece]:
-    """The piece; of one that names its keys so many at a time, in order, each once."""
-    if piece.keys is None:
-        yield piece
+def split_keys(row_range: RowRange, size: int) -> Iterator[RowRange]:
+    """Split a row range that lists its keys into ranges of `size` distinct keys, in order; any other stays as it is."""
+    if row_range.keys is None:
+        yield row_range
         return
-    ordered = sorted(set(piece.keys))
+    ordered = sorted(set(row_range.keys))
     for start in range(0, len(ordered), size):
-        yield replace(piece, keys=tuple(ordered[start : start + size]))
+        yield replace(row_range, keys=tuple(ordered[start : start + size]))
 
 
 def is_indexed(table: SourceTable, name: str) -> bool:
-    """Whether an index of the source begins with the column."""
+    """Whether an index of the source has this as its leading column."""
     return any(index[0].lower() == name.lower() for index in table.indexes if index)

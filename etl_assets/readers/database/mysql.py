@@ -1,4 +1,4 @@
-"""Reads a MySQL or MariaDB database in short statements, as lines of COPY that the server itself builds.
+"""The MySQL and MariaDB reader: short batch queries whose rows the server itself formats for COPY.
 
 The tables of the source may be of MyISAM, where a statement that reads keeps out all that write until the last row of
 its result has been taken. So a statement reads one batch of rows, by the key, and its rows are taken at once, into
@@ -17,88 +17,96 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from etl_assets.declare.database import Fingerprint, Piece, SourceTable, Sums
-from etl_assets.readers.database.conditions import column_of, key_of
-from etl_assets.readers.database.mysql_batches import Batches
-from etl_assets.readers.database.mysql_catalogue import describe
+from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceTable, Sums
+from etl_assets.readers.database.conditions import find_column, range_key
+from etl_assets.readers.database.mysql_batches import BatchReader
+from etl_assets.readers.database.mysql_catalogue import describe_mysql
+from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_fingerprints import read_fingerprints
-from etl_assets.readers.database.mysql_lines import fit_text, quoted
-from etl_assets.readers.database.mysql_link import MysqlLink
-from etl_assets.readers.database.mysql_parts import is_wall_clock, stride_of, strides, wall_clock
-from etl_assets.readers.database.mysql_sums import ask_sums, read_sums, words_of
-from etl_assets.readers.database.read_ahead import one_ahead
+from etl_assets.readers.database.mysql_lines import quote_mysql, sanitize_text
+from etl_assets.readers.database.mysql_ranges import is_local_time, source_local_time, split_into_strides, stride_rows
+from etl_assets.readers.database.mysql_sums import combine_sums, query_sums, sum_expressions
+from etl_assets.readers.database.prefetch import prefetch_one
 
 
 class MysqlReader:
-    """The reader of one MySQL or MariaDB database, by a connection of its own."""
+    """Reads one MySQL or MariaDB database over a connection of its own."""
 
-    def __init__(self, link: MysqlLink) -> None:
-        self._link = link
+    def __init__(self, connection: MysqlConnection) -> None:
+        self._connection = connection
         self._reading: Callable[[], Generator[bytes] | None] = lambda: None
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-        """The tables of these names that there are, or all of them, in three round trips."""
-        return describe(self._link, names)
+        """Describe the tables of these names that exist, or all of them, in three round trips."""
+        return describe_mysql(self._connection, names)
 
     def now(self) -> datetime:
         """The source's clock, cut to the second, with a time zone."""
-        (said,) = self._link.row("select date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s')")
-        return datetime.fromisoformat((said or b"").decode()).replace(tzinfo=UTC)
+        (value,) = self._connection.row("select date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s')")
+        return datetime.fromisoformat((value or b"").decode()).replace(tzinfo=UTC)
 
     def count(self, table: SourceTable) -> int:
         """How many rows there are."""
-        return int(self._link.row(f"select count(*) from {quoted(table.name)}")[0] or 0)
+        return int(self._connection.row(f"select count(*) from {quote_mysql(table.name)}")[0] or 0)
 
-    def read(self, table: SourceTable, piece: Piece, *, batch_size: int, without_nul: bool = False) -> Iterator[bytes]:
-        """The rows of a piece in COPY's text format, as `DatabaseReader` has it."""
-        blocks = self._ahead(Batches(self._link, table, table.columns, batch_size, careful=without_nul), piece)
-        return map(fit_text, blocks) if without_nul else blocks
+    def read(
+        self, table: SourceTable, row_range: RowRange, *, batch_size: int, without_nul: bool = False
+    ) -> Iterator[bytes]:
+        """The rows of a range in COPY's text format; see `DatabaseReader`."""
+        blocks = self._prefetch(
+            BatchReader(self._connection, table, table.columns, batch_size, strict_dates=without_nul), row_range
+        )
+        return map(sanitize_text, blocks) if without_nul else blocks
 
-    def keys(self, table: SourceTable, piece: Piece, *, batch_size: int) -> Iterator[bytes]:
-        """The keys of the rows of a piece, likewise."""
-        key = column_of(table, key_of(table))
-        return self._ahead(Batches(self._link, table, (key,), batch_size), piece)
+    def keys(self, table: SourceTable, row_range: RowRange, *, batch_size: int) -> Iterator[bytes]:
+        """The keys of the rows of a range, likewise."""
+        key = find_column(table, range_key(table))
+        return self._prefetch(BatchReader(self._connection, table, (key,), batch_size), row_range)
 
     def fingerprints(
         self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
     ) -> Iterator[Fingerprint]:
-        """The fingerprints of all ranges of a table, as `DatabaseReader` has it."""
-        return read_fingerprints(self._link, table, bounds, batch_size=batch_size, after=after)
+        """The checksums of all key ranges of a table; see `DatabaseReader`."""
+        return read_fingerprints(self._connection, table, bounds, batch_size=batch_size, after=after)
 
-    def sums(self, table: SourceTable, piece: Piece, *, at_once: bool = False) -> Sums:
-        """What the rows of a piece come to, asked for stride by stride unless it may be asked at once."""
-        words, stride = words_of(table.columns), stride_of(table)
-        is_large = table.ranged and (piece.keys is not None or (table.rows > stride and not at_once))
-        parts = strides(self._link, table, piece, stride) if is_large else (piece,)
-        return read_sums(table.columns, [ask_sums(self._link, table, words, part) for part in parts])
+    def sums(self, table: SourceTable, row_range: RowRange, *, single_statement: bool = False) -> Sums:
+        """The column sums of a range, queried stride by stride unless one long statement is allowed."""
+        expressions, stride = sum_expressions(table.columns), stride_rows(table)
+        is_large = table.has_integer_key and (
+            row_range.keys is not None or (table.rows > stride and not single_statement)
+        )
+        parts = split_into_strides(self._connection, table, row_range, stride) if is_large else (row_range,)
+        return combine_sums(table.columns, [query_sums(self._connection, table, expressions, part) for part in parts])
 
-    def as_staged(self, table: SourceTable, piece: Piece) -> Piece:
-        """The piece as it is said of the copy, as `DatabaseReader` has it."""
-        if piece.stamp is None or not is_wall_clock(column_of(table, piece.stamp)):
-            return piece
-        return replace(piece, since=self._on_the_wall(piece.since), until=self._on_the_wall(piece.until))
+    def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
+        """The range as a condition on the copy; see `DatabaseReader`."""
+        if row_range.cursor_column is None or not is_local_time(find_column(table, row_range.cursor_column)):
+            return row_range
+        return replace(
+            row_range, since=self._source_local_time(row_range.since), until=self._source_local_time(row_range.until)
+        )
 
     def close(self) -> None:
         """End the connection, and what is still being read."""
         if reading := self._reading():
             # Its thread may be waiting for the source, and a driver is not to be closed under a thread.
             reading.close()
-        self._link.close()
+        self._connection.close()
 
-    def _ahead(self, batches: Batches, piece: Piece) -> Generator[bytes]:
-        """Read; a reading that nobody holds any more ends by itself."""
-        reading = _taken(batches, piece)
+    def _prefetch(self, batches: BatchReader, row_range: RowRange) -> Generator[bytes]:
+        """Read batches with prefetch; a generator that nobody refers to any more ends by itself."""
+        reading = _prefetched(batches, row_range)
         self._reading = weakref.ref(reading)
         return reading
 
-    def _on_the_wall(self, moment: datetime | None) -> datetime | None:
+    def _source_local_time(self, moment: datetime | None) -> datetime | None:
         if moment is None:
             return None
-        shown = self._link.row(f"select cast({wall_clock(moment.astimezone(UTC))} as char)")[0] or b""
-        return datetime.fromisoformat(shown.decode()).replace(tzinfo=UTC)
+        local = self._connection.row(f"select cast({source_local_time(moment.astimezone(UTC))} as char)")[0] or b""
+        return datetime.fromisoformat(local.decode()).replace(tzinfo=UTC)
 
 
-def _taken(batches: Batches, piece: Piece) -> Generator[bytes]:
-    with closing(batches.of(piece)) as taken, closing(one_ahead(taken)) as coming:
-        for blocks in coming:
+def _prefetched(batches: BatchReader, row_range: RowRange) -> Generator[bytes]:
+    with closing(batches.read(row_range)) as fetched, closing(prefetch_one(fetched)) as prefetched:
+        for blocks in prefetched:
             yield from blocks

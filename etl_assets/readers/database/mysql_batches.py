@@ -1,104 +1,106 @@
-"""Takes the rows of a piece batch by batch, so that no statement keeps the source waiting for the warehouse."""
+"""Batch reads: each batch is fetched into memory whole, so that no query waits for the warehouse."""
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from etl_assets.declare.database import Piece, SourceColumn, SourceTable
-from etl_assets.readers.database.conditions import is_indexed, key_of
-from etl_assets.readers.database.mysql_lines import Lines, quoted
-from etl_assets.readers.database.mysql_link import FETCH_ROWS, MysqlLink
-from etl_assets.readers.database.mysql_parts import BATCH_BYTES, STRIDE, source_of, stride_of, strides
+from etl_assets.declare.database_reader import RowRange, SourceColumn, SourceTable
+from etl_assets.readers.database.conditions import is_indexed, range_key
+from etl_assets.readers.database.mysql_connection import FETCH_ROWS, MysqlConnection
+from etl_assets.readers.database.mysql_lines import CopyLines, quote_mysql
+from etl_assets.readers.database.mysql_ranges import BATCH_BYTES, STRIDE, from_where, split_into_strides, stride_rows
 
 LONG_ROWS = 8
-"""Rows taken at once where each may hold a document."""
+"""Rows of one fetch where each may hold a document."""
 
 Blocks = list[bytes]
 
 
-class Batches:
-    """The rows of one table as lines of some of its columns.
+class BatchReader:
+    """Reads the rows of one table in batches, as COPY lines of some of its columns.
 
     Args:
-        link: To the source; nobody else asks it anything while a piece is taken.
+        connection: To the source; nobody else may use it while rows are read.
         table: Which.
-        columns: What a line is made of, in order; of a table that is `ranged` the key is among them.
+        columns: What a line is made of, in order; the integer key, where there is one, is among them.
         batch_size: Rows of one statement, at most.
-        careful: Look at dates more closely.
+        strict_dates: Look at dates more closely.
     """
 
     def __init__(
         self,
-        link: MysqlLink,
+        connection: MysqlConnection,
         table: SourceTable,
         columns: Sequence[SourceColumn],
         batch_size: int,
         *,
-        careful: bool = False,
+        strict_dates: bool = False,
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._table = table
         self._columns = columns
         self._batch_size = batch_size
-        self._lines = Lines.of(columns, packet=link.packet, careful=careful)
+        self._lines = CopyLines.for_columns(
+            columns, max_packet_bytes=connection.max_packet_bytes, strict_dates=strict_dates
+        )
         self._row_bytes = table.size_bytes // table.rows if table.rows else 0
         self._after: int | None = None
 
-    def of(self, piece: Piece) -> Generator[Blocks]:
-        """The rows of a piece: blocks that have been taken from the source, which is left to itself meanwhile."""
-        if not self._table.ranged or self._is_one_statement(piece):
-            yield from self._of_statement(f"select {self._lines.select}{source_of(self._table, piece)}")
+    def read(self, row_range: RowRange) -> Generator[Blocks]:
+        """The rows of a range, a list of blocks each batch; the source is idle while one is worked on."""
+        if not self._table.has_integer_key or self._is_one_statement(row_range):
+            yield from self._read_statement(f"select {self._lines.select}{from_where(self._table, row_range)}")
             return
-        if piece.keys is not None:
-            parts = strides(self._link, self._table, piece, self._batch_size)
-        elif piece.stamp is not None and not is_indexed(self._table, piece.stamp):
+        if row_range.keys is not None:
+            parts = split_into_strides(self._connection, self._table, row_range, self._batch_size)
+        elif row_range.cursor_column is not None and not is_indexed(self._table, row_range.cursor_column):
             # Else the first batch would look at all rows, up to the last that are new.
-            parts = strides(self._link, self._table, piece, stride_of(self._table))
+            parts = split_into_strides(self._connection, self._table, row_range, stride_rows(self._table))
         else:
-            parts = iter((piece,))
+            parts = iter((row_range,))
         for part in parts:
-            yield from self._of_part(part)
+            yield from self._read_range(part)
 
-    def _is_one_statement(self, piece: Piece) -> bool:
+    def _is_one_statement(self, row_range: RowRange) -> bool:
         """Whether the whole table is wanted and is no more than a batch: MyISAM then takes half the time, unsorted."""
         # Who gives a batch more rows than a stride has asked for a statement that may be long; nobody else gets one.
         is_short = self._table.size_bytes <= BATCH_BYTES or self._batch_size > STRIDE
-        return piece == Piece() and self._table.rows <= self._batch_size and is_short
+        return row_range == RowRange() and self._table.rows <= self._batch_size and is_short
 
-    def _of_part(self, piece: Piece) -> Generator[Blocks]:
-        self._after, key = piece.after, quoted(key_of(self._table))
+    def _read_range(self, row_range: RowRange) -> Generator[Blocks]:
+        self._after, key = row_range.after, quote_mysql(range_key(self._table))
         while True:
-            rest = replace(piece, after=self._after)
+            rest = replace(row_range, after=self._after)
             limit = max(1, min(self._batch_size, BATCH_BYTES // (self._row_bytes or 1)))
-            rows = yield from self._of_statement(
-                f"select {self._lines.select}{source_of(self._table, rest)} order by {key} limit {limit}"
+            rows = yield from self._read_statement(
+                f"select {self._lines.select}{from_where(self._table, rest)} order by {key} limit {limit}"
             )
             if rows < limit:
                 return
 
-    def _of_statement(self, statement: str) -> Generator[Blocks, None, int]:
-        """Take the rows of one statement. Returns how many there were."""
+    def _read_statement(self, statement: str) -> Generator[Blocks, None, int]:
+        """Fetch the rows of one statement. Returns how many there were."""
         blocks: Blocks = []
-        rows = size = held = 0
+        rows = size = pending = 0
         # Where long values are among them, few rows may be more than memory should hold.
-        at_once = FETCH_ROWS if self._lines.is_finished else LONG_ROWS
-        with closing(self._link.blocks(statement, at_once)) as results:
+        fetch_rows = FETCH_ROWS if self._lines.is_complete else LONG_ROWS
+        with closing(self._connection.blocks(statement, fetch_rows)) as results:
             for result in results:
-                lines = self._lines.whole(result)
+                lines = self._lines.to_lines(result)
                 blocks.append(b"\n".join(lines) + b"\n")
-                rows, held = rows + len(lines), held + len(blocks[-1])
-                self._note_key(lines[-1])
-                if held >= BATCH_BYTES:
-                    size += held
+                rows, pending = rows + len(lines), pending + len(blocks[-1])
+                self._remember_last_key(lines[-1])
+                if pending >= BATCH_BYTES:
+                    size += pending
                     yield blocks
-                    blocks, held = [], 0
+                    blocks, pending = [], 0
         if rows:
-            self._row_bytes = (size + held) // rows
+            self._row_bytes = (size + pending) // rows
         if blocks:
             yield blocks
         return rows
 
-    def _note_key(self, last: bytes) -> None:
-        if self._table.ranged:
-            place = [column.name for column in self._columns].index(key_of(self._table))
+    def _remember_last_key(self, last: bytes) -> None:
+        if self._table.has_integer_key:
+            place = [column.name for column in self._columns].index(range_key(self._table))
             self._after = int(last.split(b"\t", place + 1)[place])

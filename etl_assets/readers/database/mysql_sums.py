@@ -1,8 +1,8 @@
-"""What MySQL's values come to: sums that PostgreSQL can be held against.
+"""Column sums computed by MySQL, equal to PostgreSQL's of the same values.
 
 A statement sums texts as they are stored, and says by the way whether one of them may hold what PostgreSQL cannot.
-Those are then fetched, turned as they are turned where they are read, and counted for what they become: one rule, in
-one place, and nobody else pays for it.
+Those are then fetched, sanitized as they are where they are read, and counted for what they become: one rule, in one
+place, and nobody else pays for it.
 """
 
 from collections import defaultdict
@@ -10,27 +10,27 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import md5
 
-from etl_assets.declare.database import ColumnSum, Piece, SourceColumn, SourceTable, Sums
-from etl_assets.readers.database.conditions import total_of
+from etl_assets.declare.database_reader import ColumnSum, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.readers.database.conditions import exact_sum
+from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_lines import (
-    DATES,
-    HALF_A_PAIR,
+    DATE_TYPES,
     IS_DATE,
     IS_LIKELY_DATE,
-    fit_text,
-    quoted,
-    raw,
+    LONE_SURROGATE,
+    quote_mysql,
+    raw_expression,
+    sanitize_text,
 )
-from etl_assets.readers.database.mysql_link import MysqlLink
-from etl_assets.readers.database.mysql_parts import source_of
+from etl_assets.readers.database.mysql_ranges import from_where
 from etl_assets.readers.database.mysql_types import MysqlType
 
-Found = dict[tuple[str, str], Decimal]
-"""What was found, by the column's name in staging, empty for the row as a whole, and by what is counted."""
+Totals = dict[tuple[str, str], Decimal]
+"""Totals by the column's name in staging (empty for the whole row) and by what is counted."""
 
-LARGEST = "9e14"
+MAX_FLOAT = "9e14"
 """A floating number of this magnitude or more counts as 0: its ten-thousandths are noise, and no bigint holds them."""
-ROWS, ODD = ("", "rows"), ("", "odd")
+ROWS, UNSANITIZED = ("", "rows"), ("", "odd")
 # An MD5 costs more than all else, and many texts are empty.
 _EMPTY = 0xD41D8CD9
 # Each date counts this and its seconds, so that one sum says how many there are and what they come to.
@@ -39,100 +39,108 @@ _SECONDS_TO_2000 = 63_113_904_000
 _MICROSECONDS = 1_000_000
 
 
-def words_of(columns: Sequence[SourceColumn]) -> dict[tuple[str, str], str]:
-    """The expressions that `ask_sums` selects, by what they count."""
-    words = {ROWS: "count(*)"}
+def sum_expressions(columns: Sequence[SourceColumn]) -> dict[tuple[str, str], str]:
+    """The aggregate expressions that `query_sums` selects, by what they count."""
+    expressions = {ROWS: "count(*)"}
     for column in columns:
         # Where there can be no null the number of rows says it.
-        values = {"values": f"count({quoted(column.name)})"} if column.nullable else {}
-        words |= {(column.staging_name, what): word for what, word in (values | _words(column)).items()}
-    if odd := _odd(columns):
-        words[ODD] = f"sum({odd})"
-    return words
+        values = {"values": f"count({quote_mysql(column.name)})"} if column.nullable else {}
+        expressions |= {(column.staging_name, measure): sql for measure, sql in (values | _expressions(column)).items()}
+    if odd := _needs_sanitizing(columns):
+        expressions[UNSANITIZED] = f"sum({odd})"
+    return expressions
 
 
-def ask_sums(link: MysqlLink, table: SourceTable, words: Mapping[tuple[str, str], str], piece: Piece) -> Found:
-    """What the rows of a piece come to: in one statement, and another where texts must be turned."""
-    row = link.row(f"select {', '.join(words.values())}{source_of(table, piece)}")
-    found = {word: Decimal((value or b"0").decode()) for word, value in zip(words, row, strict=True)}
-    if found.get(ODD):
-        _turn(link, table, piece, found)
-    return found
+def query_sums(
+    connection: MysqlConnection, table: SourceTable, expressions: Mapping[tuple[str, str], str], row_range: RowRange
+) -> Totals:
+    """Query the totals of a row range: in one statement, and a second one where texts must be sanitized."""
+    row = connection.row(f"select {', '.join(expressions.values())}{from_where(table, row_range)}")
+    totals = {measure: Decimal((value or b"0").decode()) for measure, value in zip(expressions, row, strict=True)}
+    if totals.get(UNSANITIZED):
+        _count_sanitized(connection, table, row_range, totals)
+    return totals
 
 
-def read_sums(columns: Sequence[SourceColumn], parts: Sequence[Found]) -> Sums:
-    """What the parts of a piece come to together."""
-    words = {word for part in parts for word in part}
-    found = defaultdict(Decimal, {word: total_of(part.get(word, Decimal(0)) for part in parts) for word in words})
+def combine_sums(columns: Sequence[SourceColumn], parts: Sequence[Totals]) -> Sums:
+    """Combine the totals of the parts of a row range into its sums."""
+    measures = {measure for part in parts for measure in part}
+    totals = defaultdict(
+        Decimal, {measure: exact_sum(part.get(measure, Decimal(0)) for part in parts) for measure in measures}
+    )
     counted: dict[str, ColumnSum] = {}
-    turned: dict[str, int] = {}
+    converted: dict[str, int] = {}
     for column in columns:
         name = column.staging_name
-        values, total = int(found[(name, "values") if column.nullable else ROWS]), found[name, "total"]
-        if MysqlType.of(column.type).name in DATES:
+        values, total = int(totals[(name, "values") if column.nullable else ROWS]), totals[name, "total"]
+        if MysqlType.parse(column.type).name in DATE_TYPES:
             dates, seconds = divmod(int(total), _ONE_DATE)
-            turned[f"{name}: zero_date"], values = values - dates, dates
+            converted[f"{name}: zero_date"], values = values - dates, dates
             total = Decimal(seconds - dates * _SECONDS_TO_2000)
-        total = total_of((total, found[name, "microseconds"] / _MICROSECONDS))
+        total = exact_sum((total, totals[name, "microseconds"] / _MICROSECONDS))
         counted[name] = ColumnSum(values=values, total=total)
         for rule in ("nul", "half_pair"):
-            turned[f"{name}: {rule}"] = int(found[name, rule])
-    kept = {rule: number for rule, number in turned.items() if number}
-    return Sums(rows=int(found[ROWS]), columns=counted, turned=kept)
+            converted[f"{name}: {rule}"] = int(totals[name, rule])
+    occurring = {rule: number for rule, number in converted.items() if number}
+    return Sums(rows=int(totals[ROWS]), columns=counted, converted=occurring)
 
 
-def _words(column: SourceColumn) -> dict[str, str]:
-    kind, name = MysqlType.of(column.type), quoted(column.name)
-    if kind.name in DATES:
-        held = (IS_LIKELY_DATE if kind.name == "timestamp" else IS_DATE).format(name)
-        words = {"total": f"sum(if({held}, {_ONE_DATE} + to_seconds({name}), 0))"}
-        return words | ({"microseconds": f"sum(if({held}, microsecond({name}), 0))"} if kind.arguments else {})
+def _expressions(column: SourceColumn) -> dict[str, str]:
+    kind, name = MysqlType.parse(column.type), quote_mysql(column.name)
+    if kind.name in DATE_TYPES:
+        is_valid = (IS_LIKELY_DATE if kind.name == "timestamp" else IS_DATE).format(name)
+        expressions = {"total": f"sum(if({is_valid}, {_ONE_DATE} + to_seconds({name}), 0))"}
+        return expressions | (
+            {"microseconds": f"sum(if({is_valid}, microsecond({name}), 0))"} if kind.arguments else {}
+        )
     if kind.is_bytes or column.staging_type == "text":
         digest = f"cast(conv(left(md5({_stored(column)}), 8), 16, 10) as unsigned)"
         return {"total": f"sum(if(length({_stored(column)}) = 0, {_EMPTY}, {digest}))"}
     if kind.name == "time":
         # MySQL's time_to_sec drops the microseconds, MariaDB's does not.
         sign = f"if({name} < 0, -1, 1)"
-        words = {"total": f"sum(truncate(time_to_sec({name}), 0))"}
-        return words | ({"microseconds": f"sum({sign} * microsecond({name}))"} if kind.arguments else {})
+        expressions = {"total": f"sum(truncate(time_to_sec({name}), 0))"}
+        return expressions | ({"microseconds": f"sum({sign} * microsecond({name}))"} if kind.arguments else {})
     if kind.name in {"float", "double", "real"}:
         # As whole numbers, for a sum of doubles depends on their order.
         whole = f"cast(floor({name} * 10000 + 0.5e0) as signed)"
-        return {"total": f"sum(if(abs({name}) < {LARGEST}, {whole}, 0))"}
+        return {"total": f"sum(if(abs({name}) < {MAX_FLOAT}, {whole}, 0))"}
     return {"total": f"sum({name} + 0)"}
 
 
 def _stored(column: SourceColumn) -> str:
-    """What has the bytes of `raw`, with less ado where they are those that are stored."""
-    kind = MysqlType.of(column.type)
-    return quoted(column.name) if kind.is_text and not kind.charset else raw(column)
+    """The same bytes as `raw_expression`, without a conversion where they are stored so."""
+    kind = MysqlType.parse(column.type)
+    return quote_mysql(column.name) if kind.is_text and not kind.charset else raw_expression(column)
 
 
-def _odd(columns: Sequence[SourceColumn]) -> str:
-    """The condition that a text of a row may have to be turned.
+def _needs_sanitizing(columns: Sequence[SourceColumn]) -> str:
+    """The condition that a text of a row may have to be sanitized.
 
-    It holds a NUL, or the byte that half a pair begins with; in Korean other characters begin with it too.
+    It holds a NUL, or the byte that half a surrogate pair begins with; in Korean other characters begin with it too.
     """
     tests = []
     for column in columns:
         if column.staging_type == "text":
-            text = raw(column)
+            text = raw_expression(column)
             tests.append(f"length({_stored(column)}) and (instr({text}, x'00') or instr({text}, x'ed'))")
     return " or ".join(tests)
 
 
-def _turn(link: MysqlLink, table: SourceTable, piece: Piece, found: Found) -> None:
-    """Have texts count what they become."""
+def _count_sanitized(connection: MysqlConnection, table: SourceTable, row_range: RowRange, totals: Totals) -> None:
+    """Correct the totals of texts that are sanitized: they count as what they become."""
     texts = [column for column in table.columns if column.staging_type == "text"]
-    statement = f"select {', '.join(map(raw, texts))}{source_of(table, piece, f'({_odd(texts)})')}"
-    for rows in link.blocks(statement, at_once=1):
+    statement = (
+        f"select {', '.join(map(raw_expression, texts))}{from_where(table, row_range, f'({_needs_sanitizing(texts)})')}"
+    )
+    for rows in connection.blocks(statement, fetch_rows=1):
         for column, text in zip(texts, rows[0], strict=True):
-            if text is None or (becomes := fit_text(text)) == text:
+            if text is None or (sanitized := sanitize_text(text)) == text:
                 continue
             name = column.staging_name
-            found[name, "total"] += _digest(becomes) - _digest(text)
-            for rule, applies in (("nul", b"\0" in text), ("half_pair", HALF_A_PAIR.search(text))):
-                found[name, rule] = found.get((name, rule), Decimal(0)) + bool(applies)
+            totals[name, "total"] += _digest(sanitized) - _digest(text)
+            for rule, applies in (("nul", b"\0" in text), ("half_pair", LONE_SURROGATE.search(text))):
+                totals[name, rule] = totals.get((name, rule), Decimal(0)) + bool(applies)
 
 
 def _digest(text: bytes) -> int:

@@ -1,4 +1,4 @@
-"""MySQL's types: what each becomes in staging, and which values must be turned because PostgreSQL cannot hold them.
+"""Type mapping of MySQL: what each type becomes in staging, and how values that PostgreSQL cannot hold are converted.
 
 | MySQL | staging |
 |---|---|
@@ -14,12 +14,12 @@
 | char, varchar, all texts, enum, set, json; anything else, as the source writes it | text |
 | binary, varbinary, all blobs, geometry (as stored: SRID and WKB) | bytea |
 
-The type comes from the declaration alone, never from the data. What is turned, and counted by `sums`:
+The type comes from the declaration alone, never from the data. What is converted, and counted by `sums`:
 
 - `zero_date`: a date that is none (0000-00-00, 2024-05-00, any day of the year 0) becomes null. 0001-01-01 is
   a date, and is kept. A day that its month does not have (2024-02-31, which only sql_mode ALLOW_INVALID_DATES lets in)
-  becomes null where a piece is read with `without_nul`.
-- `nul`: the NUL characters of a text are left out, where a piece is read with `without_nul`.
+  becomes null where rows are read with `without_nul`.
+- `nul`: the NUL characters of a text are left out, where rows are read with `without_nul`.
 - `half_pair`: half a surrogate pair, which MySQL lets into UTF-8, becomes U+FFFD, likewise.
 
 Text is brought to UTF-8.
@@ -48,7 +48,7 @@ _OTHERS = {
     "time": "interval",
 }
 _BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
-_SHAPES = (
+_GEOMETRIES = (
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
     "geometrycollection", "geomcollection",
 )  # fmt: skip
@@ -61,7 +61,7 @@ _UTF8 = ("utf8", "utf8mb3", "utf8mb4", "ascii")
 
 @dataclass(frozen=True, kw_only=True)
 class MysqlType:
-    """What a type in MySQL's words says."""
+    """A parsed MySQL type."""
 
     name: str
     arguments: str
@@ -70,37 +70,39 @@ class MysqlType:
     """The character set of a text that is not in UTF-8."""
 
     @classmethod
-    def of(cls, words: str) -> "MysqlType":
-        """Read a type such as `varchar(20) character set latin1` or `bigint(20) unsigned`."""
+    def parse(cls, declared: str) -> "MysqlType":
+        """Parse a type such as `varchar(20) character set latin1` or `bigint(20) unsigned`."""
         # The arguments of an enum may hold brackets; only numbers of other types are looked at.
-        found = _TYPE.match(words.strip())
-        name, arguments, rest = (found["name"], found["arguments"] or "", found["rest"]) if found else (words, "", "")
-        charset = words.rpartition(" character set ")[2] if " character set " in words else ""
+        found = _TYPE.match(declared.strip())
+        name, arguments, rest = (
+            (found["name"], found["arguments"] or "", found["rest"]) if found else (declared, "", "")
+        )
+        charset = declared.rpartition(" character set ")[2] if " character set " in declared else ""
         return cls(name=name.lower(), arguments=arguments, unsigned="unsigned" in rest, charset=charset)
 
     @property
     def is_text(self) -> bool:
-        """Whether its values are characters, of the type's own character set."""
+        """Whether its values are characters, with a character set."""
         return self.name in _TEXTS
 
     @property
-    def is_shape(self) -> bool:
+    def is_geometry(self) -> bool:
         """Whether its values are geometry."""
-        return self.name in _SHAPES
+        return self.name in _GEOMETRIES
 
     @property
     def is_bytes(self) -> bool:
         """Whether its values are bytes."""
-        return self.name in _BYTES or self.is_shape
+        return self.name in _BYTES or self.is_geometry
 
     @property
     def is_long(self) -> bool:
         """Whether a value may be too long for a packet of the source."""
-        return self.name in _LONG or self.is_shape
+        return self.name in _LONG or self.is_geometry
 
     @property
-    def written_bytes(self) -> int:
-        """How long a value is at most when it is written in COPY's text format; of a long type this is not known."""
+    def max_copy_bytes(self) -> int:
+        """The most bytes of a value in COPY's text format; not known of a long type."""
         if self.name in {"char", "varchar", "binary", "varbinary"}:
             # A character has four bytes at most, an escaped one two; a byte is two digits.
             return 4 * int(self.arguments or 1) + 4
@@ -123,8 +125,8 @@ class MysqlType:
         return _OTHERS.get(self.name) or ("bytea" if self.is_bytes else "text")
 
 
-def in_words(column_type: str, charset: str | None) -> str:
-    """A type as we keep it: MySQL's own words, with the character set where text is not in UTF-8."""
-    if charset and charset not in _UTF8 and MysqlType.of(column_type).is_text:
+def declared_type(column_type: str, charset: str | None) -> str:
+    """The type as declared, with the character set appended where text is not in UTF-8."""
+    if charset and charset not in _UTF8 and MysqlType.parse(column_type).is_text:
         return f"{column_type} character set {charset}"
     return column_type

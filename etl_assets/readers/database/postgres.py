@@ -1,67 +1,69 @@
-"""Reads a PostgreSQL database table by table, in short statements, as the lines that COPY itself writes."""
+"""The PostgreSQL reader: short batch queries, as the lines that COPY itself writes."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from etl_assets.declare.database import Fingerprint, Piece, SourceColumn, SourceTable, Sums
-from etl_assets.readers.database.conditions import by_keys, column_of, key_of, keyed, stamped
-from etl_assets.readers.database.postgres_catalogue import describe
-from etl_assets.readers.database.postgres_link import PostgresLink
-from etl_assets.readers.database.postgres_sums import quoted, read_sums, select_sums
+from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.readers.database.conditions import cursor_conditions, find_column, key_conditions, range_key, split_keys
+from etl_assets.readers.database.postgres_catalogue import describe_postgres
+from etl_assets.readers.database.postgres_connection import PostgresConnection
+from etl_assets.readers.database.postgres_sums import parse_sums, quote_postgres, sums_select_list
 
-SUMMED_KEYS = 10_000
+SUM_BATCH_KEYS = 10_000
 
 
 class PostgresReader:
-    """The reader of one schema of a PostgreSQL database, the first of the search path, by a connection of its own."""
+    """Reads one schema of a PostgreSQL database, the first of the search path, over a connection of its own."""
 
-    def __init__(self, link: PostgresLink) -> None:
-        self._link = link
+    def __init__(self, connection: PostgresConnection) -> None:
+        self._connection = connection
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-        """The tables of these names that there are, or all of them, in three round trips."""
-        return describe(self._link, names)
+        """Describe the tables of these names that exist, or all of them, in three round trips."""
+        return describe_postgres(self._connection, names)
 
     def now(self) -> datetime:
         """The source's clock, cut to the second, with a time zone."""
-        moment: datetime = self._link.row("select date_trunc('second', clock_timestamp())")[0]
+        moment: datetime = self._connection.row("select date_trunc('second', clock_timestamp())")[0]
         return moment
 
     def count(self, table: SourceTable) -> int:
         """How many rows there are."""
-        return int(self._link.row(f"select count(*){self._source_of(table, Piece())}")[0])
+        return int(self._connection.row(f"select count(*){self._from_where(table, RowRange())}")[0])
 
-    def read(self, table: SourceTable, piece: Piece, *, batch_size: int, without_nul: bool = False) -> Iterator[bytes]:
-        """The rows of a piece in COPY's text format, as `DatabaseReader` has it; no text of PostgreSQL holds a NUL."""
+    def read(
+        self, table: SourceTable, row_range: RowRange, *, batch_size: int, without_nul: bool = False
+    ) -> Iterator[bytes]:
+        """The rows of a range in COPY's text format, see `DatabaseReader`; no text of PostgreSQL holds a NUL."""
         del without_nul
-        return self._lines(table, table.columns, piece, batch_size)
+        return self._lines(table, table.columns, row_range, batch_size)
 
-    def keys(self, table: SourceTable, piece: Piece, *, batch_size: int) -> Iterator[bytes]:
-        """The keys of the rows of a piece, likewise."""
-        return self._lines(table, (column_of(table, key_of(table)),), piece, batch_size)
+    def keys(self, table: SourceTable, row_range: RowRange, *, batch_size: int) -> Iterator[bytes]:
+        """The keys of the rows of a range, likewise."""
+        return self._lines(table, (find_column(table, range_key(table)),), row_range, batch_size)
 
     def fingerprints(
         self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
     ) -> Iterator[Fingerprint]:
-        """The fingerprints of all ranges of a table, as `DatabaseReader` has it; a statement each."""
+        """The checksums of all key ranges, see `DatabaseReader`; a statement each."""
         of_row = _row_hash(table.columns)
-        wanted = "select count(*), coalesce(sum({}), 0)"
-        if not table.ranged:
-            rows, checksum = self._link.row(wanted.format(of_row) + self._source_of(table, Piece()))
+        select = "select count(*), coalesce(sum({}), 0)"
+        if not table.has_integer_key:
+            rows, checksum = self._connection.row(select.format(of_row) + self._from_where(table, RowRange()))
             yield Fingerprint(after=None, upto=None, rows=rows, checksum=str(checksum))
             return
         for upto in bounds:
-            rows, checksum = self._link.row(
-                wanted.format(of_row) + self._source_of(table, Piece(after=after, upto=upto))
+            rows, checksum = self._connection.row(
+                select.format(of_row) + self._from_where(table, RowRange(after=after, upto=upto))
             )
             yield Fingerprint(after=after, upto=upto, rows=rows, checksum=str(checksum))
             after = upto
-        key = quoted(key_of(table))
+        key = quote_postgres(range_key(table))
         while True:
-            part = f"select {key} as k, {of_row} as h{self._source_of(table, Piece(after=after))}"
-            rows, checksum, last = self._link.row(
-                f"{wanted.format('h')}, max(k) from ({part} order by {key} limit {batch_size}) as part"
+            part = f"select {key} as k, {of_row} as h{self._from_where(table, RowRange(after=after))}"
+            rows, checksum, last = self._connection.row(
+                f"{select.format('h')}, max(k) from ({part} order by {key} limit {batch_size}) as part"
             )
             last = last if rows == batch_size else None
             yield Fingerprint(after=after, upto=last, rows=rows, checksum=str(checksum))
@@ -69,65 +71,71 @@ class PostgresReader:
                 return
             after = last
 
-    def sums(self, table: SourceTable, piece: Piece, *, at_once: bool = False) -> Sums:
-        """What the rows of a piece come to; whoever writes there is not held up."""
-        del at_once
+    def sums(self, table: SourceTable, row_range: RowRange, *, single_statement: bool = False) -> Sums:
+        """The column sums of a range; no reader of PostgreSQL blocks a writer."""
+        del single_statement
         # Of the rows as staging has them: a char without its padding, an array as it is written.
-        shown = ", ".join(f"{_shown(column)} as {quoted(column.staging_name)}" for column in table.columns)
-        wanted = select_sums([(column.staging_name, column.staging_type) for column in table.columns])
+        columns_sql = ", ".join(
+            f"{_staging_expression(column)} as {quote_postgres(column.staging_name)}" for column in table.columns
+        )
+        select = sums_select_list([(column.staging_name, column.staging_type) for column in table.columns])
         rows = [
-            self._link.row(f"select {wanted} from (select {shown}{self._source_of(table, part)}) as part")
-            for part in by_keys(piece, SUMMED_KEYS)
+            self._connection.row(f"select {select} from (select {columns_sql}{self._from_where(table, part)}) as part")
+            for part in split_keys(row_range, SUM_BATCH_KEYS)
         ]
-        return read_sums([column.staging_name for column in table.columns], rows)
+        return parse_sums([column.staging_name for column in table.columns], rows)
 
-    def as_staged(self, table: SourceTable, piece: Piece) -> Piece:
-        """The piece as it is said of the copy: the same, for a stamp without a zone is taken to be in UTC."""
+    def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
+        """The range as a condition on the copy: the same, for a timestamp without a zone is taken to be in UTC."""
         del table
-        return piece
+        return row_range
 
     def close(self) -> None:
         """End the connection."""
-        self._link.close()
+        self._connection.close()
 
     def _lines(
-        self, table: SourceTable, columns: Sequence[SourceColumn], piece: Piece, batch_size: int
+        self, table: SourceTable, columns: Sequence[SourceColumn], row_range: RowRange, batch_size: int
     ) -> Iterator[bytes]:
-        shown = f"select {', '.join(map(_shown, columns))}"
-        if not table.ranged:
-            for lines in self._link.blocks(f"{shown}{self._source_of(table, piece)}"):
+        columns_sql = f"select {', '.join(map(_staging_expression, columns))}"
+        if not table.has_integer_key:
+            for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, row_range)}"):
                 yield b"".join(lines)
             return
-        key = key_of(table)
+        key = range_key(table)
         place = [column.name for column in columns].index(key)
-        for part in by_keys(piece, batch_size):
+        for part in split_keys(row_range, batch_size):
             after, rows = part.after, batch_size
             while rows == batch_size:
-                rows, source = 0, self._source_of(table, replace(part, after=after))
-                for lines in self._link.blocks(f"{shown}{source} order by {quoted(key)} limit {batch_size}"):
+                rows, source = 0, self._from_where(table, replace(part, after=after))
+                for lines in self._connection.blocks(
+                    f"{columns_sql}{source} order by {quote_postgres(key)} limit {batch_size}"
+                ):
                     rows += len(lines)
                     after = int(lines[-1].split(b"\t", place + 1)[place])
                     yield b"".join(lines)
 
-    def _source_of(self, table: SourceTable, piece: Piece) -> str:
-        """The FROM and the WHERE of a piece's rows."""
-        conditions = keyed(table, piece, quoted)
-        if piece.stamp is not None:
-            conditions += stamped(piece, _moment, quoted(column_of(table, piece.stamp).name))
+    def _from_where(self, table: SourceTable, row_range: RowRange) -> str:
+        """The FROM and WHERE clauses of a row range."""
+        conditions = key_conditions(table, row_range, quote_postgres)
+        if row_range.cursor_column is not None:
+            conditions += cursor_conditions(
+                row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
+            )
         where = f" where {' and '.join(conditions)}" if conditions else ""
-        return f" from {quoted(self._link.schema)}.{quoted(table.name)}{where}"
+        return f" from {quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"
 
 
-def _shown(column: SourceColumn) -> str:
-    return f"{quoted(column.name)}::{column.staging_type}"
+def _staging_expression(column: SourceColumn) -> str:
+    return f"{quote_postgres(column.name)}::{column.staging_type}"
 
 
-def _moment(moment: datetime) -> str:
-    """Of a timestamp without a zone, too, this is the moment in UTC: the zone of the session."""
+def _timestamp_literal(moment: datetime) -> str:
+    """A moment as a literal; a timestamp without a zone is compared in UTC too: the zone of the session."""
     return f"timestamptz '{moment:%Y-%m-%d %H:%M:%S.%f}+00'"
 
 
 def _row_hash(columns: Sequence[SourceColumn]) -> str:
     """A number of 60 bits that differs where rows differ; a row is written with quotes where they are needed."""
-    shown = ", ".join(quoted(column.name) for column in columns)
-    return f"('x' || left(md5(row({shown})::text), 15))::bit(60)::bigint"
+    columns_sql = ", ".join(quote_postgres(column.name) for column in columns)
+    return f"('x' || left(md5(row({columns_sql})::text), 15))::bit(60)::bigint"

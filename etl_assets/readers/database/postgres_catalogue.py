@@ -1,14 +1,14 @@
-"""What PostgreSQL's catalogue says of the tables of a schema, in three round trips for all of them.
+"""PostgreSQL's system catalogue: describes all tables of a schema in three round trips.
 
-No column of PostgreSQL moves by itself. Where a trigger writes the moment of each change into one, a comment on the
-column that holds `on update current_timestamp` says so, in MySQL's words.
+No column of PostgreSQL is updated by itself. Where a trigger writes the moment of each change into one, a comment on
+the column that holds `on update current_timestamp` says so, in MySQL's words.
 """
 
 from collections import defaultdict
 from collections.abc import Collection
 
-from etl_assets.declare.database import SourceColumn, SourceTable
-from etl_assets.readers.database.postgres_link import PostgresLink
+from etl_assets.declare.database_reader import SourceColumn, SourceTable
+from etl_assets.readers.database.postgres_connection import PostgresConnection
 from etl_assets.readers.database.postgres_types import staging_type
 
 _FROM = """
@@ -36,23 +36,29 @@ join lateral unnest(i.indkey) with ordinality as k (number, place) on k.place <=
 join pg_attribute as a on a.attrelid = c.oid and a.attnum = k.number"""
 
 
-def describe(link: PostgresLink, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-    """The tables of these names that there are, or all of the schema; views are none. By name, sorted."""
+def describe_postgres(connection: PostgresConnection, names: Collection[str] | None = None) -> dict[str, SourceTable]:
+    """Describe the tables of these names that exist, or all of the schema, sorted by name; views are left out."""
     if names is not None and not names:
         return {}
-    chosen = f"\nwhere n.nspname = {_literal(link.schema)} and c.relkind in ('r', 'p')"
+    chosen = f"\nwhere n.nspname = {_literal(connection.schema)} and c.relkind in ('r', 'p')"
     if names is not None:
         chosen += f" and c.relname in ({', '.join(map(_literal, sorted(names)))})"
     columns: dict[str, list[SourceColumn]] = defaultdict(list)
-    for table, name, kind, made_from, not_null, moves in link.rows(f"{_COLUMNS}{chosen} order by c.relname, a.attnum"):
+    for table, name, kind, made_from, not_null, on_update_timestamp in connection.rows(
+        f"{_COLUMNS}{chosen} order by c.relname, a.attnum"
+    ):
         columns[table].append(
             SourceColumn(
-                name=name, type=kind, staging_type=staging_type(made_from), nullable=not not_null, moves=bool(moves)
+                name=name,
+                type=kind,
+                staging_type=staging_type(made_from),
+                nullable=not not_null,
+                on_update_timestamp=bool(on_update_timestamp),
             )
         )
     keys: dict[str, list[str]] = defaultdict(list)
     indexes: dict[str, dict[int, list[str]]] = defaultdict(dict)
-    for table, index, primary, name in link.rows(f"{_INDEXES}{chosen} order by c.relname, i.indexrelid, k.place"):
+    for table, index, primary, name in connection.rows(f"{_INDEXES}{chosen} order by c.relname, i.indexrelid, k.place"):
         (keys[table] if primary else indexes[table].setdefault(index, [])).append(name)
     return {
         name: SourceTable(
@@ -63,7 +69,7 @@ def describe(link: PostgresLink, names: Collection[str] | None = None) -> dict[s
             size_bytes=size,
             indexes=tuple(tuple(each) for each in indexes[name].values()),
         )
-        for name, rows, size in link.rows(f"{_TABLES}{chosen} order by c.relname")
+        for name, rows, size in connection.rows(f"{_TABLES}{chosen} order by c.relname")
     }
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's types as a source: what each becomes in staging. No value needs to be turned.
+"""Type mapping of a PostgreSQL source: what each type becomes in staging. No value needs to be converted.
 
 A type becomes itself, without the precision of a moment: smallint, integer, bigint, numeric (with its precision), real,
 double precision, boolean, date, time, timestamp, timestamptz, interval, bytea, uuid, jsonb; a domain becomes what it is
@@ -29,7 +29,7 @@ _INTERVAL = re.compile(r"^interval( (year|month|day|hour|minute|second)( to (mon
 
 
 def staging_type(written: str) -> str:
-    """What a type, as `format_type` writes it, becomes in staging."""
+    """The staging type of a type as `format_type` writes it."""
     if re.fullmatch(r"numeric(\(\d+,-?\d+\))?", written):
         return written
     bare = _PRECISION.sub("", written)

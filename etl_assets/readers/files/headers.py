@@ -1,12 +1,12 @@
-"""Which header of a file feeds which column of its table."""
+"""Header matching: maps the headers of a file to the columns of its table."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import Table
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable
 from etl_assets.errors import FileRefused
 
 ZONE_COLUMN = "time_zone"
@@ -14,8 +14,8 @@ ZONE_COLUMN = "time_zone"
 
 
 @dataclass(frozen=True)
-class Field:
-    """One column of the COPY stream."""
+class FileField:
+    """One column of the COPY stream: its type, the headers it is read from, the columns it fills."""
 
     name: str
     """Its name in the stream: that of the first column it fills."""
@@ -28,11 +28,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the headers of one file answer the columns of its table."""
+    """The column layout of one file: which headers are read, ignored, missing or withheld."""
 
     width: int
     """Fields that every record must have."""
-    fields: tuple[Field, ...]
+    fields: tuple[FileField, ...]
     """In the order of the file."""
     ignored: tuple[str, ...]
     """Headers that nothing names; they are not sent to the warehouse."""
@@ -43,32 +43,32 @@ class Layout:
 
     @property
     def one_to_one(self) -> bool:
-        """Whether each field is one header of the file, in its order, so that its bytes can pass as they are."""
+        """Whether each field is one header of the file, in its order, so that raw bytes can be passed through."""
         sources = [field.sources for field in self.fields]
         return all(len(each) == 1 for each in sources) and len(set(sources)) == len(sources)
 
     def position(self, column: str) -> int | None:
-        """The field that fills a column; None where a constant does, or nothing."""
+        """Index of the field that fills a column; None where a constant does, or nothing."""
         return next((at for at, field in enumerate(self.fields) if column in field.columns), None)
 
 
 @lru_cache(maxsize=10_000)
-def plain_name(header: str) -> str:
-    """A header without case and punctuation: `Room ID`, `room_id` and `ROOM-ID` are the same."""
+def normalized_header(header: str) -> str:
+    """Strip case and punctuation: `Room ID`, `room_id` and `ROOM-ID` are the same header."""
     return re.sub(r"[\W_]+", "", header).casefold()
 
 
-def known_headers(feed: Feed, table: Table) -> dict[str, tuple[str, ...]]:
-    """Column -> the headers it is taken from, in their plain names; columns with a constant are left out."""
+def expected_headers(feed: Feed, table: FileTable) -> dict[str, tuple[str, ...]]:
+    """Column -> the normalized headers it is read from; columns with a constant are left out."""
     return {
-        column: tuple(map(plain_name, feed.columns.get(column, (column,))))
+        column: tuple(map(normalized_header, feed.columns.get(column, (column,))))
         for column in (*table.names, *(name for name in table.never_load if name not in table.names))
         if column not in feed.constants
     }
 
 
-def match_headers(headers: Sequence[str], *, feed: Feed, table: Table, file: str) -> Layout:
-    """Find the header of each column.
+def match_headers(headers: Sequence[str], *, feed: Feed, table: FileTable, file: str) -> Layout:
+    """Match the headers of a file to the columns of its table.
 
     Args:
         headers: As the file writes them.
@@ -86,41 +86,47 @@ def match_headers(headers: Sequence[str], *, feed: Feed, table: Table, file: str
             f"{file}: feed {feed.name} names {sorted(unknown)}, and table {table.name} has no such column."
             " Mend the feed."
         )
-    wanted = known_headers(feed, table)
+    expected = expected_headers(feed, table)
     found: dict[str, list[int]] = {}
     for at, header in enumerate(headers):
-        found.setdefault(plain_name(header), []).append(at)
-    named = {name for names in wanted.values() for name in names}
-    twice = [header for header in headers if plain_name(header) in named and len(found[plain_name(header)]) > 1]
-    if twice:
+        found.setdefault(normalized_header(header), []).append(at)
+    named = {name for names in expected.values() for name in names}
+    repeated = [
+        header for header in headers if normalized_header(header) in named and len(found[normalized_header(header)]) > 1
+    ]
+    if repeated:
         raise FileRefused(
-            f"{file}: header {twice[0]!r} comes {len(found[plain_name(twice[0])])} times, and column"
-            f" {_columns_of(twice[0], wanted)} is taken from it. Rename the one that is not meant."
+            f"{file}: header {repeated[0]!r} comes {len(found[normalized_header(repeated[0])])} times, and column"
+            f" {_columns_of(repeated[0], expected)} is taken from it. Rename the one that is not meant."
         )
-    there = {column: names for column, names in wanted.items() if all(name in found for name in names)}
-    _need(headers, there, feed=feed, table=table, file=file)
-    hidden = {name for column in table.never_load if column in wanted for name in wanted[column]}
-    used = {name for column, names in there.items() if column not in table.never_load for name in names} - hidden
+    present = {column: names for column, names in expected.items() if all(name in found for name in names)}
+    _require_headers(headers, present, feed=feed, table=table, file=file)
+    hidden = {name for column in table.never_load if column in expected for name in expected[column]}
+    used = {name for column, names in present.items() if column not in table.never_load for name in names} - hidden
     return Layout(
         width=len(headers),
-        fields=_fields(there, found, table, hidden),
-        ignored=tuple(header for header in headers if plain_name(header) not in used | hidden and header.strip()),
+        fields=_file_fields(present, found, table, hidden),
+        ignored=tuple(
+            header for header in headers if normalized_header(header) not in used | hidden and header.strip()
+        ),
         missing=tuple(
             column
-            for column in wanted
-            if column not in there and column != ZONE_COLUMN and column not in table.never_load
+            for column in expected
+            if column not in present and column != ZONE_COLUMN and column not in table.never_load
         ),
-        withheld=tuple(header for header in headers if plain_name(header) in hidden),
+        withheld=tuple(header for header in headers if normalized_header(header) in hidden),
     )
 
 
-def _columns_of(header: str, wanted: dict[str, tuple[str, ...]]) -> str:
-    return " and ".join(column for column, names in wanted.items() if plain_name(header) in names)
+def _columns_of(header: str, expected: dict[str, tuple[str, ...]]) -> str:
+    return " and ".join(column for column, names in expected.items() if normalized_header(header) in names)
 
 
-def _need(headers: Sequence[str], there: dict[str, tuple[str, ...]], *, feed: Feed, table: Table, file: str) -> None:
+def _require_headers(
+    headers: Sequence[str], present: dict[str, tuple[str, ...]], *, feed: Feed, table: FileTable, file: str
+) -> None:
     needed = dict.fromkeys((*table.keys, table.slice_by))
-    lacking = [column for column in needed if column not in there and column not in feed.constants]
+    lacking = [column for column in needed if column not in present and column not in feed.constants]
     if lacking:
         sought = ", ".join(f"{column} ({' + '.join(feed.columns.get(column, (column,)))})" for column in lacking)
         raise FileRefused(
@@ -130,17 +136,17 @@ def _need(headers: Sequence[str], there: dict[str, tuple[str, ...]], *, feed: Fe
         )
 
 
-def _fields(
-    there: dict[str, tuple[str, ...]], found: dict[str, list[int]], table: Table, hidden: set[str]
-) -> tuple[Field, ...]:
+def _file_fields(
+    present: dict[str, tuple[str, ...]], found: dict[str, list[int]], table: FileTable, hidden: set[str]
+) -> tuple[FileField, ...]:
     """Columns of one type with the same headers share a field; hidden headers feed nothing."""
     types = {column.name: column.type for column in table.columns}
     columns: dict[tuple[tuple[int, ...], str], list[str]] = {}
-    for column, names in there.items():
+    for column, names in present.items():
         if column in types and column not in table.never_load and not hidden.intersection(names):
             sources = tuple(found[name][0] for name in names)
             columns.setdefault((sources, types[column]), []).append(column)
     return tuple(
-        Field(name=filled[0], type=kind, sources=sources, columns=tuple(filled))
+        FileField(name=filled[0], type=kind, sources=sources, columns=tuple(filled))
         for (sources, kind), filled in sorted(columns.items())
     )

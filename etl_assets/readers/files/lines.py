@@ -1,4 +1,4 @@
-"""Text files as blocks of whole lines, in UTF-8 with LF, whatever they were written in.
+"""Decode text files into blocks of whole lines: UTF-8 with LF, whatever the encoding and line ends of the file.
 
 A byte that its encoding does not know does not cost the lines around it: it is carried along as a lone surrogate
 (U+DC00 and the byte), which no valid UTF-8 holds, and the line is told apart later.
@@ -12,20 +12,20 @@ from etl_assets.errors import FileRefused
 
 BLOCK_BYTES = 1 << 17
 """Small enough that the warehouse does not wait for the next block, and that a block stays in the cache."""
-LONGEST_LINE = 16 << 20
+MAX_LINE_BYTES = 16 << 20
 
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_DAMAGE = re.compile("[\udc00-\udcff\0]")
+_UNSTORABLE = re.compile("[\udc00-\udcff\0]")
 
 
 def line_blocks(read: Callable[[int], bytes], encoding: str) -> Iterator[tuple[bytes, bool]]:
-    """Cut a byte stream into blocks of whole lines.
+    """Transcode a byte stream to UTF-8 and cut it into blocks of whole lines.
 
     Args:
         read: Gives at most so many bytes, none at the end.
@@ -35,25 +35,25 @@ def line_blocks(read: Callable[[int], bytes], encoding: str) -> Iterator[tuple[b
         About `BLOCK_BYTES` of UTF-8, each line ended by LF (the last one too), and whether bytes were damaged.
 
     Raises:
-        FileRefused: The encoding is none, or a line is longer than `LONGEST_LINE`.
+        FileRefused: The encoding is none, or a line is longer than `MAX_LINE_BYTES`.
     """
     first = read(BLOCK_BYTES)
-    marked = next((name for mark, name in _MARKS if first.startswith(mark)), None)
+    marked = next((name for mark, name in _BYTE_ORDER_MARKS if first.startswith(mark)), None)
     try:
         known = codecs.lookup(marked or encoding).name
     except LookupError:
         raise FileRefused(f"there is no encoding {encoding!r}; mend the feed") from None
-    recode = _checked if known in {"utf-8", "utf-8-sig"} else _recoder(known)
+    transcode = _validate_utf8 if known in {"utf-8", "utf-8-sig"} else _transcoder(known)
     if first.startswith(codecs.BOM_UTF8):
         first = first[len(codecs.BOM_UTF8) :]
     rest, chunk = b"", first
     while chunk:
         following = read(BLOCK_BYTES)
         data, rest = _whole_lines(rest + chunk, last=not following, wide=known.startswith(("utf-16", "utf-32")))
-        if len(rest) > LONGEST_LINE:
-            raise FileRefused(f"a line is longer than {LONGEST_LINE >> 20} MB; this is no text file of rows")
+        if len(rest) > MAX_LINE_BYTES:
+            raise FileRefused(f"a line is longer than {MAX_LINE_BYTES >> 20} MB; this is no text file of rows")
         if data or not following:
-            yield from _finished(recode(data, not following))
+            yield from _non_empty(transcode(data, not following))
         chunk = following
 
 
@@ -65,23 +65,23 @@ def _whole_lines(data: bytes, *, last: bool, wide: bool) -> tuple[bytes, bytes]:
     return data[:cut], data[cut:]
 
 
-def _finished(recoded: tuple[bytes, bool]) -> Iterator[tuple[bytes, bool]]:
+def _non_empty(recoded: tuple[bytes, bool]) -> Iterator[tuple[bytes, bool]]:
     data, damaged = recoded
     if data:
         yield data, damaged
 
 
-def _one_line_end(data: bytes) -> bytes:
+def _normalize_newlines(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
-def _ended(data: bytes, *, last: bool) -> bytes:
+def _end_last_line(data: bytes, *, last: bool) -> bytes:
     return data + b"\n" if last and data and not data.endswith(b"\n") else data
 
 
-def _checked(data: bytes, last: bool) -> tuple[bytes, bool]:
-    """UTF-8 stays as it is, but for its line ends; what is no UTF-8 is escaped."""
-    data = _ended(_one_line_end(data), last=last)
+def _validate_utf8(data: bytes, last: bool) -> tuple[bytes, bool]:
+    """Validate UTF-8: it stays as it is, but for its line ends; invalid bytes are escaped."""
+    data = _end_last_line(_normalize_newlines(data), last=last)
     if data.isascii():
         return data, False
     try:
@@ -91,27 +91,27 @@ def _checked(data: bytes, last: bool) -> tuple[bytes, bool]:
     return data, False
 
 
-def _recoder(encoding: str) -> Callable[[bytes, bool], tuple[bytes, bool]]:
-    """To UTF-8, with what is left of a line kept for the next call."""
+def _transcoder(encoding: str) -> Callable[[bytes, bool], tuple[bytes, bool]]:
+    """An incremental transcoder to UTF-8; what is left of a line is kept for the next call."""
     codecs.register_error("escape_bytes", _escape_bytes)
     decoder = codecs.getincrementaldecoder(encoding)("escape_bytes")
     kept, begun = "", False
 
-    def recode(data: bytes, last: bool) -> tuple[bytes, bool]:
+    def transcode(data: bytes, last: bool) -> tuple[bytes, bool]:
         nonlocal kept, begun
         decoded = decoder.decode(data, last)
         text = kept + (decoded if begun else decoded.removeprefix("\ufeff"))
         begun = begun or bool(decoded)
         cut = len(text) if last else max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
         text, kept = text[:cut], text[cut:]
-        if len(kept) > LONGEST_LINE:
-            raise FileRefused(f"a line is longer than {LONGEST_LINE >> 20} MB; this is no text file of rows")
+        if len(kept) > MAX_LINE_BYTES:
+            raise FileRefused(f"a line is longer than {MAX_LINE_BYTES >> 20} MB; this is no text file of rows")
         try:
-            return _ended(_one_line_end(text.encode("utf-8")), last=last), False
+            return _end_last_line(_normalize_newlines(text.encode("utf-8")), last=last), False
         except UnicodeEncodeError:
-            return _ended(_one_line_end(text.encode("utf-8", "surrogatepass")), last=last), True
+            return _end_last_line(_normalize_newlines(text.encode("utf-8", "surrogatepass")), last=last), True
 
-    return recode
+    return transcode
 
 
 def _escape_bytes(error: UnicodeError) -> tuple[str, int]:
@@ -120,9 +120,9 @@ def _escape_bytes(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
-def damage(text: str, encoding: str) -> str | None:
-    """Why a line's text cannot be stored; None where it can."""
-    found = _DAMAGE.search(text)
+def encoding_error(text: str, encoding: str) -> str | None:
+    """Why a line cannot be stored: a NUL or a byte invalid in its encoding; None where it can."""
+    found = _UNSTORABLE.search(text)
     if not found:
         return None
     if found[0] == "\0":
@@ -130,6 +130,6 @@ def damage(text: str, encoding: str) -> str | None:
     return f"byte 0x{ord(found[0]) - 0xDC00:02X} at character {found.start() + 1} is not {encoding}"
 
 
-def shown(text: str) -> str:
-    """A line with each byte that cannot be stored in hexadecimal."""
-    return _DAMAGE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+def escape_bad_bytes(text: str) -> str:
+    """Replace each byte that cannot be stored by a hexadecimal escape."""
+    return _UNSTORABLE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)

@@ -1,6 +1,7 @@
-"""Files that somebody dropped: CSV, plain or gzipped, Parquet and Excel. What they are is told by their first bytes.
+"""File reader for CSV (plain or gzipped), Parquet and Excel; the format is detected from the first bytes.
 
-`survey` says what a file speaks of without a database; `open_file` reads it for loading, as one COPY stream.
+`profile_file` finds rows, dates and checksum without a database; `open_file` reads a file for loading, as one COPY
+stream.
 """
 
 import csv
@@ -18,26 +19,26 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import Table
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable
 from etl_assets.errors import FileRefused, TransientError
 from etl_assets.readers.files import tabular
-from etl_assets.readers.files.headers import Layout, known_headers, match_headers, plain_name
+from etl_assets.readers.files.headers import Layout, expected_headers, match_headers, normalized_header
 from etl_assets.readers.files.lines import line_blocks
-from etl_assets.readers.files.records import Blocks, Form, Progress, Records, Reject, Suspect
-from etl_assets.readers.files.values import DateReader
+from etl_assets.readers.files.records import Blocks, RecordFormat, RecordParser, Reject, RejectCandidate, StreamResult
+from etl_assets.readers.files.values import SliceDateParser
 
-__all__ = ["FileReading", "Progress", "Reject", "Survey", "Suspect", "open_file", "survey"]
+__all__ = ["FileProfile", "FileReader", "Reject", "RejectCandidate", "StreamResult", "open_file", "profile_file"]
 
 DELIMITERS = (",", ";", "\t", "|")
 TABULAR = ("parquet", "excel")
-HEADER_WITHIN = 20
-"""Lines, blank ones left out, among which the header must be: some reports have a title above it."""
+HEADER_SEARCH_LINES = 20
+"""Lines, blank ones left out, among which the header is searched: some reports have a title above it."""
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a file speaks of."""
+class FileProfile:
+    """Checksum, row count, slice dates and unmatched headers of a file."""
 
     checksum: str
     """SHA-256 of its bytes."""
@@ -51,37 +52,37 @@ class Survey:
     """Columns that have neither header nor constant."""
 
 
-def survey(path: Path, feed: Feed, table: Table) -> Survey:
-    """Look through a file without loading it.
+def profile_file(path: Path, feed: Feed, table: FileTable) -> FileProfile:
+    """Profile a file without loading it: checksum, rows, the dates it covers.
 
     Raises:
         FileRefused: It cannot be read at all; the message says what was found and what to do.
         TransientError: It changed while it was read.
     """
-    with _told(path), path.open("rb") as raw:
+    with _naming_file(path), path.open("rb") as raw:
         before = os.fstat(raw.fileno())
         checksum = hashlib.file_digest(raw, "sha256").hexdigest()
-        reading = open_file(path, feed=feed, table=table)
-        rows, spellings = reading.survey()
-        reading.check_unchanged(before)
-    found = {day for spelling in spellings if (day := reading.dates(spelling))}
-    return Survey(checksum, rows, tuple(sorted(found)), reading.layout.ignored, reading.layout.missing)
+        reader = open_file(path, feed=feed, table=table)
+        rows, spellings = reader.profile()
+        reader.check_unchanged(before)
+    found = {day for spelling in spellings if (day := reader.dates(spelling))}
+    return FileProfile(checksum, rows, tuple(sorted(found)), reader.layout.ignored, reader.layout.missing)
 
 
-class FileReading:
-    """One file, opened for one load."""
+class FileReader:
+    """Reads one file for one load, as a COPY stream and as rows to be rejected."""
 
-    def __init__(self, path: Path, *, feed: Feed, table: Table) -> None:
-        self.progress = Progress()
-        """What `stream` found."""
+    def __init__(self, path: Path, *, feed: Feed, table: FileTable) -> None:
+        self.result = StreamResult()
+        """Counts, rejects and reject candidates that `stream` found."""
         self._path = path
         self._feed = feed
         self._status = path.stat()
         constant = feed.constants.get(table.slice_by)
         self._constant_day = constant.encode() if constant else None
-        self.dates = DateReader.of(feed, table.slice_by)
-        kind = _kind(path)
-        self._kind = kind
+        self.dates = SliceDateParser.for_feed(feed, table.slice_by)
+        kind = _detect_format(path)
+        self._format = kind
         blocks = self._blocks()
         first = next(blocks, None)
         if first is None:
@@ -90,42 +91,44 @@ class FileReading:
         self._skip = header.end
         self._first = (first, blocks)
         self.layout: Layout = match_headers(header.names, feed=feed, table=table, file=path.name)
-        """Which header feeds which column."""
-        form = Form(header.delimiter, feed.encoding, header.lines + 1)
+        """Which header is read into which column."""
+        record_format = RecordFormat(header.delimiter, feed.encoding, header.lines + 1)
         if kind in TABULAR:
             number = header.records + (0 if kind == "parquet" else 1)
             as_raw = partial(_as_json, header.names)
-            form = replace(form, first_line=number, rows_numbered=True, as_raw=as_raw, encoding="utf-8")
-        self.delimiter = form.delimiter
+            record_format = replace(
+                record_format, first_line=number, rows_numbered=True, as_raw=as_raw, encoding="utf-8"
+            )
+        self.delimiter = record_format.delimiter
         """Of the COPY stream."""
-        self._records = Records(self.layout, form, feed=feed, table=table, dates=self.dates)
+        self._parser = RecordParser(self.layout, record_format, feed=feed, table=table, dates=self.dates)
 
     def stream(self) -> Iterator[bytes]:
-        """The rows as lines of a COPY in CSV form, in the fields of `layout`; empty fields are null.
+        """Stream the rows as CSV lines for COPY, in the fields of `layout`; empty fields are null.
 
-        Memory does not grow with the file. `progress` is complete when the stream has ended.
+        Memory does not grow with the file. `result` is complete when the stream has ended.
 
         Raises:
             FileRefused: The file is damaged further on.
         """
-        with _told(self._path):
-            yield from self._records.stream(self._rows(), self.progress)
+        with _naming_file(self._path):
+            yield from self._parser.stream(self._rows(), self.result)
 
-    def suspects(self, lines: Set[int]) -> Iterator[Suspect]:
-        """The rows at these lines, read again; to be asked when the stream has ended.
+    def reject_candidates(self, lines: Set[int]) -> Iterator[RejectCandidate]:
+        """Re-read the rows at these lines; to be called when the stream has ended.
 
         Raises:
             TransientError: The file changed since it was opened.
         """
-        with _told(self._path):
+        with _naming_file(self._path):
             self.check_unchanged(self._status)
-            yield from self._records.suspects(self._rows(), lines, folded=self.progress.folded)
+            yield from self._parser.reject_candidates(self._rows(), lines, multiline=self.result.multiline)
 
-    def survey(self) -> tuple[int, set[bytes]]:
-        """Its rows, and the spellings of their slice dates."""
+    def profile(self) -> tuple[int, set[bytes]]:
+        """Row count, and the distinct spellings of the slice dates."""
         rows, spellings = 0, set[bytes]()
-        with _told(self._path):
-            for count, found in self._records.survey(self._rows()):
+        with _naming_file(self._path):
+            for count, found in self._parser.profile(self._rows()):
                 rows += count
                 spellings |= {spelling for spelling in found - spellings if self.dates(spelling)}
         if rows and self._constant_day:
@@ -133,7 +136,7 @@ class FileReading:
         return rows, spellings
 
     def check_unchanged(self, before: os.stat_result) -> None:
-        """Compare with what the file was.
+        """Compare size, mtime and inode with what the file was.
 
         Raises:
             TransientError: It changed.
@@ -143,9 +146,9 @@ class FileReading:
             raise TransientError(f"{self._path.name}: it changed while it was read; nothing of it was loaded")
 
     def _blocks(self) -> Blocks:
-        if self._kind in TABULAR:
-            return tabular.table_blocks(self._path, self._kind, self._feed.sheet)
-        return _text_blocks(self._path, self._feed.encoding, zipped=self._kind == "gzip")
+        if self._format in TABULAR:
+            return tabular.table_blocks(self._path, self._format, self._feed.sheet)
+        return _text_blocks(self._path, self._feed.encoding, zipped=self._format == "gzip")
 
     def _rows(self) -> Blocks:
         """The blocks without the header; the first time those that are open already."""
@@ -158,14 +161,14 @@ class FileReading:
         return chain([(block[self._skip :], damaged)] if len(block) > self._skip else [], rest)
 
 
-def open_file(path: Path, *, feed: Feed, table: Table) -> FileReading:
+def open_file(path: Path, *, feed: Feed, table: FileTable) -> FileReader:
     """Open a file and find its header.
 
     Raises:
         FileRefused: It cannot be read at all; the message says what was found and what to do.
     """
-    with _told(path):
-        return FileReading(path, feed=feed, table=table)
+    with _naming_file(path):
+        return FileReader(path, feed=feed, table=table)
 
 
 @dataclass(frozen=True)
@@ -179,18 +182,18 @@ class _Header:
     """The byte after it."""
 
 
-def _find_header(first: tuple[bytes, bool], feed: Feed, table: Table, delimiters: Sequence[str] | None) -> _Header:
-    """The line with every header that is needed, or else the one with the most headers that are known."""
+def _find_header(first: tuple[bytes, bool], feed: Feed, table: FileTable, delimiters: Sequence[str] | None) -> _Header:
+    """Detect header line and delimiter: the line with every required header, or else the most known ones."""
     block, damaged = first
-    known = known_headers(feed, table)
+    known = expected_headers(feed, table)
     needed = {name for column in (*table.keys, table.slice_by) for name in known.get(column, ())}
     named = {name for names in known.values() for name in names}
     delimiters = delimiters or ([feed.delimiter] if feed.delimiter else DELIMITERS)
     head = block[: 1 << 16].decode("utf-8", "surrogateescape" if damaged else "replace")
     best: tuple[tuple[bool, int], _Header] | None = None
     for delimiter in delimiters:
-        for header in _candidates(head, delimiter):
-            found = {plain_name(name) for name in header.names}
+        for header in _header_candidates(head, delimiter):
+            found = {normalized_header(name) for name in header.names}
             score = (found >= needed and bool(found & named), len(found & named))
             if best is None or score > best[0]:
                 best = (score, header)
@@ -206,10 +209,10 @@ def _find_header(first: tuple[bytes, bool], feed: Feed, table: Table, delimiters
     return replace(header, end=end)
 
 
-def _candidates(head: str, delimiter: str) -> Iterator[_Header]:
+def _header_candidates(head: str, delimiter: str) -> Iterator[_Header]:
     lines = head.split("\n")
     reader = csv.reader(
-        (f"{line}\n" for line in lines[: 5 * HEADER_WITHIN]), delimiter=delimiter, skipinitialspace=True
+        (f"{line}\n" for line in lines[: 5 * HEADER_SEARCH_LINES]), delimiter=delimiter, skipinitialspace=True
     )
     seen = 0
     try:
@@ -217,7 +220,7 @@ def _candidates(head: str, delimiter: str) -> Iterator[_Header]:
             if any(name.strip() for name in names):
                 yield _Header(tuple(name.strip() for name in names), delimiter, number, reader.line_num, 0)
                 seen += 1
-            if seen == HEADER_WITHIN:
+            if seen == HEADER_SEARCH_LINES:
                 return
     except csv.Error:
         return
@@ -234,8 +237,8 @@ def _check_encoding(header: _Header, feed: Feed, *, damaged: bool) -> None:
         raise FileRefused(f"its header is not {feed.encoding}. Set the encoding of feed {feed.name}.")
 
 
-def _kind(path: Path) -> str:
-    """What a file is by its first bytes, held against its name."""
+def _detect_format(path: Path) -> str:
+    """Detect the file format from its magic bytes, and check it against the file extension."""
     with path.open("rb") as file:
         start = file.read(8)
     if not start:
@@ -267,12 +270,12 @@ def _read_full(file: gzip.GzipFile | io.FileIO, size: int) -> bytes:
 
 
 def _as_json(names: tuple[str, ...], fields: Sequence[str]) -> str:
-    return tabular.as_json(names, list(fields))
+    return tabular.row_as_json(names, list(fields))
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Errors of a file name it, and are FileRefused."""
+def _naming_file(path: Path) -> Iterator[None]:
+    """Turn read errors into FileRefused, with the name of the file in the message."""
     try:
         yield
     except FileRefused as error:

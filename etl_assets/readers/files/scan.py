@@ -1,8 +1,8 @@
-"""Look at a whole block of lines at once: where its fields end, and which lines need no second look.
+"""Vectorized block scanner: finds fields and lines of a whole block with numpy, and which lines can be passed through.
 
-A line is *sound* when its quotes are well formed and closed on it and it has as many fields as the header. A sound
-line is *clean* when in addition every field can go to PostgreSQL as it is: trimmed, no word for null, plain
-(`values.is_plain`). What is not clean is taken apart one by one (`records.py`), with the same outcome but slower.
+A line is *well formed* when its quotes are closed on it and it has as many fields as the header. A well-formed line
+is *clean* when in addition every field can go to PostgreSQL as it is: trimmed, no word for null, plain
+(`values.is_plain`). What is not clean is parsed line by line (`records.py`), with the same outcome but slower.
 """
 
 from collections.abc import Sequence
@@ -11,55 +11,55 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import Table
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable
 from etl_assets.readers.files.headers import Layout
-from etl_assets.readers.files.values import LONGEST_KEY, DateReader
+from etl_assets.readers.files.values import MAX_KEY_BYTES, SliceDateParser
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Octets = npt.NDArray[np.uint8]
 
 NEWLINE, QUOTE = 10, 34
-DASH, COLON, DOT, GAP, HALF, TEE, OTHER = (1 << bit for bit in range(7))
+DASH, COLON, DOT, BLANK, AM_PM, T_MARK, OTHER = (1 << bit for bit in range(7))
 _TEMPORAL = {"date", "timestamp", "timestamptz"}
 _FORBIDDEN = {
     "date": OTHER,
     "timestamp": OTHER,
     "timestamptz": OTHER,
-    "time": OTHER | DASH | TEE,
-    "integer": OTHER | COLON | DOT | GAP | HALF | TEE,
-    "bigint": OTHER | COLON | DOT | GAP | HALF | TEE,
-    "numeric": OTHER | COLON | GAP | HALF | TEE,
+    "time": OTHER | DASH | T_MARK,
+    "integer": OTHER | COLON | DOT | BLANK | AM_PM | T_MARK,
+    "bigint": OTHER | COLON | DOT | BLANK | AM_PM | T_MARK,
+    "numeric": OTHER | COLON | BLANK | AM_PM | T_MARK,
 }
 
 
 @dataclass(frozen=True)
-class Lines:
-    """The lines of one block."""
+class BlockLines:
+    """Byte offsets of the lines and fields of one block."""
 
     starts: Ints
     ends: Ints
     """Where each line's LF is."""
-    sound: Bools
+    well_formed: Bools
     fields: Ints
-    """Of each sound line, where each field ends: one row a line."""
+    """Of each well-formed line, where each field ends: one row a line."""
 
-    def only(self, sound: Bools) -> "Lines":
-        """The same with fewer sound lines; lines at the end may be left out."""
-        count = len(sound)
-        still = sound & self.sound[:count]
-        fields = self.fields[: int(self.sound[:count].sum())][still[self.sound[:count]]]
-        return Lines(self.starts[:count], self.ends[:count], still, fields)
+    def restricted_to(self, well_formed: Bools) -> "BlockLines":
+        """The same with fewer well-formed lines; lines at the end may be left out."""
+        count = len(well_formed)
+        still = well_formed & self.well_formed[:count]
+        fields = self.fields[: int(self.well_formed[:count].sum())][still[self.well_formed[:count]]]
+        return BlockLines(self.starts[:count], self.ends[:count], still, fields)
 
 
-def find_lines(block: bytes, delimiter: int, width: int) -> Lines:
-    """Cut a block of whole lines into fields.
+def split_block(block: bytes, delimiter: int, width: int) -> BlockLines:
+    """Find the lines and field boundaries of a block.
 
     Args:
         block: UTF-8 with LF after each line.
         delimiter: The byte between fields.
-        width: Fields that a sound line has.
+        width: Fields that a well-formed line has.
     """
     octets: Octets = np.frombuffer(block, np.uint8)
     marks = (octets == NEWLINE) | (octets == delimiter)
@@ -77,15 +77,15 @@ def find_lines(block: bytes, delimiter: int, width: int) -> Lines:
     starts[0] = 0
     starts[1:] = ends[:-1] + 1
     counts = np.diff(last, prepend=-1)
-    sound = (counts == width) & (ends > starts)
+    well_formed = (counts == width) & (ends > starts)
     if broken is not None:
-        sound &= ~broken
-    kept = at if sound.all() else at[np.repeat(sound, counts)]
-    return Lines(starts, ends, sound, kept.reshape(-1, width))
+        well_formed &= ~broken
+    kept = at if well_formed.all() else at[np.repeat(well_formed, counts)]
+    return BlockLines(starts, ends, well_formed, kept.reshape(-1, width))
 
 
 def _outside_quotes(octets: Octets, at: Ints, kinds: Octets, delimiter: int) -> tuple[Ints, Octets, Bools]:
-    """The marks that are not inside quotes, and the lines whose quotes are not well formed."""
+    """Drop delimiters inside quotes; also returns the lines whose quotes are not well formed."""
     is_quote = kinds == QUOTE
     is_end = kinds == NEWLINE
     opened = np.cumsum(is_quote)
@@ -103,65 +103,65 @@ def _outside_quotes(octets: Octets, at: Ints, kinds: Octets, delimiter: int) -> 
     return at[kept], kinds[kept], broken
 
 
-class Scan:
-    """Tells the clean lines of a block, and leaves out of them what is not to be sent."""
+class BlockScanner:
+    """Classifies the lines of a block as clean or not, and masks the columns that are not sent."""
 
-    def __init__(self, layout: Layout, *, feed: Feed, table: Table, dates: DateReader) -> None:
+    def __init__(self, layout: Layout, *, feed: Feed, table: FileTable, dates: SliceDateParser) -> None:
         self._width = layout.width
         self._used = np.array([field.sources[0] for field in layout.fields], dtype=np.intp)
         self._nulls = [word.encode() for word in feed.nulls if word]
         self._dates = dates
-        self._day = layout.position(table.slice_by)
-        self._needed = [at for key in table.keys if (at := layout.position(key)) is not None]
+        self._slice_field = layout.position(table.slice_by)
+        self._required = [at for key in table.keys if (at := layout.position(key)) is not None]
         marks = {field.sources[0]: field.type for field in layout.fields}
         self._typed = [(at, _FORBIDDEN[kind] | _mark(feed, kind)) for at, kind in marks.items() if kind in _FORBIDDEN]
         self._temporal = [at for at, kind in marks.items() if kind in _TEMPORAL]
-        self._never = [at for at, field in enumerate(layout.fields) if feed.formats.keys() & set(field.columns)]
+        self._always_parsed = [at for at, field in enumerate(layout.fields) if feed.formats.keys() & set(field.columns)]
 
-    def clean(self, block: bytes, lines: Lines) -> Bools:
-        """Which of the sound lines are clean."""
+    def clean(self, block: bytes, lines: BlockLines) -> Bools:
+        """Mask of the well-formed lines that are clean."""
         octets: Octets = np.frombuffer(block, np.uint8)
         starts, ends = self.spans(lines)
-        odd: Bools = np.zeros(len(ends), dtype=bool)
+        unclean: Bools = np.zeros(len(ends), dtype=bool)
         inner, outer = _unquoted(octets, starts[:, self._used], ends[:, self._used], quoted=b'"' in block)
         filled = inner < outer
         first = octets[inner]
-        odd |= (filled & _untrimmed(first, octets[outer - 1])).any(axis=1)
+        unclean |= (filled & _untrimmed(first, octets[outer - 1])).any(axis=1)
         for word in self._nulls:
-            odd |= self._is_word(octets, word, inner, outer, filled & (first == word[0]))
-        for at in (*self._needed, *([] if self._day is None else [self._day])):
-            odd |= ~filled[:, at] | (outer[:, at] - inner[:, at] > LONGEST_KEY)
-        for at in self._never:
-            odd |= filled[:, at]
+            unclean |= self._is_word(octets, word, inner, outer, filled & (first == word[0]))
+        for at in (*self._required, *([] if self._slice_field is None else [self._slice_field])):
+            unclean |= ~filled[:, at] | (outer[:, at] - inner[:, at] > MAX_KEY_BYTES)
+        for at in self._always_parsed:
+            unclean |= filled[:, at]
         if self._typed:
-            odd |= self._not_plain(block, starts, ends)
-        if self._day is not None:
-            odd |= self._undated(block, inner[:, self._day], outer[:, self._day])
-        return ~odd
+            unclean |= self._not_plain(block, starts, ends)
+        if self._slice_field is not None:
+            unclean |= self._has_invalid_date(block, inner[:, self._slice_field], outer[:, self._slice_field])
+        return ~unclean
 
-    def spans(self, lines: Lines) -> tuple[Ints, Ints]:
-        """Where each field of the sound lines starts and ends."""
+    def spans(self, lines: BlockLines) -> tuple[Ints, Ints]:
+        """Start and end offset of each field of the well-formed lines."""
         starts = np.empty_like(lines.fields)
-        starts[:, 0] = lines.starts[lines.sound]
+        starts[:, 0] = lines.starts[lines.well_formed]
         starts[:, 1:] = lines.fields[:, :-1] + 1
         return starts, lines.fields
 
-    def days(self, block: bytes, lines: Lines) -> tuple[set[bytes], Bools]:
-        """The spellings of the slice date in the sound lines, but for those that must be taken apart to see it."""
-        if self._day is None or not len(lines.fields):
+    def slice_spellings(self, block: bytes, lines: BlockLines) -> tuple[set[bytes], Bools]:
+        """Distinct spellings of the slice date, and a mask of the well-formed lines that must be parsed to see it."""
+        if self._slice_field is None or not len(lines.fields):
             return set(), np.ones(len(lines.fields), dtype=bool)
         octets: Octets = np.frombuffer(block, np.uint8)
-        at = int(self._used[self._day])
+        at = int(self._used[self._slice_field])
         ends = lines.fields[:, at]
-        starts = lines.fields[:, at - 1] + 1 if at else lines.starts[lines.sound]
+        starts = lines.fields[:, at - 1] + 1 if at else lines.starts[lines.well_formed]
         inner, outer = _unquoted(octets, starts, ends, quoted=b'"' in block)
-        odd: Bools = (inner >= outer) | _untrimmed(octets[inner], octets[outer - 1])
-        return self._spellings(block, inner[~odd], outer[~odd]), odd
+        unclean: Bools = (inner >= outer) | _untrimmed(octets[inner], octets[outer - 1])
+        return self._spellings(block, inner[~unclean], outer[~unclean]), unclean
 
-    def without_unused(self, block: bytes, lines: Lines) -> Bools | None:
-        """Which bytes of a block to send; None where all of its headers are used.
+    def without_unused(self, block: bytes, lines: BlockLines) -> Bools | None:
+        """Mask of the bytes of a block to send; None where all of its headers are used.
 
-        Only the bytes of sound lines mean something.
+        Only the bytes of well-formed lines mean something.
         """
         if len(self._used) == self._width:
             return None
@@ -186,29 +186,29 @@ class Scan:
         same = np.ones(len(starts), dtype=bool)
         for at, octet in enumerate(word):
             same &= octets[starts + at] == octet
-        odd = np.zeros(len(likely), dtype=bool)
-        odd[where[0][same]] = True
-        return odd
+        unclean = np.zeros(len(likely), dtype=bool)
+        unclean[where[0][same]] = True
+        return unclean
 
     def _not_plain(self, block: bytes, starts: Ints, ends: Ints) -> Bools:
-        """Lines with a mark that the type of its field does not expect."""
+        """Mask of the lines with a character that the type of its field does not expect."""
         classes: Octets = np.frombuffer(bytearray(block.translate(_CLASSES)), np.uint8)
         classes[ends.ravel()] = 0
         if b"-" in block:
             for at in self._temporal:
-                self._forget_date_marks(block, classes, starts[:, at], ends[:, at])
+                self._clear_date_hyphens(block, classes, starts[:, at], ends[:, at])
         marks = np.bitwise_or.reduceat(classes, starts.ravel()).reshape(starts.shape)
-        odd: Bools = np.zeros(len(starts), dtype=bool)
+        unclean: Bools = np.zeros(len(starts), dtype=bool)
         for at, forbidden in self._typed:
-            odd |= (marks[:, at] & forbidden) != 0
+            unclean |= (marks[:, at] & forbidden) != 0
         for at in self._temporal:
             seen = marks[:, at]
-            odd |= (seen & DASH) != 0
-            odd |= (seen & (TEE | HALF)) == (TEE | HALF)
-        return odd
+            unclean |= (seen & DASH) != 0
+            unclean |= (seen & (T_MARK | AM_PM)) == (T_MARK | AM_PM)
+        return unclean
 
-    def _forget_date_marks(self, block: bytes, classes: Octets, starts: Ints, ends: Ints) -> None:
-        """Hyphens of a date say nothing; the others, which are left, belong to an offset."""
+    def _clear_date_hyphens(self, block: bytes, classes: Octets, starts: Ints, ends: Ints) -> None:
+        """Clear the hyphens of a date; those that are left belong to a UTC offset."""
         octets: Octets = np.frombuffer(block, np.uint8)
         starts = starts + (octets[starts] == QUOTE)
         undecided = np.ones(len(starts), dtype=bool)
@@ -223,8 +223,8 @@ class Scan:
             if not undecided.any():
                 return
 
-    def _undated(self, block: bytes, inner: Ints, outer: Ints) -> Bools:
-        """Lines whose slice date is none."""
+    def _has_invalid_date(self, block: bytes, inner: Ints, outer: Ints) -> Bools:
+        """Mask of the lines whose slice date is invalid."""
         bad = {spelling for spelling in self._spellings(block, inner, outer) if self._dates(spelling) is None}
         if not bad:
             return np.zeros(len(inner), dtype=bool)
@@ -259,10 +259,11 @@ def _mark(feed: Feed, kind: str) -> int:
 
 
 def _classes() -> bytes:
-    """Which mark each byte is; the quote, which may stand around a field, is none."""
+    """Lookup table of byte -> character class; the quote, which may stand around a field, has none."""
     table = bytearray([OTHER]) * 256
     for characters, mark in (
-        (b"0123456789\n\"", 0), (b"-", DASH), (b":", COLON), (b".", DOT), (b" /", GAP), (b"APMapm", HALF), (b"Tt", TEE),
+        (b"0123456789\n\"", 0), (b"-", DASH), (b":", COLON), (b".", DOT), (b" /", BLANK), (b"APMapm", AM_PM),
+        (b"Tt", T_MARK),
     ):  # fmt: skip
         for character in characters:
             table[character] = mark
@@ -272,8 +273,8 @@ def _classes() -> bytes:
 _CLASSES = _classes()
 
 
-def merge_spans(clean: Bools, starts: Ints, ends: Ints) -> Sequence[tuple[int, int, int, int]]:
-    """Runs of neighbouring clean lines: first line, line after the last, first byte, byte after the last."""
+def clean_runs(clean: Bools, starts: Ints, ends: Ints) -> Sequence[tuple[int, int, int, int]]:
+    """Runs of consecutive clean lines: first line, line after the last, first byte, byte after the last."""
     edges = np.flatnonzero(np.diff(clean.astype(np.int8), prepend=0, append=0))
     first, after = edges[::2], edges[1::2]
     return list(

@@ -1,4 +1,4 @@
-"""Parquet and Excel as lines of text, so that there is one road for all files.
+"""Convert Parquet and Excel to CSV lines, so that all formats go through one parser.
 
 A row becomes a CSV record in UTF-8 with its values in one spelling: ISO dates and times (with their offset where they
 have one), whole numbers without a decimal point, `true` and `false`.
@@ -16,11 +16,13 @@ from typing import Any
 
 from etl_assets.errors import FileRefused
 
-ROWS_A_BATCH = 2_000
+BATCH_ROWS = 2_000
 
 
 def table_blocks(path: Path, kind: str, sheet: str | None) -> Iterator[tuple[bytes, bool]]:
-    """A header line and then the rows of a Parquet file; the rows of an Excel sheet, empty ones as empty lines.
+    """Read a Parquet file or an Excel sheet as CSV lines.
+
+    The names of Parquet's columns come first, as a header line. Empty rows of a sheet are empty lines.
 
     Args:
         path: The file.
@@ -47,9 +49,9 @@ def _parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
     from pyarrow import csv as arrow_csv
 
     with pq.ParquetFile(path) as file:
-        yield _line(file.schema_arrow.names), False
-        for batch in file.iter_batches(batch_size=ROWS_A_BATCH):
-            texts = pa.Table.from_arrays([_texts(column) for column in batch.columns], names=batch.schema.names)
+        yield _csv_line(file.schema_arrow.names), False
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            texts = pa.Table.from_arrays([_column_texts(column) for column in batch.columns], names=batch.schema.names)
             written = pa.BufferOutputStream()
             arrow_csv.write_csv(texts, written, arrow_csv.WriteOptions(include_header=False))
             block = written.getvalue().to_pybytes()
@@ -57,7 +59,7 @@ def _parquet_blocks(path: Path) -> Iterator[tuple[bytes, bool]]:
                 yield block, False
 
 
-def _texts(column: Any) -> Any:
+def _column_texts(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -66,14 +68,14 @@ def _texts(column: Any) -> Any:
         column = column.dictionary_decode()
         kind = column.type
     if pa.types.is_floating(kind):
-        values = (None if value is None or math.isnan(value) else _text(value) for value in column.to_pylist())
+        values = (None if value is None or math.isnan(value) else _value_text(value) for value in column.to_pylist())
         return pa.array(values, pa.string())
     if pa.types.is_timestamp(kind):
         column = pc.cast(column, pa.timestamp("us", tz=kind.tz), safe=False)
         return pc.cast(column, pa.string())
     tests = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_duration)
     if any(test(kind) for test in tests):
-        return pa.array([None if value is None else _text(value) for value in column.to_pylist()], pa.string())
+        return pa.array([None if value is None else _value_text(value) for value in column.to_pylist()], pa.string())
     return pc.cast(column, pa.string())
 
 
@@ -88,36 +90,36 @@ def _excel_blocks(path: Path, sheet: str | None) -> Iterator[tuple[bytes, bool]]
         page.reset_dimensions()
         rows = page.iter_rows(values_only=True)
         width = 0
-        while batch := [_trimmed(row) for row in islice(rows, ROWS_A_BATCH)]:
+        while batch := [_row_texts(row) for row in islice(rows, BATCH_ROWS)]:
             # The header is among the first rows; cells beyond them all are a fault of their row.
             width = width or max(map(len, batch))
-            lines = (_line(texts + [""] * (width - len(texts))) if texts else b"\n" for texts in batch)
+            lines = (_csv_line(texts + [""] * (width - len(texts))) if texts else b"\n" for texts in batch)
             yield b"".join(lines), False
     finally:
         book.close()
 
 
-def _trimmed(row: tuple[object, ...]) -> list[str]:
-    """The texts of a row without the empty cells at its end."""
-    texts = [_text(value) for value in row]
+def _row_texts(row: tuple[object, ...]) -> list[str]:
+    """The cells of a row as text, without the empty ones at its end."""
+    texts = [_value_text(value) for value in row]
     while texts and not texts[-1]:
         texts.pop()
     return texts
 
 
-def as_json(headers: tuple[str, ...], fields: list[str]) -> str:
-    """A row as a person may read it."""
+def row_as_json(headers: tuple[str, ...], fields: list[str]) -> str:
+    """A row as a JSON object of header -> value."""
     return json.dumps(dict(zip(headers, fields, strict=True)), ensure_ascii=False)
 
 
-def _line(texts: list[str]) -> bytes:
+def _csv_line(texts: list[str]) -> bytes:
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerow(texts)
     return written.getvalue().encode("utf-8", "surrogatepass")
 
 
-def _text(value: object) -> str:
-    """The one spelling of a value."""
+def _value_text(value: object) -> str:
+    """The canonical text of a value."""
     match value:
         case None:
             text = ""
@@ -128,17 +130,17 @@ def _text(value: object) -> str:
         case datetime():
             text = value.isoformat(" ")
         case timedelta():
-            text = _clock(value)
+            text = _duration_text(value)
         case bytes():
             text = value.hex()
         case dict() | list():
-            text = json.dumps(value, ensure_ascii=False, default=_text)
+            text = json.dumps(value, ensure_ascii=False, default=_value_text)
         case _:
             text = str(value)
     return text
 
 
-def _clock(span: timedelta) -> str:
+def _duration_text(span: timedelta) -> str:
     seconds = round(span.total_seconds())
     sign = "-" if seconds < 0 else ""
     return f"{sign}{abs(seconds) // 3600:02}:{abs(seconds) // 60 % 60:02}:{abs(seconds) % 60:02}"

@@ -1,4 +1,4 @@
-"""What lets calls in, as the client sees it, and what keeps it out of messages."""
+"""Authentication: what lets calls in, as the client sees it, and what masks its secrets in messages."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -8,31 +8,53 @@ from urllib.parse import quote, quote_plus
 T = TypeVar("T")
 
 
-class Post(Protocol):
-    """Sends a form without credentials of its own; `read` makes of the answer what is wanted."""
+class PostForm(Protocol):
+    """Posts a form without credentials of its own; `parse` makes of the response's body what is wanted."""
 
-    def __call__(self, path: str, form: Mapping[str, str], read: Callable[[bytes], T]) -> T:
-        """Send it; repeated and refused as any call of the client is."""
+    def __call__(self, path: str, form: Mapping[str, str], parse: Callable[[bytes], T]) -> T:
+        """Post it; retried and rejected as any call of the client is."""
         ...
 
 
-class Authority(Protocol):
-    """What lets calls in: a token, a key. Many threads ask it at once."""
+class Auth(Protocol):
+    """Authenticates calls by headers: a token, a key. Many threads ask it at once."""
 
-    def headers(self, post: Post) -> Mapping[str, str]:
+    def headers(self, post: PostForm) -> Mapping[str, str]:
         """What a call must carry."""
         ...
 
-    def renew(self, refused: Mapping[str, str], post: Post) -> bool:
-        """A call with these headers was refused (401); whether there are others now."""
+    def refresh(self, rejected: Mapping[str, str], post: PostForm) -> bool:
+        """A call with these headers was rejected (401); whether there are others now."""
         ...
 
     def secrets(self) -> Iterable[str]:
-        """What must not be repeated where the service repeats it. It does not wait for a renewal under way."""
+        """What must not be repeated where the service repeats it. It does not wait for a refresh under way."""
         ...
 
 
-def without(secrets: Iterable[str], text: str) -> str:
+class ApiKey:
+    """Authentication by a key in a header of every call."""
+
+    def __init__(self, header: str, key: str) -> None:
+        self._header = header
+        self._key = key
+
+    def headers(self, post: PostForm) -> Mapping[str, str]:
+        """The header with the key."""
+        del post
+        return {self._header: self._key}
+
+    def refresh(self, rejected: Mapping[str, str], post: PostForm) -> bool:
+        """There is no other key than the one that was given."""
+        del rejected, post
+        return False
+
+    def secrets(self) -> Iterable[str]:
+        """The key."""
+        return (self._key,)
+
+
+def mask_secrets(secrets: Iterable[str], text: str) -> str:
     """The text with asterisks for each secret, as it is or as JSON, an address or a form would write it."""
     spellings = {
         spelling

@@ -1,7 +1,9 @@
-"""The only place that speaks HTTP: calls that are repeated where that may help, and fail at once where it cannot.
+"""HTTP client: retries with backoff, rate limit and authentication, over one pool of connections.
 
-What a body means is not known here: the caller's `read` makes of it what is wanted, and says by a ValueError that it is
-broken, which is as transient as a lost connection. What goes out in headers and forms is in no message, log line or
+The only place that speaks HTTP: calls are repeated where that may help, and fail at once where it cannot.
+
+What a body means is not known here: the caller's `parse` makes of it what is wanted, and says by a ValueError that it
+is broken, which is as transient as a lost connection. What goes out in headers and forms is in no message, log line or
 exception: the errors of `requests` hold the whole request, so none of them leaves this module, not even as a cause.
 """
 
@@ -13,32 +15,33 @@ from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from types import TracebackType
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from etl_assets.errors import EtlError
-from etl_assets.readers.rest.auth import Authority
-from etl_assets.readers.rest.rate_limit import Pace, Stop, until_reset
-from etl_assets.readers.rest.responses import Answer, NotFound, Refused, judge, words
-from etl_assets.readers.rest.retries import Call, Failure, Patience
+from etl_assets.readers.cancellation import CancellationToken
+from etl_assets.readers.rest.auth import Auth
+from etl_assets.readers.rest.rate_limit import RateLimiter, seconds_until_reset
+from etl_assets.readers.rest.responses import NotFound, RequestRejected, Response, classify, redact
+from etl_assets.readers.rest.retries import Call, FailedAttempt, RetryPolicy
 
-__all__ = ["HttpClient", "NotFound", "Pace", "Patience", "Refused"]
+__all__ = ["HttpClient", "NotFound", "RateLimiter", "RequestRejected", "RetryPolicy"]
 
 T = TypeVar("T")
 U = TypeVar("U")
 
-PATIENCE = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 USER_AGENT = "etl-assets"
-LARGEST_BODY = 256 << 20
+MAX_BODY_BYTES = 256 << 20
 """Bytes. A larger answer is not the page that was asked for."""
-HOPS = 3
+MAX_REDIRECTS = 3
 """Redirects within the service that are followed."""
 
-_CHUNK = 1 << 20
-_PORTS = {"http": 80, "https": 443}
+_CHUNK_BYTES = 1 << 20
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -51,50 +54,50 @@ class _Request:
 
 
 class HttpClient:
-    """Calls to one service, by as many threads as like to, on one pool of connections."""
+    """Thread-safe HTTP client of one service."""
 
     def __init__(
         self,
-        base: str,
+        base_url: str,
         *,
-        authority: Authority | None = None,
+        auth: Auth | None = None,
         headers: Mapping[str, str] | None = None,
-        pace: Pace | None = None,
-        patience: Patience = PATIENCE,
+        rate_limiter: RateLimiter | None = None,
+        retry_policy: RetryPolicy = DEFAULT_RETRY_POLICY,
         connections: int = 8,
     ) -> None:
         """Nothing is sent yet.
 
         Args:
-            base: What every path begins with, such as https://tenant.example.com/rest/v1.
-            authority: Gives the headers that let calls in. A key belongs there, not into `headers`.
+            base_url: What every path begins with, such as https://tenant.example.com/rest/v1.
+            auth: Gives the headers that let calls in. A key belongs there, not into `headers`.
             headers: Sent with every call.
-            pace: How many calls are allowed; where none is given, as many as like to.
-            patience: How long the service is waited for.
+            rate_limiter: How many calls are allowed; unlimited where none is given.
+            retry_policy: Time-outs, and how often a call is retried.
             connections: How many are kept open; the most threads that make good use of the client.
 
         Raises:
-            EtlError: `base` is no plain http(s) address.
+            EtlError: `base_url` is no plain http(s) address.
         """
-        if _origin(base) is None or set(base) & set("@?#"):
+        if _origin(base_url) is None or set(base_url) & set("@?#"):
             raise EtlError("The address of a service is like https://host/path, without user, password, ? and #.")
-        self.stop = Stop()
-        """Set when the client is closed. A read takes a child of it, so that it can be given up by itself."""
-        self._base = base.rstrip("/")
-        self._authority = authority
-        self._pace = pace or Pace()
-        self._patience = patience
-        self._timeout = (patience.connect.total_seconds(), patience.silence.total_seconds())
+        self.cancellation = CancellationToken()
+        """Cancelled when the client is closed. A read takes a child of it, so that it can be given up by itself."""
+        self._base_url = base_url.rstrip("/")
+        self._auth = auth
+        self._rate_limiter = rate_limiter or RateLimiter()
+        self._retry_policy = retry_policy
+        self._timeout = (retry_policy.connect_timeout.total_seconds(), retry_policy.read_timeout.total_seconds())
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})})
         # Else requests would put what ~/.netrc has for the host in place of our own header.
         self._session.auth = lambda request: request
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        for scheme in _PORTS:
+        for scheme in _DEFAULT_PORTS:
             self._session.mount(f"{scheme}://", HTTPAdapter(pool_connections=1, pool_maxsize=connections))
 
     def __repr__(self) -> str:
-        return f"HttpClient({self._base!r})"
+        return f"HttpClient({self._base_url!r})"
 
     def __enter__(self) -> "HttpClient":
         return self
@@ -105,8 +108,8 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """End the connections and the waits of all threads; a call from now on raises `Abandoned`."""
-        self.stop.set()
+        """End the connections and the waits of all threads; a call from now on raises `Cancelled`."""
+        self.cancellation.cancel()
         self._session.close()
 
     def get(
@@ -114,84 +117,118 @@ class HttpClient:
         path: str,
         parameters: Mapping[str, str] | None = None,
         *,
-        read: Callable[[bytes], T],
+        parse: Callable[[bytes], T],
         headers: Mapping[str, str] | None = None,
-        stop: Stop | None = None,
+        cancellation: CancellationToken | None = None,
     ) -> T:
-        """Ask for something.
+        """Send a GET request.
 
         Args:
-            path: What follows the base.
+            path: What follows the base, or an address that `resolve` gave.
             parameters: As they are meant; they are encoded here.
-            read: Makes of the body what is wanted; a ValueError of it says that the body is broken.
+            parse: Makes of the body what is wanted; a ValueError of it says that the body is broken.
             headers: Sent besides those of the client.
-            stop: A child of `self.stop` that ends this call.
+            cancellation: A child of `self.cancellation` that ends this call.
 
         Returns:
-            What `read` made of the answer.
+            What `parse` made of the response.
 
         Raises:
             NotFound: The service says 404.
-            Refused: It says another 4xx, 401 twice in a row, or sends the call to another host.
-            TransientError: It could not be reached or did not answer whole, as often and as long as there is patience.
-            Abandoned: `stop` was set, or the client closed.
-            EtlError: Its certificate is not to be trusted; or what `read` raises.
+            RequestRejected: It says another 4xx, 401 twice in a row, or sends the call to another host.
+            TransientError: It could not be reached or did not answer whole, as often and as long as the policy retries.
+            Cancelled: `cancellation` was cancelled, or the client closed.
+            EtlError: Its certificate is not to be trusted; or what `parse` raises.
         """
         request = _Request("GET", path, parameters or {}, headers or {})
-        call = self._call(request, stop)
-        return self._patience.insist(lambda: self._judge(call, self._let_in(call, request), read), call)
+        call = self._start_call(request, cancellation)
+        return self._retry_policy.run(
+            lambda: self._classify(call, self._send_authenticated(call, request), parse), call
+        )
 
-    def post(self, path: str, form: Mapping[str, str], *, read: Callable[[bytes], T], stop: Stop | None = None) -> T:
-        """Send a form, without what the authority gives; all else is as `get` has it."""
+    def post(
+        self,
+        path: str,
+        form: Mapping[str, str],
+        *,
+        parse: Callable[[bytes], T],
+        cancellation: CancellationToken | None = None,
+    ) -> T:
+        """Send a form by POST, without authentication; all else is as `get` has it."""
         request = _Request("POST", path, form=form)
-        call = self._call(request, stop)
-        return self._patience.insist(lambda: self._judge(call, self._send(call, request), read), call)
+        call = self._start_call(request, cancellation)
+        return self._retry_policy.run(lambda: self._classify(call, self._send(call, request), parse), call)
 
-    def _call(self, request: _Request, stop: Stop | None) -> Call:
-        call = Call(f"{request.method} {request.path}", stop or self.stop)
-        call.stop.check()
+    def resolve(self, link: str, path: str) -> str:
+        """The absolute address of a link in the response to `path`, to be given to `get`.
+
+        Raises:
+            EtlError: It leads out of the service: to another scheme, host or port, where nothing of ours is sent.
+        """
+        try:
+            url = urldefrag(urljoin(self._url(path), link)).url
+        except ValueError:
+            url = ""
+        origin = _origin(url)
+        if origin != _origin(self._base_url) or "@" in urlsplit(url).netloc:
+            where = "{}://{}:{}".format(*origin) if origin else "nowhere"
+            raise EtlError(
+                f"GET {urlsplit(path).path}: it links to {where}, which is not the service. It is not followed."
+            )
+        return url
+
+    def _url(self, path: str) -> str:
+        is_whole = _origin(path) == _origin(self._base_url)
+        return path if is_whole else f"{self._base_url}/{path.lstrip('/')}"
+
+    def _start_call(self, request: _Request, cancellation: CancellationToken | None) -> Call:
+        # The query of a link may hold keys.
+        call = Call(f"{request.method} {urlsplit(request.path).path}", cancellation or self.cancellation)
+        call.cancellation.check()
         return call
 
-    def _let_in(self, call: Call, request: _Request) -> Answer | Failure:
-        """Send a request with what the authority gives; once more, where that is refused and can be renewed."""
-        if self._authority is None:
+    def _send_authenticated(self, call: Call, request: _Request) -> Response | FailedAttempt:
+        """Send a request with credentials; once more, where they are rejected (401) and can be refreshed."""
+        if self._auth is None:
             return self._send(call, request)
 
-        def post(path: str, form: Mapping[str, str], read: Callable[[bytes], U]) -> U:
-            return self.post(path, form, read=read, stop=call.stop)
+        def post(path: str, form: Mapping[str, str], parse: Callable[[bytes], U]) -> U:
+            return self.post(path, form, parse=parse, cancellation=call.cancellation)
 
-        headers = self._authority.headers(post)
-        answer = self._send(call, request, headers)
-        unknown = isinstance(answer, Answer) and answer.status == HTTPStatus.UNAUTHORIZED
-        if unknown and self._authority.renew(headers, post):
-            return self._send(call, request, self._authority.headers(post))
-        return answer
+        headers = self._auth.headers(post)
+        response = self._send(call, request, headers)
+        rejected = isinstance(response, Response) and response.status == HTTPStatus.UNAUTHORIZED
+        if rejected and self._auth.refresh(headers, post):
+            return self._send(call, request, self._auth.headers(post))
+        return response
 
-    def _send(self, call: Call, request: _Request, headers: Mapping[str, str] | None = None) -> Answer | Failure:
-        """Send a request when its turn has come, and follow redirects that stay within the service."""
-        url, parameters = f"{self._base}/{request.path.lstrip('/')}", request.parameters
+    def _send(
+        self, call: Call, request: _Request, headers: Mapping[str, str] | None = None
+    ) -> Response | FailedAttempt:
+        """Send a request when the rate limiter lets it out, and follow redirects that stay within the service."""
+        url, parameters = self._url(request.path), request.parameters
         sent = {**request.headers, **(headers or {})}
-        hops = 0
+        redirects = 0
         while True:
-            queued = monotonic()
-            with self._pace.turn(call.stop, longest_quiet=self._patience.total):
-                call.queued += monotonic() - queued
-                answer = self._exchange(call, request, url, parameters, sent)
-            if isinstance(answer, Failure):
-                return answer
-            self._pace.keep_quiet(until_reset(answer.headers) or 0.0)
-            if answer.target is None:
-                return answer
-            url, parameters, hops = urljoin(url, answer.target), {}, hops + 1
-            there = _origin(url)
-            if hops > HOPS or request.method != "GET" or there != _origin(self._base):
-                where = "{}://{}:{}".format(*there) if there else "nowhere"
-                raise Refused(call.name, answer.status, f"it sends the call on to {where}")
+            began = monotonic()
+            with self._rate_limiter.acquire(call.cancellation, max_pause=self._retry_policy.total_timeout):
+                call.seconds_rate_limited += monotonic() - began
+                response = self._exchange(call, request, url, parameters, sent)
+            if isinstance(response, FailedAttempt):
+                return response
+            self._rate_limiter.pause(seconds_until_reset(response.headers) or 0.0)
+            if response.redirect is None:
+                return response
+            url, parameters, redirects = urljoin(url, response.redirect), {}, redirects + 1
+            origin = _origin(url)
+            if redirects > MAX_REDIRECTS or request.method != "GET" or origin != _origin(self._base_url):
+                where = "{}://{}:{}".format(*origin) if origin else "nowhere"
+                raise RequestRejected(call.name, response.status, f"it sends the call on to {where}")
 
     def _exchange(
         self, call: Call, request: _Request, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
-    ) -> Answer | Failure:
-        """Send one request and take its answer. No error of `requests` gets out, for it holds what was sent."""
+    ) -> Response | FailedAttempt:
+        """Send one request and take its response. No error of `requests` gets out, for it holds what was sent."""
         try:
             with self._session.request(
                 request.method,
@@ -202,23 +239,23 @@ class HttpClient:
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
-            ) as response:
-                return Answer(response.status_code, response.headers, self._body(call, response))
+            ) as raw:
+                return Response(raw.status_code, raw.headers, self._read_body(call, raw))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = self._failure(call, error)
+            failure = self._to_failed_attempt(call, error)
         if isinstance(failure, EtlError):
             raise failure
         return failure
 
-    def _body(self, call: Call, response: requests.Response) -> bytes:
+    def _read_body(self, call: Call, response: requests.Response) -> bytes:
         began, parts, size = monotonic(), [], 0
         try:
-            while part := response.raw.read1(_CHUNK, decode_content=True):
-                call.stop.check()
+            while part := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+                call.cancellation.check()
                 size += len(part)
-                if size > LARGEST_BODY:
-                    raise EtlError(f"{call.name}: the answer is larger than {LARGEST_BODY >> 20} MB.")
-                if monotonic() - began > self._patience.total.total_seconds():
+                if size > MAX_BODY_BYTES:
+                    raise EtlError(f"{call.name}: the answer is larger than {MAX_BODY_BYTES >> 20} MB.")
+                if monotonic() - began > self._retry_policy.total_timeout.total_seconds():
                     raise HTTPError("the answer has no end")
                 parts.append(part)
         except HTTPError:
@@ -227,43 +264,45 @@ class HttpClient:
                 raise
         return b"".join(parts)
 
-    def _judge(self, call: Call, answer: Answer | Failure, read: Callable[[bytes], T]) -> T | Failure:
-        if isinstance(answer, Failure):
-            return answer
-        judged = judge(call.name, answer, read, self._secrets())
-        if isinstance(judged, Failure):
-            self._pace.keep_quiet(judged.quiet)
-        return judged
+    def _classify(
+        self, call: Call, response: Response | FailedAttempt, parse: Callable[[bytes], T]
+    ) -> T | FailedAttempt:
+        if isinstance(response, FailedAttempt):
+            return response
+        outcome = classify(call.name, response, parse, self._secrets())
+        if isinstance(outcome, FailedAttempt):
+            self._rate_limiter.pause(outcome.retry_after)
+        return outcome
 
     def _secrets(self) -> Iterable[str]:
-        return self._authority.secrets() if self._authority else ()
+        return self._auth.secrets() if self._auth else ()
 
-    def _failure(self, call: Call, error: Exception) -> Failure | EtlError:
-        root = _root(error)
+    def _to_failed_attempt(self, call: Call, error: Exception) -> FailedAttempt | EtlError:
+        root = _root_cause(error)
         if isinstance(error, requests.ConnectTimeout):
-            return Failure(f"no connection within {self._timeout[0]:g} s")
+            return FailedAttempt(f"no connection within {self._timeout[0]:g} s")
         if isinstance(root, TimeoutError):
-            return Failure(f"no answer within {self._timeout[1]:g} s")
+            return FailedAttempt(f"no answer within {self._timeout[1]:g} s")
         if isinstance(root, ssl.SSLCertVerificationError):
             return EtlError(f"{call.name}: the service's certificate is not to be trusted: {root.verify_message}.")
         if isinstance(error, ValueError):
             # Its text holds what could not be sent, which may be a secret.
             return EtlError(f"{call.name}: it cannot be sent ({type(error).__name__}).")
-        return Failure(words(f"{type(root).__name__}: {root}", self._secrets()))
+        return FailedAttempt(redact(f"{type(root).__name__}: {root}", self._secrets()))
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """The scheme, host and port of an address; None where it is none for HTTP."""
+    """The origin of a URL: scheme, host and port; None where it is no HTTP address."""
     try:
-        told = urlsplit(url)
-        port = told.port or _PORTS.get(told.scheme)
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return None
-    return (told.scheme, told.hostname, port) if told.scheme in _PORTS and told.hostname and port else None
+    return (parts.scheme, parts.hostname, port) if parts.scheme in _DEFAULT_PORTS and parts.hostname and port else None
 
 
-def _root(error: BaseException) -> BaseException:
-    """The innermost reason: requests wraps what urllib3 wraps around what the socket said."""
+def _root_cause(error: BaseException) -> BaseException:
+    """The innermost cause: requests wraps what urllib3 wraps around what the socket said."""
     inner = [getattr(error, "reason", None), error.__cause__, *error.args]
     deeper = next((each for each in inner if isinstance(each, BaseException)), None)
-    return error if deeper is None else _root(deeper)
+    return error if deeper is None else _root_cause(deeper)

@@ -1,161 +1,168 @@
-"""Answers of the form {"meta": {"count": ...}, "data": [...]}: the records in them as the service's own bytes.
+"""Response envelopes: cuts a body into records as the service's own bytes, its count, its offset and its next link.
 
-A page is cut into records without being decoded; of each record only the key and the date are. A record that cannot be
-kept does not cost the others of its page.
+Where they lie is declared (`declare/rest.py`). A page is cut in one pass and without being decoded; what becomes of
+each record is decided in `records.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
 
-from etl_assets.declare.rest import Document, RefusedDocument
-from etl_assets.declare.tables import Table, Window
+from etl_assets.declare.document_reader import Document, Key, KeyValue, RejectedRecord
+from etl_assets.declare.rest import Bare, Envelope, NextLink, Offset, Paging, RestTable, Single, Values
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
+from etl_assets.readers.rest.json_paths import Leaf, PathDecoder
+from etl_assets.readers.rest.records import RecordParser
 
 T = TypeVar("T")
 
-SHOWN = 2000
-"""Characters of a refused record that are kept."""
-FOUND = 50
-"""Characters of the value that is at fault."""
-LONGEST = 19
-"""Digits of a bigint."""
-SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
-"""What a bigint holds."""
 
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a paginated list, parsed."""
 
-class _Meta(msgspec.Struct):
-    count: int
-    offset: int | None = None
+    total_count: int | None
+    """Of the whole list, as this page has it; None where it says none."""
+    offset: int | None
+    """Where the service says that the page begins."""
+    next_link: str | None
+    """Where the service says that the next page is."""
+    first_key: Key | None
+    documents: list[Document]
+    rejected: list[RejectedRecord]
 
+    @property
+    def size(self) -> int:
+        """Records in this page."""
+        return len(self.documents) + len(self.rejected)
 
-class _List(msgspec.Struct):
-    meta: _Meta
-    data: list[msgspec.Raw]
-
-
-class _Single(msgspec.Struct):
-    data: msgspec.Raw
-
-
-# Not strict: a count that comes as a string of digits is a count.
-_list = msgspec.json.Decoder(_List, strict=False)
-_single = msgspec.json.Decoder(_Single)
+    @property
+    def keys(self) -> list[Key]:
+        """Of every record of which it could be read, kept or not."""
+        return [each.key for each in self.documents] + [each.key for each in self.rejected if each.key is not None]
 
 
 @dataclass(frozen=True, slots=True)
-class ListAnswer:
-    """One page of a list."""
+class _Body:
+    """A body cut apart."""
 
-    count: int
-    """Of the whole list, as this page has it."""
-    offset: int | None
-    """Where the service says that the page begins."""
-    first_key: int | None
-    documents: list[Document]
-    refused: list[RefusedDocument]
-
-    @property
-    def given(self) -> int:
-        """How many records came."""
-        return len(self.documents) + len(self.refused)
+    records: list[bytes]
+    count: int | None = None
+    offset: int | None = None
+    next_link: str | None = None
 
 
-class RecordReader:
-    """Takes the records of one table out of answers. Many threads may use it at once."""
+class EnvelopeParser:
+    """Parses the records of one table, or of one parent's list of it, out of response envelopes. Thread-safe."""
 
-    def __init__(self, table: Table) -> None:
-        if len(table.keys) != 1:
-            raise EtlError(f"{table.name}: a service's record is known by one id, not by {', '.join(table.keys)}.")
-        self._table = table.name
-        self._key = table.keys[0]
-        self._slice_by = table.load.slice_by if isinstance(table.load, Window) else None
-        head: list[tuple[str, Any, Any]] = [("key", int | str, msgspec.field(name=self._key))]
-        if self._slice_by:
-            head.append(("day", str, msgspec.field(name=self._slice_by)))
-        self._head: Callable[[bytes], Any] = msgspec.json.Decoder(msgspec.defstruct("Head", head)).decode
+    def __init__(self, table: RestTable, parent: Mapping[str, KeyValue] | None = None) -> None:
+        """Nothing is parsed yet; raises EtlError where the parent's row does not give its part of the key."""
+        self._table = table
+        self._records = RecordParser(table, parent)
 
-    def page(self, body: bytes, *, first_place: int = 0) -> ListAnswer:
+    @cached_property
+    def _page(self) -> "_Form":
+        return _Form(self._table.name, self._table.endpoint.envelope, self._table.endpoint.paging)
+
+    @cached_property
+    def _single(self) -> "_Form":
+        return _Form(self._table.name, self._table.lookup or Single())
+
+    def parse_page(self, body: bytes, *, first_position: int = 0) -> ListPage:
         """Cut a page into records.
 
         Args:
             body: JSON in UTF-8.
-            first_place: Place of its first record, for those that are refused.
+            first_position: Position of its first record, for those that are rejected.
 
         Raises:
             ValueError: The body is broken: no JSON, or no UTF-8 and no record is to blame for it.
-            EtlError: It is JSON of another form, or says no count.
+            EtlError: It is JSON of another form, or says no count where one is declared to end the list.
         """
-        try:
-            envelope, text = _decoded(body, _list.decode)
-        except msgspec.ValidationError as error:
-            raise EtlError(
-                f"{self._table}: the answer is not of the form meta, data, with the list's count in meta ({error})."
-                " Without a count nothing tells whether all has come."
-            ) from None
-        records = list(map(bytes, envelope.data)) if text is body else _originals(envelope.data, text, body)
-        suspicious = jsonb.is_suspicious(body)
+        cut = self._page.cut(body)
+        check_jsonb = jsonb.may_be_rejected(body)
         documents: list[Document] = []
-        refused: list[RefusedDocument] = []
-        for place, raw in enumerate(records, first_place):
-            record = self._record(raw, place, suspicious=suspicious)
+        rejected: list[RejectedRecord] = []
+        for position, raw in enumerate(cut.records, first_position):
+            record = self._records.parse(raw, position, check_jsonb=check_jsonb)
             if isinstance(record, Document):
                 documents.append(record)
             else:
-                refused.append(record)
-        if suspicious and not jsonb.is_utf8(body) and all(jsonb.is_utf8(raw) for raw in records):
-            raise ValueError(jsonb.ENCODING)
-        begins = refused if refused and refused[0].place == first_place else documents
-        first_key = begins[0].key if begins else None
-        return ListAnswer(envelope.meta.count, envelope.meta.offset, first_key, documents, refused)
+                rejected.append(record)
+        if check_jsonb and not jsonb.is_utf8(body) and all(jsonb.is_utf8(raw) for raw in cut.records):
+            raise ValueError(jsonb.INVALID_UTF8)
+        starts_with = rejected if rejected and rejected[0].position == first_position else documents
+        first_key = starts_with[0].key if starts_with else None
+        return ListPage(cut.count, cut.offset, cut.next_link, first_key, documents, rejected)
 
-    def single(self, body: bytes) -> Document | RefusedDocument:
-        """The record of an answer of the form {"data": {...}}; raises as `page`."""
+    def parse_single(self, body: bytes) -> Document | RejectedRecord:
+        """Parse the record of an answer that holds one, as the table's `lookup` has it; raises as `parse_page`."""
+        return self._records.parse(self._single.cut(body).records[0], 0, check_jsonb=True)
+
+
+class _Form:
+    """The declared form of an answer."""
+
+    def __init__(self, table: str, envelope: Envelope, paging: Paging | None = None) -> None:
+        self._table = table
+        self._field = envelope.field if isinstance(envelope, Values) else None
+        self._is_single = isinstance(envelope, Single)
+        self._at = "" if isinstance(envelope, Bare) else envelope.at
+        self._count = paging.count if isinstance(paging, Offset | NextLink) else None
+        self._offset = paging.echo if isinstance(paging, Offset) else None
+        self._next = paging.at if isinstance(paging, NextLink) else None
+        # With a link, its absence ends the list, and a count that is not said is not missed.
+        self._needs_count = bool(self._count) and isinstance(paging, Offset)
+        records: Any = msgspec.Raw if self._is_single else list[msgspec.Raw]
+        self._paths = None
+        self._decode: Callable[[bytes], Any]
+        if self._at:
+            leaves = [Leaf(self._at, records)]
+            leaves += [Leaf(self._count, int, self._needs_count)] if self._count else []
+            leaves += [Leaf(self._offset, int, is_required=False)] if self._offset else []
+            leaves += [Leaf(self._next, str, is_required=False)] if self._next else []
+            # Not strict: a count that comes as a string of digits is a count.
+            self._paths = PathDecoder(leaves, strict=False)
+            self._decode = self._paths.decode
+        else:
+            self._decode = msgspec.json.Decoder(records).decode
+
+    def cut(self, body: bytes) -> _Body:
+        """Cut a body into records and what is said beside them; raises as `EnvelopeParser.parse_page`."""
         try:
-            envelope, text = _decoded(body, _single.decode)
+            decoded, text = _decode(body, self._decode)
         except msgspec.ValidationError as error:
-            raise EtlError(f"{self._table}: the answer is not of the form data ({error}).") from None
-        return self._record(_originals([envelope.data], text, body)[0], 0, suspicious=True)
+            raise self._other_form(str(error)) from None
+        found = self._paths.value(decoded, self._at) if self._paths else decoded
+        pieces: list[msgspec.Raw] = [found] if self._is_single else found
+        records = list(map(bytes, pieces)) if text is body else _original_bytes(pieces, text, body)
+        if self._field is not None:
+            name = msgspec.json.encode(self._field)
+            records = [b"{" + name + b":" + raw + b"}" for raw in records]
+        if self._paths is None:
+            if self._is_single and not records[0].lstrip().startswith(b"{"):
+                raise self._other_form("it is no object")
+            return _Body([records[0].strip()] if self._is_single else records)
+        return _Body(
+            records,
+            self._paths.value(decoded, self._count),
+            self._paths.value(decoded, self._offset),
+            self._paths.value(decoded, self._next) or None,
+        )
 
-    def _record(self, raw: bytes, place: int, *, suspicious: bool) -> Document | RefusedDocument:
-        if suspicious and (reason := jsonb.refusal(raw)):
-            return self._refused(raw, place, reason)
-        try:
-            head = self._head(raw)
-        except msgspec.ValidationError:
-            return self._refused(raw, place)
-        key = _whole_number(head.key)
-        day = _day(head.day[:10]) if self._slice_by else None
-        if key is None or (day is None and self._slice_by):
-            return self._refused(raw, place)
-        return Document(key, day, raw)
-
-    def _refused(self, raw: bytes, place: int, reason: str | None = None) -> RefusedDocument:
-        """A record with what is wrong with it, looked at closely; `reason` where that is known already."""
-        try:
-            values = msgspec.json.decode(jsonb.whole_pairs(raw), type=dict[str, msgspec.Raw])
-        except ValueError:
-            values = None
-        told = values.get(self._key) if values else None
-        key = None if told is None else _whole_number(msgspec.json.decode(told))
-        at_fault = None
-        if reason is None and values is None:
-            reason = "it is no object"
-        elif reason is None:
-            at_fault = self._key if key is None else self._slice_by
-            wanted = "a whole number that a bigint holds" if key is None else "a text that begins with YYYY-MM-DD"
-            found = values.get(at_fault) if values and at_fault else None
-            reason = f"{_shown(bytes(found), FOUND)} is not {wanted}" if found else "it is missing"
-        return RefusedDocument(key, place, at_fault, reason or "", _shown(raw, SHOWN))
+    def _other_form(self, found: str) -> EtlError:
+        whole = "{...}" if self._is_single else "[...]"
+        expected = ", ".join(path for path in (self._at or whole, self._count, self._next) if path)
+        hint = " Without a count nothing tells whether all has come." if self._needs_count else ""
+        return EtlError(f"{self._table}: the answer is not of the form {expected} ({found.rstrip('.')}).{hint}")
 
 
-def _decoded(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
-    """What a body holds, and the text that was decoded: the body, or one as long that the decoder takes.
+def _decode(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
+    """Decode a body; with it comes the text that was decoded: the body, or one as long that the decoder takes.
 
     The decoder refuses a whole page for half of a surrogate pair in one record.
     """
@@ -164,37 +171,17 @@ def _decoded(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        text = jsonb.whole_pairs(body)
+        text = jsonb.replace_lone_surrogates(body)
         if text == body:
             raise
     return decode(text), text
 
 
-def _originals(records: list[msgspec.Raw], text: bytes, body: bytes) -> list[bytes]:
-    """The records as the body has them, which were decoded from a text that differs from it, but not in length."""
-    originals, end = [], text.index(b'"data"')
+def _original_bytes(records: Sequence[msgspec.Raw], text: bytes, body: bytes) -> list[bytes]:
+    """The records as the body spells them, which were decoded from a text that differs from it, but not in length."""
+    originals, end = [], 0
     for record in map(bytes, records):
         begin = text.index(record, end)
         end = begin + len(record)
         originals.append(body[begin:end])
     return originals
-
-
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= LONGEST:
-        value = int(value)
-    return value if type(value) is int and SMALLEST <= value <= LARGEST else None
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str) -> date | None:
-    """A date as YYYY-MM-DD; `fromisoformat` alone would take a week, such as 2025-W22-5, as well."""
-    try:
-        return date.fromisoformat(text) if text[4:8:3] == "--" else None
-    except ValueError:
-        return None
-
-
-def _shown(raw: bytes, most: int) -> str:
-    text = raw[: most + 1].decode(errors="backslashreplace")
-    return text if len(raw) <= most else f"{text[:most]}..."

@@ -1,17 +1,17 @@
-"""What PostgreSQL's jsonb refuses of valid JSON: found by tests that are cheap, and then looked at closely."""
+"""Valid JSON that PostgreSQL's jsonb rejects: found by tests that are cheap, and then looked at closely."""
 
 import json
 import re
 from decimal import Decimal, InvalidOperation
 
-ZERO = r"\u0000 in a string, which PostgreSQL cannot hold"
-SURROGATE = "half of a surrogate pair in a string, which is no character"
-ENCODING = "bytes that are no UTF-8"
-NUMBER = "a number beyond what PostgreSQL's numeric holds"
+NUL_CHARACTER = r"\u0000 in a string, which PostgreSQL cannot hold"
+LONE_SURROGATE = "half of a surrogate pair in a string, which is no character"
+INVALID_UTF8 = "bytes that are no UTF-8"
+NUMBER_OVERFLOW = "a number beyond what PostgreSQL's numeric holds"
 
-MOST_DIGITS = 131_072
+MAX_INTEGER_DIGITS = 131_072
 """Of a numeric before the point."""
-MOST_DECIMALS = 16_383
+MAX_DECIMALS = 16_383
 
 # Each escape is taken as a whole, from the left: \\u0000 is a backslash and letters. Only strings have backslashes.
 _ESCAPE = re.compile(
@@ -23,28 +23,28 @@ _ESCAPE = re.compile(
 _SHAPES = bytes.maketrans(b"123456789E+", b"000000000e-")
 
 
-def is_suspicious(data: bytes) -> bool:
-    """Whether something in it may be refused; to be asked of a whole page, for most hold nothing of the kind."""
+def may_be_rejected(data: bytes) -> bool:
+    """Whether jsonb may reject something in it; to be asked of a whole page, for most hold nothing of the kind."""
     if b"\\u0000" in data or b"\\ud" in data or b"\\uD" in data or not is_utf8(data):
         return True
     shapes = data.translate(_SHAPES)
     return b"0e00000" in shapes or b"0e-00000" in shapes
 
 
-def refusal(data: bytes) -> str | None:
-    """Why jsonb refuses a valid JSON text; None where it does not."""
+def jsonb_rejection(data: bytes) -> str | None:
+    """Why jsonb rejects a valid JSON text; None where it does not."""
     if not is_utf8(data):
-        return ENCODING
+        return INVALID_UTF8
     for escape in _ESCAPE.finditer(data):
         if escape.lastgroup:
-            return ZERO if escape.lastgroup == "zero" else SURROGATE
+            return NUL_CHARACTER if escape.lastgroup == "zero" else LONE_SURROGATE
     shapes = data.translate(_SHAPES)
     if b"0e00000" in shapes or b"0e-00000" in shapes:
-        return _refusal_of_numbers(data)
+        return _number_rejection(data)
     return None
 
 
-def whole_pairs(data: bytes) -> bytes:
+def replace_lone_surrogates(data: bytes) -> bytes:
     """The text with each half of a surrogate pair replaced by a character; as long as before, byte for byte."""
     return _ESCAPE.sub(lambda escape: b"\\ufffd" if escape["half"] else escape[0], data)
 
@@ -58,18 +58,22 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def _refusal_of_numbers(data: bytes) -> str | None:
+def _number_rejection(data: bytes) -> str | None:
     reasons = set()
 
-    def look(text: str) -> None:
+    def check(text: str) -> None:
         try:
             number = Decimal(text)
         except InvalidOperation:
-            reasons.add(NUMBER)
+            reasons.add(NUMBER_OVERFLOW)
             return
         exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int) or exponent < -MOST_DECIMALS or (number and number.adjusted() >= MOST_DIGITS):
-            reasons.add(NUMBER)
+        if (
+            not isinstance(exponent, int)
+            or exponent < -MAX_DECIMALS
+            or (number and number.adjusted() >= MAX_INTEGER_DIGITS)
+        ):
+            reasons.add(NUMBER_OVERFLOW)
 
-    json.loads(data, parse_float=look, parse_int=len)
+    json.loads(data, parse_float=check, parse_int=len)
     return next(iter(reasons), None)

@@ -1,146 +1,313 @@
-"""Services that give a list in pages by `limit` and `offset`, and say in each how long the whole list is.
+"""Pagination: which requests give a list page by page, and how a service that pages in another way is found out.
 
-Such a list may change while it is read (`listing.py`), and `ListChanged` is raised when pages have been given already:
-the caller holds them in one transaction, rolls it back and reads again.
+Each way to page is a class that knows of requests and pages alone. What is fetched ahead is decided by `fetch_pages`,
+what makes a list whole by `completeness.py`.
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from datetime import date, timedelta
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
-from etl_assets.declare.rest import Document, Page
-from etl_assets.declare.tables import Endpoint, Table, Window
-from etl_assets.errors import EtlError, ListChanged
-from etl_assets.readers.rest.client import HttpClient, NotFound
-from etl_assets.readers.rest.completeness import Listing, Question
-from etl_assets.readers.rest.envelopes import RecordReader
+from etl_assets.declare.rest import NextLink, Offset, RestTable
+from etl_assets.errors import EtlError
+from etl_assets.readers.cancellation import CancellationToken
+from etl_assets.readers.prefetch import ordered_map
+from etl_assets.readers.rest.completeness import Completeness
+from etl_assets.readers.rest.envelopes import ListPage
 
-__all__ = ["ListChanged", "OffsetPages"]
+logger = logging.getLogger(__name__)
 
-DAY = timedelta(days=1)
-ASTRAY = DAY
-"""How far outside of the window a record may lie: the service may cut days elsewhere than the site does."""
-OF_ONE_RECORD = frozenset({"include", "fields"})
-"""The parameters of a list that say what a record holds, and not which records there are."""
-
-Span = tuple[date, date]
+MAX_PAGES = 10_000
+"""Pages of a list that says no end in advance: more are taken for a list that has none."""
 
 
-class OffsetPages:
-    """A `DocumentReader` for services that page by limit and offset."""
+@dataclass(frozen=True)
+class PageRequest:
+    """The request for one page."""
 
-    def __init__(
-        self,
-        client: HttpClient,
-        *,
-        limit: int = 1000,
-        connections: int = 6,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Nothing is sent yet.
+    path: str
+    """What follows the service's base, or an address within the service."""
+    parameters: Mapping[str, str]
+    offset: int = 0
+    """Records of the list before it."""
 
-        Args:
-            client: Closed with this reader.
-            limit: Records asked for in one page.
-            connections: Pages fetched at once. Twice as many, at most, wait to be taken.
-            headers: Sent with every call, such as a filter of regions.
-        """
-        self._client = client
-        self._limit = limit
-        self._connections = connections
-        self._headers = headers or {}
 
-    def read(self, table: Table, window: Span | None = None) -> Iterator[Page]:
-        """Every record of a table or, of one that is read by window, those of a span of dates and the pad around it.
+class Paging(Protocol):
+    """A way to page through one list. It keeps count of the list, so each list has its own."""
 
-        No key is given twice. The places of refused records count from the first record of this read.
+    def first(self) -> PageRequest:
+        """The request for the first page."""
+        ...
 
-        Args:
-            table: One that has an endpoint.
-            window: First and last date, both included; cut into pieces where the service allows only shorter ones.
-
-        Yields:
-            Pages, none of them empty. They stand and fall with the last one.
+    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+        """All requests that are known once the first page is there; they may be fetched ahead.
 
         Raises:
-            ListChanged: The list changed while it was read. Throw away what came, and begin again.
-            TransientError: The service could not be reached.
-            EtlError: It refused, says no count, or ignores what it was asked.
+            EtlError: The page is not that of such a list.
         """
-        endpoint = _endpoint(table)
-        records, seen, place = RecordReader(table), set[int](), 0
-        for span in _spans(table, endpoint, window):
-            asked = dict(endpoint.parameters)
-            if span and endpoint.window:
-                asked[endpoint.window] = f"{span[0]}|{span[1]}"
-            question = Question(self._client, endpoint.path, asked, self._headers, records, place)
-            listing = Listing(table.name, question, limit=self._limit, seen=seen)
-            with closing(listing.answers(self._connections, self._client.stop)) as answers:
-                for answer in answers:
-                    if span and endpoint.window:
-                        _check_window(table.name, endpoint.window, span, answer.documents)
-                    if answer.given:
-                        yield Page(answer.documents, answer.refused)
-            place += listing.received
+        ...
 
-    def find(self, table: Table, key: int) -> Document | None:
-        """One record by its id; None where the service says that there is none (404).
+    def next(self, last: ListPage) -> Sequence[PageRequest]:
+        """The requests that are known when all those before are answered; none ends the list.
 
         Raises:
-            TransientError: The service could not be reached.
-            EtlError: It refused, gave another record, or one that cannot be kept.
+            EtlError: The list goes round in circles.
         """
-        endpoint = _endpoint(table)
-        asked = {name: value for name, value in endpoint.parameters.items() if name in OF_ONE_RECORD}
-        try:
-            found = self._client.get(
-                f"{endpoint.path}/{key}", asked, read=RecordReader(table).single, headers=self._headers
+        ...
+
+    def check(self, request: PageRequest, page: ListPage) -> None:
+        """Check a page, in the order of the list, against its request.
+
+        Raises:
+            EtlError: The service ignores what it was asked.
+        """
+        ...
+
+
+Fetch = Callable[[PageRequest, CancellationToken], ListPage]
+Resolve = Callable[[str, str], str]
+"""The address of a link in the answer to a path; EtlError where it leads out of the service."""
+
+
+def paging_of(table: RestTable, path: str, parameters: Mapping[str, str], resolve: Resolve) -> Paging:
+    """The declared way to page through one of a table's lists."""
+    declared, first = table.endpoint.paging, PageRequest(path, parameters)
+    if isinstance(declared, NextLink):
+        return LinkPaging(table.name, first, resolve)
+    if isinstance(declared, Offset):
+        return (CountedOffsetPaging if declared.count else OffsetPaging)(table.name, first, declared)
+    return SinglePage(first)
+
+
+def fetch_pages(
+    paging: Paging, fetch: Fetch, completeness: Completeness, *, connections: int, parent: CancellationToken
+) -> Generator[ListPage]:
+    """Yield all pages of a list in order; it ends without an error where all of them agree.
+
+    Args:
+        paging: Of this list alone.
+        fetch: Called by several threads at once.
+        completeness: Told of each page.
+        connections: Pages fetched at once, where they are known in advance; twice as many wait to be taken.
+        parent: Ends the read when cancelled.
+    """
+    request = paging.first()
+    page = fetch(request, parent)
+    # The first page stands among the others, which are fetched while it is taken.
+    requests, calls = [request, *paging.rest(page)], [partial(_already_fetched, page)]
+    while requests:
+        cancellation = parent.child()
+        calls += [partial(fetch, request, cancellation) for request in requests[len(calls) :]]
+        with closing(
+            ordered_map(calls, threads=connections, prefetch=2 * connections, cancellation=cancellation)
+        ) as pages:
+            for request, page in zip(requests, pages, strict=True):
+                paging.check(request, page)
+                completeness.take(page)
+                yield page
+        requests, calls = list(paging.next(page)), []
+    completeness.finish()
+
+
+def _already_fetched(page: ListPage) -> ListPage:
+    return page
+
+
+class SinglePage:
+    """One answer that holds everything."""
+
+    def __init__(self, request: PageRequest) -> None:
+        self._request = request
+
+    def first(self) -> PageRequest:
+        """The only request."""
+        return self._request
+
+    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+        """None."""
+        del first
+        return ()
+
+    def next(self, last: ListPage) -> Sequence[PageRequest]:
+        """None."""
+        del last
+        return ()
+
+    def check(self, request: PageRequest, page: ListPage) -> None:
+        """Nothing was asked that could be ignored."""
+
+
+class LinkPaging:
+    """Pages that each name the address of the next one."""
+
+    def __init__(self, table: str, request: PageRequest, resolve: Resolve) -> None:
+        self._table = table
+        self._request = request
+        self._resolve = resolve
+        self._followed: set[str] = set()
+        self._guard = _LoopGuard(table)
+        self._received = 0
+
+    def first(self) -> PageRequest:
+        """The list's own address."""
+        return self._request
+
+    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+        """None: each page is known by the one before it."""
+        del first
+        return ()
+
+    def next(self, last: ListPage) -> Sequence[PageRequest]:
+        """The page that the last one names. Its link has all parameters in it."""
+        self._received += last.size
+        if last.next_link is None:
+            return ()
+        link = self._resolve(last.next_link, self._request.path)
+        if link in self._followed:
+            raise EtlError(
+                f"{self._table}: the page from {self._received - last.size:,} names a next page that was read before."
+                " The list goes round in circles."
             )
-        except NotFound:
-            return None
-        if not isinstance(found, Document):
-            raise EtlError(f"{table.name} {key}: the record cannot be kept: {found.field or 'it'}: {found.reason}.")
-        if found.key != key:
-            raise EtlError(f"{table.name} {key}: the service gave record {found.key} instead.")
-        return found
+        self._followed.add(link)
+        self._request = PageRequest(link, {}, self._received)
+        return (self._request,)
 
-    def close(self) -> None:
-        """End the connections; reads under way end with `Abandoned`."""
-        self._client.close()
+    def check(self, request: PageRequest, page: ListPage) -> None:
+        """A page that came before ends the read."""
+        self._guard.check(request, page)
 
 
-def _endpoint(table: Table) -> Endpoint:
-    if table.endpoint is None:
-        raise EtlError(f"{table.name}: a service is asked for it, and it declares no endpoint.")
-    return table.endpoint
+class OffsetPaging:
+    """Pages by limit and offset of a list without a count: one after the other, until one is empty.
+
+    A page that is shorter than the one before does not end the list: a service may cap its pages by bytes, and the rest
+    would be lost without a word. The price is one request more a list. The next page begins behind what came.
+    """
+
+    def __init__(self, table: str, request: PageRequest, declared: Offset) -> None:
+        self._table = table
+        self._request = request
+        self._declared = declared
+        self._limit = declared.size
+        """Records asked for in a page."""
+        self._guard = _LoopGuard(table)
+        self._received = 0
+        self._first: ListPage | None = None
+
+    def first(self) -> PageRequest:
+        """The page from 0."""
+        return self._at(0)
+
+    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+        """None: nothing tells how many there are."""
+        self._first = first
+        return ()
+
+    def next(self, last: ListPage) -> Sequence[PageRequest]:
+        """The page behind what came; none after an empty one."""
+        self._received += last.size
+        return (self._at(self._received),) if last.size else ()
+
+    def check(self, request: PageRequest, page: ListPage) -> None:
+        """Limit and offset must be heeded, and no page come again."""
+        self._check_parameters(request, page)
+        if request.offset:
+            self._check_first_key(request, page)
+        self._guard.check(request, page)
+
+    def _at(self, offset: int) -> PageRequest:
+        window = {self._declared.limit: str(self._limit), self._declared.offset: str(offset)}
+        return PageRequest(self._request.path, {**self._request.parameters, **window}, offset)
+
+    def _check_parameters(self, request: PageRequest, page: ListPage) -> None:
+        if page.size > self._limit:
+            raise self._parameter_ignored("limit", f"{page.size:,} records came where {self._limit:,} were asked for")
+        if page.offset not in {None, request.offset}:
+            raise self._parameter_ignored(
+                "offset", f"the page from {request.offset:,} says that it begins at {page.offset:,}"
+            )
+
+    def _check_first_key(self, request: PageRequest, page: ListPage) -> None:
+        if self._first and page.first_key is not None and page.first_key == self._first.first_key:
+            raise self._parameter_ignored(
+                "offset", f"the page from {request.offset:,} begins with the same record as the first"
+            )
+
+    def _parameter_ignored(self, parameter: str, found: str) -> EtlError:
+        return EtlError(f"{self._table}: the service does not page by {parameter}: {found}.")
 
 
-def _spans(table: Table, endpoint: Endpoint, window: Span | None) -> list[Span | None]:
-    """What is asked for in one list each: the window with its pad, in pieces that the service allows."""
-    if not isinstance(table.load, Window) or endpoint.window is None:
-        if window:
-            raise EtlError(f"{table.name}: it is read whole, not by window.")
-        return [None]
-    if window is None or window[0] > window[1]:
-        raise EtlError(f"{table.name}: it is read by window, from a first date to a last.")
-    pad = DAY * -(-table.load.pad // DAY)
-    days = endpoint.longest // DAY
-    if days < 1:
-        raise EtlError(f"{table.name}: its endpoint allows windows of {endpoint.longest}, and a day is the shortest.")
-    begin, end = window[0] - pad, window[1] + pad
-    pieces: list[Span | None] = []
-    while begin <= end:
-        pieces.append((begin, min(begin + DAY * (days - 1), end)))
-        begin += DAY * days
-    return pieces
+class CountedOffsetPaging(OffsetPaging):
+    """Pages by limit and offset of a list that each page counts: all are known from the first one."""
+
+    def __init__(self, table: str, request: PageRequest, declared: Offset) -> None:
+        super().__init__(table, request, declared)
+        self._count = 0
+        """Records of the whole list, as the last page has it."""
+        self._end = 0
+        """Where the first page begins that was not asked for yet."""
+
+    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+        """All others. What the first one gave is asked for from now on, where the service gives no more."""
+        self._first, self._count = first, first.total_count or 0
+        if not first.size and self._count:
+            raise EtlError(f"{self._table}: the service counts {self._count:,} records, and its first page gives none.")
+        if first.size < min(self._limit, self._count):
+            logger.info("%s: asked for pages of %s, the service gives %s", self._table, self._limit, first.size)
+            self._limit = first.size
+        self._end = self._limit
+        return self._up_to_count()
+
+    def next(self, last: ListPage) -> Sequence[PageRequest]:
+        """Those that a list has more by now, which grew at its end."""
+        del last
+        return self._up_to_count()
+
+    def check(self, request: PageRequest, page: ListPage) -> None:
+        """Limit and offset must be heeded, and none but the last page be short."""
+        self._check_parameters(request, page)
+        count, before = page.total_count or 0, self._count
+        self._count = count
+        if count < before:
+            return  # the list shrank, which is for `Completeness` to tell
+        if request.offset == self._limit and count == before:
+            self._check_first_key(request, page)
+        if page.size < self._limit and request.offset + self._limit < count:
+            raise self._parameter_ignored(
+                "limit",
+                f"the page from {request.offset:,} has {page.size:,} records of {self._limit:,}, and is not the last",
+            )
+
+    def _up_to_count(self) -> Sequence[PageRequest]:
+        offsets = range(self._end, self._count, self._limit)
+        self._end += len(offsets) * self._limit
+        return [self._at(offset) for offset in offsets]
 
 
-def _check_window(table: str, parameter: str, span: Span, documents: list[Document]) -> None:
-    first, last = span
-    days = {document.slice for document in documents if document.slice}
-    astray = sorted(day for day in days if not first - ASTRAY <= day <= last + ASTRAY)
-    if astray:
-        raise EtlError(
-            f"{table}: asked for {parameter}={first}|{last}, the service gave a record of {astray[0]}."
-            f" It does not know {parameter}, or ignores it."
-        )
+class _LoopGuard:
+    """Ends a list that comes again and again, or has no end."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._pages = 0
+        self._seen: set[int] = set()
+
+    def check(self, request: PageRequest, page: ListPage) -> None:
+        """Raise EtlError where all records of a page came as a page before, or the list is too long."""
+        self._pages += 1
+        if self._pages > MAX_PAGES:
+            raise EtlError(
+                f"{self._table}: the list has more than {MAX_PAGES:,} pages, so it may have no end. If it is that long,"
+                " declare larger pages."
+            )
+        # By all of a page: records without a key may be alike.
+        content = hash((*page.keys, *(record.raw for record in page.rejected if record.key is None)))
+        if page.size and content in self._seen:
+            raise EtlError(
+                f"{self._table}: the page from {request.offset:,} has the records of a page before. The service gives"
+                " the same page again."
+            )
+        self._seen.add(content)

@@ -76,19 +76,19 @@ def _report_capitation(office: Office, procedures: Sequence[Procedure], cover: C
 
 
 def _check(office: Office, carrier: int, lines: Sequence[Row], total: int) -> None:
-    day, dice = office.now.date(), office.draw("check")
+    day, rng = office.now.date(), office.draw("check")
     names = {row["CarrierNum"]: row["CarrierName"] for row in office.rows.tables["carrier"]}
-    electronic = dice.chance(0.5)
+    electronic = rng.chance(0.5)
     check = office.add(
         "claimpayment",
         CheckDate=day,
-        DateIssued=day - timedelta(days=dice.whole(0, 6)) if dice.chance(0.7) else NO_DATE,
+        DateIssued=day - timedelta(days=rng.randint(0, 6)) if rng.chance(0.7) else NO_DATE,
         CheckAmt=money(total),
-        CheckNum=f"{dice.whole(0, 99999):05d}",
+        CheckNum=f"{rng.randint(0, 99999):05d}",
         PayType=office.definition(INSURANCE_PAYMENT, "EFT" if electronic else "Check"),
         CarrierName=names[carrier],
         ClinicNum=lines[0]["ClinicNum"],
-        Note="" if dice.chance(0.9) else "Two claims missing?",
+        Note="" if rng.chance(0.9) else "Two claims missing?",
     )
     office.note(INSURANCE_PAID, 0, f"Check of {total / 100:.2f} entered.")
     for number, line in enumerate(lines, start=1):
@@ -107,7 +107,7 @@ class _Claim:
     ) -> None:
         self._office, self._person, self._cover = office, person, cover
         self._row = add_claim(office, procedures, cover, type_="S" if second else "P", status="H" if second else "W")
-        self._dice = office.dice("claim", self._row["ClaimNum"])
+        self._rng = office.rng("claim", self._row["ClaimNum"])
         self._lines: list[tuple[Procedure, Row, int, int]] = []
         self._more: list[Row] = []
         self.then: _Claim | None = None
@@ -120,13 +120,13 @@ class _Claim:
 
     def send(self) -> None:
         """Send it tomorrow, if nobody forgets to, and queue the answer."""
-        dice, office = self._dice, self._office
-        if dice.chance(0.025):
-            office.touch("claim", self._row, ClaimStatus=dice.pick(("U", "W", "I")))
+        rng, office = self._rng, self._office
+        if rng.chance(0.025):
+            office.touch("claim", self._row, ClaimStatus=rng.choice(("U", "W", "I")))
             return
         send(office, self._row)
-        if dice.chance(0.95):
-            day = office.next_open(office.now.date(), dice.whole(12, 40))
+        if rng.chance(0.95):
+            day = office.next_open(office.now.date(), rng.randint(12, 40))
             office.later(office.office_hour(day, "answered"), self._receive)
 
     def _ask(self, procedure: Procedure, *, second: bool) -> None:
@@ -151,8 +151,8 @@ class _Claim:
             InsPayEst=money(paid),
             WriteOff=money(written_off),
             DedApplied=money(deductible),
-            PercentOverride=90 if self._dice.chance(0.02) else -1,
-            AllowedOverride=money(procedure.gross) if self._dice.chance(0.05) else -1,
+            PercentOverride=90 if self._rng.chance(0.02) else -1,
+            AllowedOverride=money(procedure.gross) if self._rng.chance(0.05) else -1,
         )
         procedure.claims += 1
         procedure.expected.append(office.books.expect(self._person.number, office.now.date(), paid + written_off))
@@ -160,13 +160,13 @@ class _Claim:
 
     def _receive(self) -> None:
         """Enter the plan's answer."""
-        office, day, dice = self._office, self._office.now.date(), self._dice
-        at_once = dice.chance(0.03)
+        office, day, rng = self._office, self._office.now.date(), self._rng
+        at_once = rng.chance(0.03)
         total = 0
         for procedure, line, expected, written_off in self._lines:
-            denied = dice.chance(0.05)
-            other = dice.chance(0.1)
-            paid = 0 if denied else expected * dice.whole(70, 110) // 100 if other else expected
+            denied = rng.chance(0.05)
+            other = rng.chance(0.1)
+            paid = 0 if denied else expected * rng.randint(70, 110) // 100 if other else expected
             written_off = 0 if denied else written_off  # noqa: PLW2901 (what was agreed holds for what is paid)
             paid = min(paid, max(0, procedure.gross - written_off))
             self._book(procedure, line, 0 if at_once else paid, written_off)
@@ -181,8 +181,8 @@ class _Claim:
         if self.then:
             office.touch("claim", self.then._row, ClaimStatus="W")  # noqa: SLF001 (of the same class)
             self.then.send()
-        if dice.chance(0.06):
-            more = office.next_open(day, dice.whole(10, 40))
+        if rng.chance(0.06):
+            more = office.next_open(day, rng.randint(10, 40))
             office.later(office.office_hour(more, "supplement"), self._supplement)
 
     def _book(self, procedure: Procedure, line: Row, paid: int, written_off: int) -> None:
@@ -238,10 +238,10 @@ class _Claim:
 
     def _supplement(self) -> None:
         """Pay some more, or take some back: one more line of the same procedure."""
-        office, dice = self._office, self._dice
-        procedure = dice.pick(self._lines)[0]
-        cents = dice.whole(500, 4_000)
-        if dice.chance(0.3):
+        office, rng = self._office, self._rng
+        procedure = rng.choice(self._lines)[0]
+        cents = rng.randint(500, 4_000)
+        if rng.chance(0.3):
             cents = -cents
         day = office.now.date()
         line = add_line(
@@ -259,7 +259,7 @@ class _Claim:
             ClaimNum=self._row["ClaimNum"],
             UserNum=office.user(),
             TrackingType="StatusHistory",
-            TrackingDefNum=office.any_definition(TRACKING, dice),
+            TrackingDefNum=office.any_definition(TRACKING, rng),
             Note="Called;\tsent again",
         )
         self._more.append(line)

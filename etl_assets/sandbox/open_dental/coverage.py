@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental import insurance
 from etl_assets.sandbox.open_dental.office import Cover, Office, Person
 from etl_assets.sandbox.open_dental.rows import NO_DATE, Row, number_of
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 SELF, SPOUSE, CHILD = 0, 1, 2
 PATIENT_EDIT = 108
@@ -13,31 +13,31 @@ INSURED, TWICE_INSURED = 0.68, 0.2
 CHANGES, USED_ELSEWHERE = 0.12, 0.06
 
 
-def insure(office: Office, dice: Dice, family: list[Person]) -> None:
+def insure(office: Office, rng: SeededRandom, family: list[Person]) -> None:
     """Insure a family by its first member's plan, and some by the second's too; nobody, now and then."""
-    if not dice.chance(INSURED):
+    if not rng.chance(INSURED):
         return
-    _subscribe(office, dice, family, family[0])
-    if len(family) > 1 and dice.chance(TWICE_INSURED):
-        _subscribe(office, dice, family, family[1])
+    _subscribe(office, rng, family, family[0])
+    if len(family) > 1 and rng.chance(TWICE_INSURED):
+        _subscribe(office, rng, family, family[1])
     for person in family:
         person.row["HasIns"] = "I"
-        if dice.chance(USED_ELSEWHERE):
+        if rng.chance(USED_ELSEWHERE):
             insurance.used_elsewhere(office, person, person.covers[0])
     days = (office.today - office.now.date()).days
-    if len(family[0].covers) == 1 and days and dice.chance(CHANGES):
-        day = office.next_open(office.now.date(), dice.whole(1, days))
+    if len(family[0].covers) == 1 and days and rng.chance(CHANGES):
+        day = office.next_open(office.now.date(), rng.randint(1, days))
         office.later(office.office_hour(day, "changes plan"), lambda: _change(office, family))
 
 
-def _subscribe(office: Office, dice: Dice, family: list[Person], subscriber: Person) -> None:
-    plan = dice.pick(office.plans)
+def _subscribe(office: Office, rng: SeededRandom, family: list[Person], subscriber: Person) -> None:
+    plan = rng.choice(office.plans)
     sub = office.add(
         "inssub",
         PlanNum=plan.number,
         Subscriber=subscriber.number,
-        SubscriberID=f"X{dice.whole(0, 99999):05d}",
-        DateEffective=office.now.date() - timedelta(days=dice.whole(0, 2000)) if dice.chance(0.8) else NO_DATE,
+        SubscriberID=f"X{rng.randint(0, 99999):05d}",
+        DateEffective=office.now.date() - timedelta(days=rng.randint(0, 2000)) if rng.chance(0.8) else NO_DATE,
         ReleaseInfo=1,
         AssignBen=1,
     )
@@ -83,9 +83,9 @@ def _change(office: Office, family: list[Person]) -> None:
     for row in office.rows.tables["inssub"]:
         if row["InsSubNum"] == subscription:
             office.touch("inssub", row, DateTerm=office.now.date())
-    dice = office.draw("another plan")
-    if dice.chance(0.8):
-        _subscribe(office, dice, family, family[0])
+    rng = office.draw("another plan")
+    if rng.chance(0.8):
+        _subscribe(office, rng, family, family[0])
         for person in family:
             for one in person.planned:
                 insurance.estimate(office, one)

@@ -75,8 +75,8 @@ def used_elsewhere(office: Office, person: Person, cover: Cover) -> None:
 
 def ask(office: Office, procedure: Procedure) -> None:
     """Ask the first plan beforehand for some of what is dear."""
-    person, dice = procedure.person, office.dice("preauthorization", procedure.number)
-    if procedure.gross < 100_000 or not person.covers or not dice.chance(0.4):  # noqa: PLR2004 (what is dear)
+    person, rng = procedure.person, office.rng("preauthorization", procedure.number)
+    if procedure.gross < 100_000 or not person.covers or not rng.chance(0.4):  # noqa: PLR2004 (what is dear)
         return
     cover = person.covers[0]
     if cover.plan.type == "c":
@@ -93,8 +93,8 @@ def ask(office: Office, procedure: Procedure) -> None:
         office.touch("claim", claim, ClaimStatus="R", DateReceived=office.now.date())
 
     send(office, claim)
-    if dice.chance(0.8):
-        day = office.next_open(office.now.date(), dice.whole(14, 45))
+    if rng.chance(0.8):
+        day = office.next_open(office.now.date(), rng.randint(14, 45))
         office.later(office.office_hour(day, "preauthorized"), answered)
 
 

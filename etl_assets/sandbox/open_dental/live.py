@@ -4,12 +4,12 @@ import hashlib
 from datetime import date, datetime, timedelta
 
 from etl_assets.errors import EtlError
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental.ageing import age
 from etl_assets.sandbox.open_dental.catalogue import FIRST_NAMES, LAST_NAMES, PAYMENT
 from etl_assets.sandbox.open_dental.database import MARK, Database
 from etl_assets.sandbox.open_dental.editing import Changes, Editor, Found
 from etl_assets.sandbox.open_dental.rows import at_hour
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 SCHEDULED, COMPLETE, DELETED = 1, 2, 4
 APPOINTMENT_CREATE, APPOINTMENT_EDIT, PAYMENT_CREATE, PAYMENT_EDIT = 25, 27, 15, 16
@@ -61,7 +61,7 @@ class _Day:
     """One day's work."""
 
     def __init__(self, editor: Editor, day: date, seed: int) -> None:
-        self.editor, self._day, self._dice = editor, day, Dice(seed, "live", day)
+        self.editor, self._day, self._rng = editor, day, SeededRandom(seed, "live", day)
         self._user = int(editor.find("userod", "[EmployeeNum] > 0 and [IsHidden] = 0", limit=1)[0]["UserNum"])
 
     def do(self) -> None:
@@ -82,7 +82,7 @@ class _Day:
         age(self.editor, self._day)
 
     def _at(self) -> datetime:
-        return at_hour(self._day, self._dice.whole(8, 16), self._dice.whole(0, 59), self._dice.whole(0, 59))
+        return at_hour(self._day, self._rng.randint(8, 16), self._rng.randint(0, 59), self._rng.randint(0, 59))
 
     def _log(self, permission: int, patient: int, text: str) -> None:
         at = self._at()
@@ -110,9 +110,9 @@ class _Day:
         last = self.editor.find("patient", "[PatStatus] = 0", limit=1)[0]
         number = self.editor.insert(
             "patient",
-            LName=self._dice.pick(LAST_NAMES),
-            FName=self._dice.pick(FIRST_NAMES),
-            Birthdate=at.date() - timedelta(days=self._dice.whole(7_000, 25_000)),
+            LName=self._rng.choice(LAST_NAMES),
+            FName=self._rng.choice(FIRST_NAMES),
+            Birthdate=at.date() - timedelta(days=self._rng.randint(7_000, 25_000)),
             Address="1 New Street",
             PriProv=last["PriProv"],
             SecProv=last["SecProv"],
@@ -149,7 +149,7 @@ class _Day:
         codes = self.editor.find("procedurecode", "[IsHygiene] = 1", limit=5)
         people = self.editor.find("patient", "[PatStatus] = 0")
         for _ in range(VISITS + 1):
-            person, code, at = self._dice.pick(people), self._dice.pick(codes), self._at()
+            person, code, at = self._rng.choice(people), self._rng.choice(codes), self._at()
             room = self.editor.find("operatory", "[IsHygiene] = 1", limit=1)[0]
             values = {
                 "PatNum": person["PatNum"],

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental.books import Books, Expected
 from etl_assets.sandbox.open_dental.catalogue import CODES, DEFINITIONS, Code
 from etl_assets.sandbox.open_dental.rows import Row, Rows, Value, at_hour, number_of
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 OPENS, CLOSES = 8, 17
 FRIDAY = 4
@@ -148,13 +148,13 @@ class Office:
         self._order = itertools.count()
         self._draws = itertools.count()
 
-    def dice(self, *words: object) -> Dice:
-        """Dice of this practice alone, thrown with these words."""
-        return Dice(self.seed, *words)
+    def rng(self, *words: object) -> SeededRandom:
+        """A random generator of this practice alone, seeded with these words."""
+        return SeededRandom(self.seed, *words)
 
-    def draw(self, word: str) -> Dice:
-        """Dice that nobody has thrown yet."""
-        return Dice(self.seed, word, next(self._draws))
+    def draw(self, word: str) -> SeededRandom:
+        """A random generator of which nobody has drawn yet."""
+        return SeededRandom(self.seed, word, next(self._draws))
 
     def later(self, at: datetime, action: Callable[[], None]) -> None:
         """Have something happen at a moment, or now where that has passed."""
@@ -188,16 +188,16 @@ class Office:
 
     def user(self) -> int:
         """Somebody at the desk."""
-        return self.draw("user").pick(self.users)
+        return self.draw("user").choice(self.users)
 
     def definition(self, category: int, name: str) -> int:
         """The DefNum of a definition."""
         return self.definitions[category, name]
 
-    def any_definition(self, category: int, dice: Dice) -> int:
+    def any_definition(self, category: int, rng: SeededRandom) -> int:
         """The DefNum of a definition in use, any of a category."""
         names = [name for name, _, hidden in DEFINITIONS[category] if not hidden]
-        return self.definitions[category, dice.pick(names)]
+        return self.definitions[category, rng.choice(names)]
 
     def opens(self, day: date) -> bool:
         """Whether the practice works on a day."""
@@ -212,5 +212,5 @@ class Office:
 
     def office_hour(self, day: date, word: str) -> datetime:
         """Some moment of a day's office hours."""
-        dice = self.draw(word)
-        return at_hour(day, dice.whole(OPENS, CLOSES - 1), dice.whole(0, 59), dice.whole(0, 59))
+        rng = self.draw(word)
+        return at_hour(day, rng.randint(OPENS, CLOSES - 1), rng.randint(0, 59), rng.randint(0, 59))

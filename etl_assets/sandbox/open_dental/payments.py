@@ -19,7 +19,7 @@ class Payment:
     """One payment, or transfer, that is being entered; `close` sums it up."""
 
     def __init__(self, office: Office, payer: Person, type_: str | None) -> None:
-        self._office, self._dice = office, office.draw("payment")
+        self._office, self._rng = office, office.draw("payment")
         self._cents = 0
         self._splits = 0
         check = type_ == "Check"
@@ -29,8 +29,8 @@ class Payment:
             PayType=office.definition(PAYMENT, type_) if type_ else 0,
             PayDate=office.now.date(),
             ClinicNum=payer.clinic,
-            CheckNum=f"{self._dice.whole(100, 9999)}" if check else "",
-            PayNote="Thank you \U0001f64f" if self._dice.chance(0.02) else ("" if check else None),
+            CheckNum=f"{self._rng.randint(100, 9999)}" if check else "",
+            PayNote="Thank you \U0001f64f" if self._rng.chance(0.02) else ("" if check else None),
             PaymentSource=int(type_ == "Online"),
             SecUserNumEntry=office.user(),
         )
@@ -71,11 +71,13 @@ class Payment:
 def at_the_desk(office: Office, person: Person, procedures: Sequence[Procedure]) -> None:
     """Take what the patient pays on leaving: his part, as far as it is known, and what he paid ahead."""
     _use_prepaid(office, person, procedures)
-    dice = office.draw("desk")
+    rng = office.draw("desk")
     parts = [(one, one.owed - sum(expected.cents for expected in one.expected)) for one in procedures]
     parts = [(one, cents) for one, cents in parts if cents > 0]
-    if parts and dice.chance(0.55):
-        payment = Payment(office, _payer(office, person), dice.weighted(("Check", "Cash", "Credit card"), (2, 2, 6)))
+    if parts and rng.chance(0.55):
+        payment = Payment(
+            office, _payer(office, person), rng.weighted_choice(("Check", "Cash", "Credit card"), (2, 2, 6))
+        )
         for one, cents in parts:
             payment.pay(one, cents)
         payment.close()
@@ -110,11 +112,11 @@ def adjust(office: Office, person: Person, type_: str, cents: int, procedure: Pr
 
 def pay_ahead(office: Office, procedure: Procedure) -> None:
     """Have some pay for what is only planned: onto the account, or hidden until it is done."""
-    dice, person = office.dice("ahead", procedure.number), procedure.person
-    if procedure.gross < 10_000 or not dice.chance(0.12):  # noqa: PLR2004 (what nobody pays ahead)
+    rng, person = office.rng("ahead", procedure.number), procedure.person
+    if procedure.gross < 10_000 or not rng.chance(0.12):  # noqa: PLR2004 (what nobody pays ahead)
         return
     cents = procedure.gross // 2
-    hidden = dice.chance(0.4)
+    hidden = rng.chance(0.4)
     payment = Payment(office, person, "Credit card")
     type_ = office.definition(UNEARNED, HIDDEN if hidden else SHOWN)
     planned = procedure.number if hidden else 0

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental.books import ADJUSTMENTS, NOTHING, NOTHING_OWED, Aged
 from etl_assets.sandbox.open_dental.catalogue import (
     ADJUSTMENT,
@@ -18,6 +17,7 @@ from etl_assets.sandbox.open_dental.catalogue import (
 from etl_assets.sandbox.open_dental.coverage import insure
 from etl_assets.sandbox.open_dental.office import Office, Person
 from etl_assets.sandbox.open_dental.rows import NO_DATE, Row, Value, at_hour, number_of
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 PATIENT, NON_PATIENT, INACTIVE, ARCHIVED, DELETED, DECEASED, PROSPECTIVE = range(7)
 MERGED, CLONED = 1, 2
@@ -34,10 +34,10 @@ def register(office: Office, patients: int, welcome: Callable[[Office, Person], 
     left = patients
     family = 0
     while left:
-        dice = office.dice("family", family)
-        size = min(dice.weighted(SIZES, WEIGHTS), left)
+        rng = office.rng("family", family)
+        size = min(rng.weighted_choice(SIZES, WEIGHTS), left)
         days = (office.today - office.first).days
-        joined = office.first if dice.chance(FROM_THE_START) else office.first + timedelta(days=dice.whole(1, days))
+        joined = office.first if rng.chance(FROM_THE_START) else office.first + timedelta(days=rng.randint(1, days))
         office.later(office.office_hour(office.next_open(joined), "joins"), _Arrival(office, family, size, welcome))
         left -= size
         family += 1
@@ -50,21 +50,21 @@ class _Arrival:
         self._office, self._number, self._size, self._welcome = office, number, size, welcome
 
     def __call__(self) -> None:
-        office, dice = self._office, self._office.dice("arrival", self._number)
-        last_name, home = dice.pick(LAST_NAMES), dice.pick(TOWNS)
+        office, rng = self._office, self._office.rng("arrival", self._number)
+        last_name, home = rng.choice(LAST_NAMES), rng.choice(TOWNS)
         family: list[Person] = []
         known = len(office.people)
         for place in range(self._size):
-            row = _patient(office, dice, place, last_name, home)
+            row = _patient(office, rng, place, last_name, home)
             guarantor = family[0].number if family else number_of(row, "PatNum")
             # The guarantor's key is known only once the row is made.
             row["Guarantor"] = guarantor
-            family.append(_person(office, dice, row, guarantor))
-        insure(office, dice, family)
-        _on_file(office, dice, family)
+            family.append(_person(office, rng, row, guarantor))
+        insure(office, rng, family)
+        _on_file(office, rng, family)
         for person in family:
-            if row_status(person) == PATIENT and dice.chance(OPENING) and person.joined == office.first:
-                _open_balance(office, person, dice.whole(20, 400) * 100 + 50)
+            if row_status(person) == PATIENT and rng.chance(OPENING) and person.joined == office.first:
+                _open_balance(office, person, rng.randint(20, 400) * 100 + 50)
         for person in office.people[known:]:  # clones too
             if not person.gone:
                 self._welcome(office, person)
@@ -91,68 +91,68 @@ def row_status(person: Person) -> int:
     return number_of(person.row, "PatStatus")
 
 
-def _patient(office: Office, dice: Dice, place: int, last_name: str, home: tuple[str, str, str]) -> Row:
+def _patient(office: Office, rng: SeededRandom, place: int, last_name: str, home: tuple[str, str, str]) -> Row:
     grown_up = place < 2  # noqa: PLR2004 (a couple)
-    years = dice.whole(19, 88) if grown_up else dice.whole(1, 17)
-    born = office.now.date() - timedelta(days=years * 365 + dice.whole(0, 364))
+    years = rng.randint(19, 88) if grown_up else rng.randint(1, 17)
+    born = office.now.date() - timedelta(days=years * 365 + rng.randint(0, 364))
     first_visit = (
-        office.now.date() if office.now.date() > office.first else office.first - timedelta(days=dice.whole(30, 4000))
+        office.now.date() if office.now.date() > office.first else office.first - timedelta(days=rng.randint(30, 4000))
     )
     town, state, zip_code = home
-    first_name = dice.pick(FIRST_NAMES)
+    first_name = rng.choice(FIRST_NAMES)
     row = office.add(
         "patient",
         LName=last_name,
         FName=first_name,
-        MiddleI=dice.pick(("", "", "Q", "X")),
-        Preferred=first_name[:3] if dice.chance(0.1) else "",
-        Gender=dice.weighted((0, 1, 2, 3), (48, 48, 3, 1)),
-        Position=(1 if place or dice.chance(0.5) else dice.pick((0, 3, 4))) if grown_up else 2,
-        Birthdate=_born(dice, born),
-        SSN=f"000{dice.whole(0, 999999):06d}" if dice.chance(0.3) else "",
-        Address=f"{dice.whole(1, 199)} {dice.pick(STREETS)}",
+        MiddleI=rng.choice(("", "", "Q", "X")),
+        Preferred=first_name[:3] if rng.chance(0.1) else "",
+        Gender=rng.weighted_choice((0, 1, 2, 3), (48, 48, 3, 1)),
+        Position=(1 if place or rng.chance(0.5) else rng.choice((0, 3, 4))) if grown_up else 2,
+        Birthdate=_born(rng, born),
+        SSN=f"000{rng.randint(0, 999999):06d}" if rng.chance(0.3) else "",
+        Address=f"{rng.randint(1, 199)} {rng.choice(STREETS)}",
         City=town,
         State=state,
         Zip=zip_code,
-        HmPhone=f"(555)555-01{dice.whole(0, 99):02d}",
-        WirelessPhone=f"(555)555-01{dice.whole(0, 99):02d}" if grown_up else "",
+        HmPhone=f"(555)555-01{rng.randint(0, 99):02d}",
+        WirelessPhone=f"(555)555-01{rng.randint(0, 99):02d}" if grown_up else "",
         Email=f"patient{len(office.rows.tables['patient']) + 1}@example.org" if grown_up else "",
-        County=None if dice.chance(0.2) else "Saltmarsh",
-        FeeSched=2 if dice.chance(0.02) else 0,
+        County=None if rng.chance(0.2) else "Saltmarsh",
+        FeeSched=2 if rng.chance(0.02) else 0,
         BillingType=office.definition(BILLING, "Standard account"),
         DateFirstVisit=first_visit,
         ClinicNum=len(office.people) % (office.clinics + 1),
-        TxtMsgOk=dice.pick((0, 1, 2)),
-        PreferConfirmMethod=dice.whole(0, 8),
-        PreferRecallMethod=dice.whole(0, 8),
-        PreferContactMethod=dice.whole(0, 8),
+        TxtMsgOk=rng.choice((0, 1, 2)),
+        PreferConfirmMethod=rng.randint(0, 8),
+        PreferRecallMethod=rng.randint(0, 8),
+        PreferContactMethod=rng.randint(0, 8),
         BillingCycleDay=1,
-        AddrNote=dice.pick(NOTES) if dice.chance(0.1) else None,
-        MedUrgNote="Penicillin!" if dice.chance(0.05) else "",
-        SchedBeforeTime=timedelta(hours=12) if dice.chance(0.05) else None,
+        AddrNote=rng.choice(NOTES) if rng.chance(0.1) else None,
+        MedUrgNote="Penicillin!" if rng.chance(0.05) else "",
+        SchedBeforeTime=timedelta(hours=12) if rng.chance(0.05) else None,
         SchedAfterTime=None,
         SecUserNumEntry=office.users[0],
     )
-    row["ChartNumber"] = f"{number_of(row, 'PatNum'):05d}" if dice.chance(0.5) else ""
+    row["ChartNumber"] = f"{number_of(row, 'PatNum'):05d}" if rng.chance(0.5) else ""
     office.add(
         "patientnote",
         PatNum=number_of(row, "PatNum"),
-        FamFinancial="" if dice.chance(0.5) else None,
-        Medical=dice.pick(NOTES) if dice.chance(0.2) else "",
+        FamFinancial="" if rng.chance(0.5) else None,
+        Medical=rng.choice(NOTES) if rng.chance(0.2) else "",
         OrthoMonthsTreatOverride=-1,
     )
     office.note(PATIENT_CREATE, number_of(row, "PatNum"), "Patient created.")
     return row
 
 
-def _born(dice: Dice, born: date) -> date:
+def _born(rng: SeededRandom, born: date) -> date:
     """A birthday; none for some, and for a few the very day that others take for none."""
-    if dice.chance(0.02):
+    if rng.chance(0.02):
         return NO_DATE
-    return date(1900, 1, 1) if dice.chance(0.002) else born
+    return date(1900, 1, 1) if rng.chance(0.002) else born
 
 
-def _person(office: Office, dice: Dice, row: Row, guarantor: int) -> Person:
+def _person(office: Office, rng: SeededRandom, row: Row, guarantor: int) -> Person:
     pairs = len(office.providers) // 2
     pair = len(office.people) % pairs
     dentist, hygienist = office.providers[pair * 2 : pair * 2 + 2]
@@ -168,7 +168,7 @@ def _person(office: Office, dice: Dice, row: Row, guarantor: int) -> Person:
         clinic=number_of(row, "ClinicNum"),
         dentist=dentist,
         hygienist=hygienist,
-        gums=dice.chance(GUMS) and known.year < office.first.year - 30,
+        gums=rng.chance(GUMS) and known.year < office.first.year - 30,
     )
     row.update(PriProv=dentist.number, SecProv=hygienist.number)
     office.people.append(person)
@@ -194,22 +194,22 @@ def _open_balance(office: Office, person: Person, cents: int) -> None:
     office.books.move(day, person.number, cents)
 
 
-def _on_file(office: Office, dice: Dice, family: list[Person]) -> None:
+def _on_file(office: Office, rng: SeededRandom, family: list[Person]) -> None:
     """Have some be on file only: they never come, whatever their reason."""
     for person in family:
-        status = dice.weighted(
+        status = rng.weighted_choice(
             (PATIENT, NON_PATIENT, INACTIVE, DELETED, DECEASED, PROSPECTIVE), (900, 15, 30, 20, 15, 20)
         )
         person.row["PatStatus"] = status
         person.gone = status != PATIENT
-        if status == DECEASED and dice.chance(0.5):
-            person.row["DateTimeDeceased"] = office.now - timedelta(days=dice.whole(1, 300))
+        if status == DECEASED and rng.chance(0.5):
+            person.row["DateTimeDeceased"] = office.now - timedelta(days=rng.randint(1, 300))
         if status == PROSPECTIVE:
             person.row["DateFirstVisit"] = NO_DATE
-    if dice.chance(0.04):
+    if rng.chance(0.04):
         _merge_into(office, family[0])
-    if dice.chance(0.03):
-        _clone(office, dice, family[0])
+    if rng.chance(0.03):
+        _clone(office, rng, family[0])
 
 
 def _merge_into(office: Office, person: Person) -> None:
@@ -221,11 +221,11 @@ def _merge_into(office: Office, person: Person) -> None:
     office.note(PATIENT_MERGE, person.number, f"Patient {number} merged into {person.number}.")
 
 
-def _clone(office: Office, dice: Dice, person: Person) -> None:
+def _clone(office: Office, rng: SeededRandom, person: Person) -> None:
     """A clone, as the vendor's program makes them for another specialty: its name is in capitals, and it comes too."""
     name = {"LName": str(person.row["LName"]).upper(), "FName": str(person.row["FName"]).upper()}
     row = _copy(office, person, PatNumCloneFrom=person.number, Guarantor=person.guarantor, **name)
-    clone = _person(office, dice, row, person.guarantor)
+    clone = _person(office, rng, row, person.guarantor)
     clone.gone = person.gone
     row["PatStatus"] = person.row["PatStatus"]
     office.add("patientlink", PatNumFrom=person.number, PatNumTo=clone.number, LinkType=CLONED, DateTimeLink=office.now)

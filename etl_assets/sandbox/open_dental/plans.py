@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental.catalogue import PLAN
 from etl_assets.sandbox.open_dental.office import Office, Person, Procedure
 from etl_assets.sandbox.open_dental.payments import Payment
 from etl_assets.sandbox.open_dental.rows import Row, cents_of, money
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 DEBIT, CREDIT = 0, 1
 MONTH = timedelta(days=30)
 
 
-def agree(office: Office, guarantor: Person, owing: Sequence[Procedure], dice: Dice) -> None:
+def agree(office: Office, guarantor: Person, owing: Sequence[Procedure], rng: SeededRandom) -> None:
     """Agree on a plan for what the first patient of these procedures owes, and queue what will be paid on it."""
     day, patient = office.now.date(), owing[0].person
     owing = [one for one in owing if one.person is patient]
-    total, months = sum(one.owed for one in owing), dice.pick((6, 12, 18))
+    total, months = sum(one.owed for one in owing), rng.choice((6, 12, 18))
     plan = _Plan(office, guarantor, owing[0].place, _row(office, guarantor, patient, total, months))
     for one in owing:
         plan.credit(one, day)
@@ -26,8 +26,8 @@ def agree(office: Office, guarantor: Person, owing: Sequence[Procedure], dice: D
         principal = left if month == months else total // months
         due = day + month * MONTH
         charge = plan.debit(due, principal, left // 200)
-        if dice.chance(0.9):
-            at = office.office_hour(office.next_open(due, dice.whole(0, 10)), "installment")
+        if rng.chance(0.9):
+            at = office.office_hour(office.next_open(due, rng.randint(0, 10)), "installment")
             office.later(at, _Installment(plan, charge))
         left -= principal
 

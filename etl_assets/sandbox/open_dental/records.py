@@ -3,7 +3,6 @@
 import hashlib
 from datetime import date, datetime, timedelta
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental.catalogue import (
     COMMUNICATION,
     IMAGE,
@@ -14,6 +13,7 @@ from etl_assets.sandbox.open_dental.catalogue import (
 )
 from etl_assets.sandbox.open_dental.office import Office, Person
 from etl_assets.sandbox.open_dental.rows import NO_DATE, NO_TIME, ZERO_DATE, Row, at_hour, cents_of, number_of
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 LOG_ON = 83
 LETTERS_A_PATIENT, FORMS_A_PATIENT = 6, 1
@@ -39,23 +39,23 @@ def write(office: Office) -> None:
 
 
 def _letters(office: Office, person: Person) -> None:
-    dice = office.dice("letters", person.number)
-    for _ in range(dice.whole(0, 2 * LETTERS_A_PATIENT)):
-        at = _some_time(office, dice, person)
-        mode = dice.weighted((0, 1, 2, 3, 4, 5, 8), (2, 25, 5, 35, 8, 23, 2))
+    rng = office.rng("letters", person.number)
+    for _ in range(rng.randint(0, 2 * LETTERS_A_PATIENT)):
+        at = _some_time(office, rng, person)
+        mode = rng.weighted_choice((0, 1, 2, 3, 4, 5, 8), (2, 25, 5, 35, 8, 23, 2))
         call = mode == 3  # noqa: PLR2004 (by telephone)
         office.rows.add(
             "commlog",
             at,
             PatNum=person.number,
             CommDateTime=at,
-            CommType=office.any_definition(COMMUNICATION, dice),
-            Note=dice.pick(NOTES),
+            CommType=office.any_definition(COMMUNICATION, rng),
+            Note=rng.choice(NOTES),
             Mode_=mode,
-            SentOrReceived=dice.pick((0, 1, 1, 2)),
-            UserNum=dice.pick(office.users),
-            DateTimeEnd=at + timedelta(minutes=dice.whole(1, 25)) if call and dice.chance(0.6) else NO_TIME,
-            CommSource=dice.weighted((0, 3, 4), (7, 2, 1)),
+            SentOrReceived=rng.choice((0, 1, 1, 2)),
+            UserNum=rng.choice(office.users),
+            DateTimeEnd=at + timedelta(minutes=rng.randint(1, 25)) if call and rng.chance(0.6) else NO_TIME,
+            CommSource=rng.weighted_choice((0, 3, 4), (7, 2, 1)),
             Signature="",
             DateTEntry=at,
         )
@@ -63,9 +63,9 @@ def _letters(office: Office, person: Person) -> None:
 
 def _forms(office: Office, person: Person) -> None:
     """A medical history on arrival and some consents: a row a field, long text in some of them."""
-    dice = office.dice("forms", person.number)
-    for order in range(dice.whole(0, 2 * FORMS_A_PATIENT)):
-        at = _some_time(office, dice, person)
+    rng = office.rng("forms", person.number)
+    for order in range(rng.randint(0, 2 * FORMS_A_PATIENT)):
+        at = _some_time(office, rng, person)
         sheet = office.rows.add(
             "sheet",
             at,
@@ -78,16 +78,16 @@ def _forms(office: Office, person: Person) -> None:
             FontSize=8.25,
             FontName="Microsoft Sans Serif",
             Description="Medical history" if order == 0 else "Consent",
-            IsDeleted=int(dice.chance(0.04)),
-            InternalNote="" if dice.chance(0.5) else None,
+            IsDeleted=int(rng.chance(0.04)),
+            InternalNote="" if rng.chance(0.5) else None,
         )
-        for field in range(dice.whole(8, 16)):
-            _field(office, dice, sheet, field, at)
+        for field in range(rng.randint(8, 16)):
+            _field(office, rng, sheet, field, at)
 
 
-def _field(office: Office, dice: Dice, sheet: Row, order: int, at: datetime) -> None:
-    type_ = dice.weighted((1, 2, 8, 9), (5, 2, 6, 1))
-    text = {1: dice.pick(NOTES), 2: LONG * dice.whole(1, 40), 8: dice.pick(("X", "")), 9: "c2ln" * 60}[type_]
+def _field(office: Office, rng: SeededRandom, sheet: Row, order: int, at: datetime) -> None:
+    type_ = rng.weighted_choice((1, 2, 8, 9), (5, 2, 6, 1))
+    text = {1: rng.choice(NOTES), 2: LONG * rng.randint(1, 40), 8: rng.choice(("X", "")), 9: "c2ln" * 60}[type_]
     office.rows.add(
         "sheetfield",
         at,
@@ -109,56 +109,56 @@ def _field(office: Office, dice: Dice, sheet: Row, order: int, at: datetime) -> 
 
 def _chart(office: Office, person: Person) -> None:
     """Pictures, gums, missing teeth, remarks of the family's own."""
-    dice = office.dice("chart", person.number)
-    if person.visits and dice.chance(0.5):
-        at = _some_time(office, dice, person)
+    rng = office.rng("chart", person.number)
+    if person.visits and rng.chance(0.5):
+        at = _some_time(office, rng, person)
         office.rows.add(
             "document",
             at,
             PatNum=person.number,
             DateCreated=at,
-            DocCategory=office.any_definition(IMAGE, dice),
-            Description="Bitewing" if dice.chance(0.7) else "",
+            DocCategory=office.any_definition(IMAGE, rng),
+            Description="Bitewing" if rng.chance(0.7) else "",
             FileName=f"{person.number:05d}.png",
-            ImgType=dice.pick((1, 2, 3)),
-            DegreesRotated=dice.pick((0.0, 90.0, 0.5)),
+            ImgType=rng.choice((1, 2, 3)),
+            DegreesRotated=rng.choice((0.0, 90.0, 0.5)),
             Note=None,
-            RawBase64="iVBORw0KGgo" * dice.whole(1, 50) if dice.chance(0.2) else "",
+            RawBase64="iVBORw0KGgo" * rng.randint(1, 50) if rng.chance(0.2) else "",
         )
     if person.gums:
-        _measure(office, dice, person)
-    if dice.chance(0.2):
-        at = _some_time(office, dice, person)
-        office.rows.add("toothinitial", at, PatNum=person.number, ToothNum=str(dice.whole(1, 32)), InitialType=0)
-    if dice.chance(0.15):
-        at = _some_time(office, dice, person)
-        office.rows.add("patfield", at, PatNum=person.number, FieldName="Favourite chair", FieldValue=dice.pick(NOTES))
-    if dice.chance(0.05):
-        at = _some_time(office, dice, person)
+        _measure(office, rng, person)
+    if rng.chance(0.2):
+        at = _some_time(office, rng, person)
+        office.rows.add("toothinitial", at, PatNum=person.number, ToothNum=str(rng.randint(1, 32)), InitialType=0)
+    if rng.chance(0.15):
+        at = _some_time(office, rng, person)
+        office.rows.add("patfield", at, PatNum=person.number, FieldName="Favourite chair", FieldValue=rng.choice(NOTES))
+    if rng.chance(0.05):
+        at = _some_time(office, rng, person)
         office.rows.add("popup", at, PatNum=person.number, Description="Owes a form", PopupLevel=1, DateTimeEntry=at)
-    if dice.chance(0.1):
-        at = _some_time(office, dice, person)
+    if rng.chance(0.1):
+        at = _some_time(office, rng, person)
         # Dates of before the vendor knew 0001-01-01.
-        stopped = ZERO_DATE if dice.chance(0.3) else NO_DATE
+        stopped = ZERO_DATE if rng.chance(0.3) else NO_DATE
         office.rows.add(
             "medicationpat", at, PatNum=person.number, MedDescript="Aspirin", DateStart=at.date(), DateStop=stopped
         )
-        office.rows.add("allergydef", at, Description=f"Nuts {person.number}", SnomedType=dice.whole(0, 3))
+        office.rows.add("allergydef", at, Description=f"Nuts {person.number}", SnomedType=rng.randint(0, 3))
         number = len(office.rows.tables["allergydef"])
         office.rows.add(
             "allergy", at, PatNum=person.number, AllergyDefNum=number, StatusIsActive=1, DateAdverseReaction=stopped
         )
-    if dice.chance(0.01):
+    if rng.chance(0.01):
         person.row["AdmitDate"] = ZERO_DATE
 
 
-def _measure(office: Office, dice: Dice, person: Person) -> None:
-    at = _some_time(office, dice, person)
+def _measure(office: Office, rng: SeededRandom, person: Person) -> None:
+    at = _some_time(office, rng, person)
     exam = office.rows.add(
         "perioexam", at, PatNum=person.number, ExamDate=at.date(), ProvNum=person.hygienist.number, DateTMeasureEdit=at
     )
     for tooth in range(1, 9):
-        depths = [dice.whole(-1, 9) for _ in range(6)]
+        depths = [rng.randint(-1, 9) for _ in range(6)]
         names = ("MBvalue", "Bvalue", "DBvalue", "MLvalue", "Lvalue", "DLvalue")
         values = dict(zip(names, depths, strict=True))
         office.rows.add(
@@ -173,7 +173,7 @@ def _measure(office: Office, dice: Dice, person: Person) -> None:
 
 
 def _referrals(office: Office) -> None:
-    dice = office.dice("referrals")
+    rng = office.rng("referrals")
     names = ("Doorbell", "Lantern", "Windmill", "Search engine", "Signpost")
     for order, name in enumerate(names):
         office.add(
@@ -188,18 +188,18 @@ def _referrals(office: Office) -> None:
             DisplayNote="",
         )
     for person in office.people:
-        for order in range(dice.weighted((0, 1, 2), (55, 38, 7))):
-            at = _some_time(office, dice, person)
-            type_ = dice.weighted((0, 1, 2), (30, 65, 5))
+        for order in range(rng.weighted_choice((0, 1, 2), (55, 38, 7))):
+            at = _some_time(office, rng, person)
+            type_ = rng.weighted_choice((0, 1, 2), (30, 65, 5))
             office.rows.add(
                 "refattach",
                 at,
-                ReferralNum=dice.whole(1, len(names)),
+                ReferralNum=rng.randint(1, len(names)),
                 PatNum=person.number,
                 ItemOrder=order + 1,
                 RefDate=at.date(),
                 RefType=type_,
-                RefToStatus=dice.whole(0, 5) if type_ == 0 else 0,
+                RefToStatus=rng.randint(0, 5) if type_ == 0 else 0,
                 ProvNum=person.dentist.number if type_ == 0 else 0,
                 Note="",
             )
@@ -209,14 +209,14 @@ def _staff(office: Office) -> None:
     """The clocks of the staff, with time off that is below zero and sums beyond a day."""
     for employee in office.rows.tables["employee"]:
         number = number_of(employee, "EmployeeNum")
-        dice = office.dice("clock", number)
+        rng = office.rng("clock", number)
         for back in range(CLOCKED, -1, -1):
             day = office.today - timedelta(days=back)
             if not office.opens(day):
                 continue
-            start = at_hour(day, 7, dice.whole(30, 59))
-            end = at_hour(day, 17, dice.whole(0, 59))
-            still_here = back == 0 and dice.chance(0.5)
+            start = at_hour(day, 7, rng.randint(30, 59))
+            end = at_hour(day, 17, rng.randint(0, 59))
+            still_here = back == 0 and rng.chance(0.5)
             over = end - start - timedelta(hours=10)
             office.rows.add(
                 "clockevent",
@@ -228,9 +228,9 @@ def _staff(office: Office) -> None:
                 TimeDisplayed2=NO_TIME if still_here else end,
                 OTimeHours=over if over > timedelta() else timedelta(hours=-1),
                 OTimeAuto=max(over, timedelta()),
-                Adjust=-timedelta(minutes=dice.whole(0, 90)) if dice.chance(0.1) else timedelta(),
+                Adjust=-timedelta(minutes=rng.randint(0, 90)) if rng.chance(0.1) else timedelta(),
                 Rate2Hours=timedelta(hours=-1),
-                Note="" if dice.chance(0.9) else None,
+                Note="" if rng.chance(0.9) else None,
             )
         for order in range(4):
             at = at_hour(office.next_open(office.today - timedelta(days=30 * order + 10)), 18)
@@ -239,40 +239,40 @@ def _staff(office: Office) -> None:
                 at,
                 EmployeeNum=number,
                 TimeEntry=at,
-                RegHours=-timedelta(hours=dice.whole(1, 30), minutes=30),
-                OTimeHours=timedelta(hours=dice.whole(1, 42), minutes=15, seconds=7),
-                PtoHours=timedelta(hours=dice.whole(-40, 40)),
+                RegHours=-timedelta(hours=rng.randint(1, 30), minutes=30),
+                OTimeHours=timedelta(hours=rng.randint(1, 42), minutes=15, seconds=7),
+                PtoHours=timedelta(hours=rng.randint(-40, 40)),
                 Note="Week of the move\tcorrected",
             )
 
 
 def _tasks(office: Office) -> None:
-    dice = office.dice("tasks")
+    rng = office.rng("tasks")
     folder = office.add("tasklist", Descript="Front desk", DateTL=NO_DATE, DateTimeEntry=office.now)
     for order in range(OPEN_ENDED):
-        at = _some_time(office, dice, dice.pick(office.people))
-        done = dice.chance(0.6)
+        at = _some_time(office, rng, rng.choice(office.people))
+        done = rng.chance(0.6)
         office.rows.add(
             "task",
             at,
             TaskListNum=folder["TaskListNum"],
-            Descript=f"Call {order}: {dice.pick(NOTES)}",
-            TaskStatus=2 if done else dice.pick((0, 1)),
-            UserNum=dice.pick(office.users),
+            Descript=f"Call {order}: {rng.choice(NOTES)}",
+            TaskStatus=2 if done else rng.choice((0, 1)),
+            UserNum=rng.choice(office.users),
             DateTimeEntry=at,
             DateTimeOriginal=at,
             DateTimeFinished=at + timedelta(hours=5) if done else NO_TIME,
-            PriorityDefNum=office.any_definition(TASK, dice),
+            PriorityDefNum=office.any_definition(TASK, rng),
         )
 
 
 def _save_plans(office: Office) -> None:
     """Save some active treatment plans as they were shown and signed: the procedures are copied, with their money."""
     for person in office.people:
-        dice = office.dice("saves", person.number)
-        if not person.planned or not dice.chance(0.4):
+        rng = office.rng("saves", person.number)
+        if not person.planned or not rng.chance(0.4):
             continue
-        at = _some_time(office, dice, person)
+        at = _some_time(office, rng, person)
         saved = office.rows.add(
             "treatplan",
             at,
@@ -282,7 +282,7 @@ def _save_plans(office: Office) -> None:
             Heading="Proposed treatment",
             Note="Fees hold for 90 days.",
             Signature="c2ln" * 20,
-            DateTSigned=at if dice.chance(0.7) else NO_TIME,
+            DateTSigned=at if rng.chance(0.7) else NO_TIME,
             UserNumPresenter=person.dentist.user,
         )
         for order, one in enumerate(person.planned):
@@ -332,7 +332,7 @@ def _logs(office: Office) -> None:
     rows = office.rows
     rows.number("histappointment", sorted(rows.tables["histappointment"], key=lambda row: str(row["HistDateTStamp"])))
     rows.number("commlog", sorted(rows.tables["commlog"], key=lambda row: str(row["CommDateTime"])))
-    dice = office.dice("log")
+    rng = office.rng("log")
     day = office.first
     while day <= office.today:
         if office.opens(day):
@@ -346,17 +346,17 @@ def _logs(office: Office) -> None:
             UserNum=user,
             PatNum=patient,
             PermType=permission,
-            LogText=text if dice.chance(0.9) else f"{text} \N{RIGHTWARDS ARROW} {dice.pick(NOTES)}",
-            CompName=dice.pick(("FRONT1", "FRONT2", "ROOM1", "")),
-            LogSource=dice.weighted((0, 7, 8, 19), (94, 2, 2, 2)),
-            DateTPrevious=at - timedelta(days=1) if dice.chance(0.3) else NO_TIME,
+            LogText=text if rng.chance(0.9) else f"{text} \N{RIGHTWARDS ARROW} {rng.choice(NOTES)}",
+            CompName=rng.choice(("FRONT1", "FRONT2", "ROOM1", "")),
+            LogSource=rng.weighted_choice((0, 7, 8, 19), (94, 2, 2, 2)),
+            DateTPrevious=at - timedelta(days=1) if rng.chance(0.3) else NO_TIME,
         )
         digest = hashlib.sha256(f"{row['SecurityLogNum']}{at}{text}".encode()).hexdigest()
         rows.add("securityloghash", at, SecurityLogNum=row["SecurityLogNum"], LogHash=digest)
 
 
-def _some_time(office: Office, dice: Dice, person: Person) -> datetime:
+def _some_time(office: Office, rng: SeededRandom, person: Person) -> datetime:
     """A moment of office hours since the patient was entered."""
     days = (office.today - person.joined).days
-    day = office.next_open(person.joined + timedelta(days=dice.whole(0, max(0, days - 5))))
-    return at_hour(min(day, office.today), dice.whole(8, 16), dice.whole(0, 59), dice.whole(0, 59))
+    day = office.next_open(person.joined + timedelta(days=rng.randint(0, max(0, days - 5))))
+    return at_hour(min(day, office.today), rng.randint(8, 16), rng.randint(0, 59), rng.randint(0, 59))

@@ -139,12 +139,12 @@ def _staff(office: Office, patients: int) -> None:
         office.add("usergroup", Description=name, UserGroupNum=number)
     for provider in office.providers:
         provider.user = _user(office, f"{provider.name.lower()}", provider=provider.number, groups=(3,))
-    dice = office.dice("employees")
+    rng = office.rng("employees")
     for number in range(1, 4 + patients // 200):
         employee = office.add(
             "employee",
-            LName=dice.pick(LAST_NAMES),
-            FName=dice.pick(FIRST_NAMES),
+            LName=rng.choice(LAST_NAMES),
+            FName=rng.choice(FIRST_NAMES),
             ClockStatus="Working",
             PhoneExt=100 + number,
             IsHidden=int(number == 1),
@@ -159,15 +159,15 @@ def _staff(office: Office, patients: int) -> None:
 
 def _provider(office: Office, hygienist: bool, works: tuple[int, ...]) -> None:
     order = len(office.providers)
-    dice = office.dice("provider", order)
+    rng = office.rng("provider", order)
     name = f"{'HYG' if hygienist else 'DOC'}{order // 2 + 1}"
     schedule = 2 if order == 2 else 1  # noqa: PLR2004 (the second dentist has fees of his own)
     row = office.add(
         "provider",
         Abbr=name,
         ItemOrder=order,
-        LName=dice.pick(LAST_NAMES),
-        FName=dice.pick(FIRST_NAMES),
+        LName=rng.choice(LAST_NAMES),
+        FName=rng.choice(FIRST_NAMES),
         Suffix="RDH" if hygienist else "DDS",
         FeeSched=schedule,
         Specialty=office.definition(SPECIALTY, "Hygienist" if hygienist else "General"),
@@ -262,17 +262,17 @@ def _carriers(office: Office) -> None:
             IsHidden=int(name == "Carrier Nobody Uses"),
         )
         for order in range(plans):
-            dice = office.dice("plan", number, order)
+            rng = office.rng("plan", number, order)
             plan = Plan(
                 number=0,
                 carrier=number_of(carrier, "CarrierNum"),
                 type=type_,
                 allowed=share,
-                maximum=dice.pick((100_000, 150_000, 200_000)),
-                deductible=dice.pick((0, 5_000, 10_000)),
+                maximum=rng.choice((100_000, 150_000, 200_000)),
+                deductible=rng.choice((0, 5_000, 10_000)),
                 fee_schedule=schedules.get(f"{ALLOWED}: {name}", 0),
             )
-            _plan(office, plan, dice.pick(GROUPS), order)
+            _plan(office, plan, rng.choice(GROUPS), order)
             if number < len(CARRIERS):
                 office.plans.append(plan)
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental.office import Office, Person, Procedure
 from etl_assets.sandbox.open_dental.payments import Payment, adjust
 from etl_assets.sandbox.open_dental.plans import agree
 from etl_assets.sandbox.open_dental.rows import money
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 PLAN_FROM = 60_000
 """Cents from which on a patient may pay by a plan."""
@@ -37,22 +37,22 @@ def _is_new(office: Office, procedure: Procedure) -> bool:
 
 
 def _ask_family(office: Office, guarantor: Person, procedures: list[Procedure]) -> None:
-    dice = office.draw("statement")
-    procedures = _even_out(office, guarantor, procedures, dice)
+    rng = office.draw("statement")
+    procedures = _even_out(office, guarantor, procedures, rng)
     owing = [one for one in procedures if one.owed > 0]
     total = sum(one.owed for one in owing)
     if not owing:
         return
     _statement(office, guarantor, owing, total)
-    if total > PLAN_FROM and dice.chance(0.3):
-        agree(office, guarantor, owing, dice)
+    if total > PLAN_FROM and rng.chance(0.3):
+        agree(office, guarantor, owing, rng)
         return
     old = [one for one in owing if str(one.row["ProcDate"]) < str(office.now.date() - PATIENCE)]
     if old:
-        _press(office, old, dice)
+        _press(office, old, rng)
         return
-    day = office.next_open(office.now.date(), dice.whole(3, 20))
-    answer = dice.weighted((1.0, 0.5, 0.0), (64, 14, 22))
+    day = office.next_open(office.now.date(), rng.randint(3, 20))
+    answer = rng.weighted_choice((1.0, 0.5, 0.0), (64, 14, 22))
     if answer:
         office.later(office.office_hour(day, "pays"), lambda: _pay(office, guarantor, owing, answer))
 
@@ -77,39 +77,39 @@ def _statement(office: Office, guarantor: Person, owing: Sequence[Procedure], to
 
 
 def _pay(office: Office, guarantor: Person, owing: Sequence[Procedure], share: float) -> None:
-    dice = office.draw("pays")
+    rng = office.draw("pays")
     parts = [(one, one.owed if share == 1 else one.owed // 2) for one in owing]
     parts = [(one, cents) for one, cents in parts if cents > 0]
     if not parts:
         return
-    payment = Payment(office, guarantor, dice.weighted(("Check", "Credit card", "Online"), (4, 3, 3)))
+    payment = Payment(office, guarantor, rng.weighted_choice(("Check", "Credit card", "Online"), (4, 3, 3)))
     for one, cents in parts:
         payment.pay(one, cents)
     payment.close()
 
 
-def _press(office: Office, old: Sequence[Procedure], dice: Dice) -> None:
+def _press(office: Office, old: Sequence[Procedure], rng: SeededRandom) -> None:
     """Charge interest on old debts, or give them up."""
     for one in old:
-        if dice.chance(0.2):
+        if rng.chance(0.2):
             adjust(office, one.person, "Uncollectable", -one.owed, one)
-        elif dice.chance(0.3):
+        elif rng.chance(0.3):
             adjust(office, one.person, "Finance charge", max(100, one.owed * 3 // 200), one)
 
 
-def _even_out(office: Office, guarantor: Person, procedures: list[Procedure], dice: Dice) -> list[Procedure]:
+def _even_out(office: Office, guarantor: Person, procedures: list[Procedure], rng: SeededRandom) -> list[Procedure]:
     """Move what was paid too much to what is still owed, or give it back; some of it just stays."""
     paid_over = [one for one in procedures if one.owed < 0]
     for one in paid_over:
         target = next((other for other in procedures if other.owed > 0), None)
-        if target and dice.chance(0.7):
+        if target and rng.chance(0.7):
             cents = min(-one.owed, target.owed)
             transfer = Payment(office, guarantor, None)
             source = transfer.pay(one, -cents)
             transfer.split(target.person, target.place, cents, ProcNum=target.number, FSplitNum=source["SplitNum"])
             target.owed -= cents
             transfer.close()
-        elif dice.chance(0.15):
+        elif rng.chance(0.15):
             refund = Payment(office, guarantor, "Refund")
             refund.pay(one, one.owed)
             refund.close()

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.open_dental import claims, payments, treatment
 from etl_assets.sandbox.open_dental.catalogue import CONFIRMED, NOTES, UNSCHEDULED
 from etl_assets.sandbox.open_dental.office import CLOSES, OPENS, Chair, Office, Person, Procedure
 from etl_assets.sandbox.open_dental.rows import NO_TIME, Row, at_hour, number_of
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 SCHEDULED, COMPLETE, UNSCHED_LIST, BROKEN, PLANNED, NOTE, NOTE_DONE = 1, 2, 3, 5, 6, 7, 8
 CREATED, CHANGED, MISSED, CANCELLED, DELETED = range(5)
@@ -22,11 +22,11 @@ AHEAD = 182
 
 def welcome(office: Office, person: Person) -> None:
     """Have a patient begin to come."""
-    dice = office.dice("welcome", person.number)
-    if dice.chance(0.08):
-        _jot(office, person, dice)
+    rng = office.rng("welcome", person.number)
+    if rng.chance(0.08):
+        _jot(office, person, rng)
     new = person.joined > office.first
-    wait = dice.whole(2, 21) if new else dice.whole(0, AHEAD)
+    wait = rng.randint(2, 21) if new else rng.randint(0, AHEAD)
     # Patients of old have booked before the first day; a new one calls.
     office.later(office.office_hour(office.next_open(office.now.date()), "calls"), lambda: clean(office, person, wait))
 
@@ -46,9 +46,9 @@ def treat(office: Office, person: Person, wait: int) -> None:
     ready = [one for one in person.planned if one.row["AptNum"] == 0 and one.row["ProcStatus"] == treatment.TP]
     if not ready or person.gone:
         return
-    dice = office.draw("treats")
-    planned = _keep_planned(office, person, ready[:2]) if dice.chance(0.3) else 0
-    if not planned or dice.chance(0.8):
+    rng = office.draw("treats")
+    planned = _keep_planned(office, person, ready[:2]) if rng.chance(0.3) else 0
+    if not planned or rng.chance(0.8):
         book(office, person, ready[:2], wait, hygiene=False, planned=planned)
 
 
@@ -61,7 +61,7 @@ def book(
     chair = next(chair for chair in office.chairs if chair.provider is provider)
     pattern = "".join(one.code.pattern for one in procedures) or "/XX/"
     day, minute = _room(office, chair, office.now.date() + timedelta(days=max(wait, 1)), len(pattern) * STEP)
-    dice = office.draw("appointment")
+    rng = office.draw("appointment")
     row = office.add(
         "appointment",
         PatNum=person.number,
@@ -76,10 +76,10 @@ def book(
         IsNewPatient=int(person.visits == 0 and person.joined > office.first),
         Confirmed=office.definition(CONFIRMED, "Not called"),
         ClinicNum=chair.clinic,
-        Note=dice.pick(NOTES) if dice.chance(0.3) else ("" if dice.chance(0.5) else None),
+        Note=rng.choice(NOTES) if rng.chance(0.3) else ("" if rng.chance(0.5) else None),
         ProcDescript=", ".join(one.code.code for one in procedures),
         ProcsColored="".join(f'<span color="-16777216">{one.code.code}</span>' for one in procedures),
-        Priority=int(dice.chance(0.04)),
+        Priority=int(rng.chance(0.04)),
         InsPlan1=person.covers[0].plan.number if person.covers else 0,
         InsPlan2=person.covers[1].plan.number if len(person.covers) > 1 else 0,
         SecUserNumEntry=office.user(),
@@ -127,21 +127,21 @@ def _keep_planned(office: Office, person: Person, procedures: Sequence[Procedure
     return number_of(row, "AptNum")
 
 
-def _jot(office: Office, person: Person, dice: Dice) -> None:
+def _jot(office: Office, person: Person, rng: SeededRandom) -> None:
     """Put a note about the patient onto the schedule, done or not."""
     days = max(1, (office.today - office.now.date()).days)
-    day = office.next_open(office.now.date(), dice.whole(1, days))
-    chair = dice.pick(office.chairs)
+    day = office.next_open(office.now.date(), rng.randint(1, days))
+    chair = rng.choice(office.chairs)
     row = office.add(
         "appointment",
         PatNum=person.number,
-        AptStatus=NOTE_DONE if dice.chance(0.6) else NOTE,
+        AptStatus=NOTE_DONE if rng.chance(0.6) else NOTE,
         AptDateTime=at_hour(day, 8),
         Pattern="/",
         Op=chair.number,
         ClinicNum=chair.clinic,
         ProvNum=person.dentist.number,
-        Note=f"Ask for the card. {dice.pick(NOTES)}",
+        Note=f"Ask for the card. {rng.choice(NOTES)}",
     )
     remember(office, row, CREATED)
 
@@ -165,13 +165,13 @@ class _Visit:
     def __init__(self, office: Office, person: Person, row: Row, procedures: list[Procedure], hygiene: bool) -> None:
         self._office, self._person, self._row = office, person, row
         self._procedures, self._hygiene = procedures, hygiene
-        self._dice = office.dice("visit", row["AptNum"])
+        self._rng = office.rng("visit", row["AptNum"])
 
     def await_(self) -> None:
         """Queue what will become of it."""
         start = self._start()
-        if self._dice.chance(0.7):
-            self._office.later(start - timedelta(days=1, hours=self._dice.whole(0, 5)), self._confirm)
+        if self._rng.chance(0.7):
+            self._office.later(start - timedelta(days=1, hours=self._rng.randint(0, 5)), self._confirm)
         ends: Sequence[tuple[Callable[[], None], int]] = (
             (self._complete, 870),
             (self._miss, 45),
@@ -180,9 +180,9 @@ class _Visit:
             (self._forget, 8),
             (self._move, 12),
         )
-        end = self._dice.weighted([end for end, _ in ends], [weight for _, weight in ends])
+        end = self._rng.weighted_choice([end for end, _ in ends], [weight for _, weight in ends])
         early = end in (self._cancel, self._delete, self._move)
-        self._office.later(start - timedelta(days=self._dice.whole(1, 9), minutes=7) if early else start, end)
+        self._office.later(start - timedelta(days=self._rng.randint(1, 9), minutes=7) if early else start, end)
 
     def _start(self) -> datetime:
         start = self._row["AptDateTime"]
@@ -195,17 +195,17 @@ class _Visit:
 
     def _confirm(self) -> None:
         if self._row["AptStatus"] == SCHEDULED:
-            state = "Confirmed" if self._dice.chance(0.8) else "Left message"
+            state = "Confirmed" if self._rng.chance(0.8) else "Left message"
             confirmed = self._office.definition(CONFIRMED, state)
             self._change(CHANGED, EDIT, "Appointment confirmed.", Confirmed=confirmed)
 
     def _complete(self) -> None:
         office, person = self._office, self._person
-        start, dice = self._start(), self._dice
-        arrived = start - timedelta(minutes=dice.whole(-5, 20))
-        seated = max(start, arrived) + timedelta(minutes=dice.whole(0, 25))
-        left = seated + timedelta(minutes=len(str(self._row["Pattern"])) * STEP + dice.whole(-10, 20))
-        known = dice.chance(0.93)
+        start, rng = self._start(), self._rng
+        arrived = start - timedelta(minutes=rng.randint(-5, 20))
+        seated = max(start, arrived) + timedelta(minutes=rng.randint(0, 25))
+        left = seated + timedelta(minutes=len(str(self._row["Pattern"])) * STEP + rng.randint(-10, 20))
+        known = rng.chance(0.93)
         office.now = left
         self._change(
             CHANGED,
@@ -215,7 +215,7 @@ class _Visit:
             Confirmed=office.definition(CONFIRMED, "Arrived"),
             DateTimeArrived=arrived if known else NO_TIME,
             DateTimeSeated=seated if known else NO_TIME,
-            DateTimeDismissed=left if known and dice.chance(0.95) else at_hour(start.date(), 0),
+            DateTimeDismissed=left if known and rng.chance(0.95) else at_hour(start.date(), 0),
         )
         person.visits += 1
         self._procedures = [one for one in self._procedures if one.row["AptNum"] == self._row["AptNum"]]
@@ -228,31 +228,31 @@ class _Visit:
         self._go_on()
 
     def _go_on(self) -> None:
-        office, person, dice = self._office, self._person, self._dice
+        office, person, rng = self._office, self._person, self._rng
         treatment.set_recalls(office, person, office.now.date())
         if self._hygiene:
             interval = AHEAD // 2 if person.gums else AHEAD
-            if dice.chance(0.8):
-                clean(office, person, interval + dice.whole(0, 14))
-            elif dice.chance(0.6):
-                later = office.next_open(office.now.date(), interval + dice.whole(10, 90))
+            if rng.chance(0.8):
+                clean(office, person, interval + rng.randint(0, 14))
+            elif rng.chance(0.6):
+                later = office.next_open(office.now.date(), interval + rng.randint(10, 90))
                 office.later(office.office_hour(later, "recalled"), lambda: clean(office, person, 7))
-        if dice.chance(0.75):
-            treat(office, person, dice.whole(4, 40))
+        if rng.chance(0.75):
+            treat(office, person, rng.randint(4, 40))
 
     def _miss(self) -> None:
         self._change(MISSED, EDIT, "Appointment broken.", AptStatus=BROKEN)
         treatment.mark(self._office, self._person, "D9986", self._row)
-        if self._dice.chance(0.3):
+        if self._rng.chance(0.3):
             payments.adjust(self._office, self._person, "Broken appointment", 5000)
         self._again()
 
     def _cancel(self) -> None:
-        state = self._office.any_definition(UNSCHEDULED, self._dice)
+        state = self._office.any_definition(UNSCHEDULED, self._rng)
         self._change(
             CANCELLED, MOVE, "Appointment cancelled.", AptStatus=UNSCHED_LIST, UnschedStatus=state, AptDateTime=NO_TIME
         )
-        if self._dice.chance(0.5):
+        if self._rng.chance(0.5):
             treatment.mark(self._office, self._person, "D9987", self._row)
         self._again()
 
@@ -266,7 +266,7 @@ class _Visit:
         """Leave it as it is: nobody said how it ended."""
 
     def _move(self) -> None:
-        day = self._office.next_open(self._start().date(), self._dice.whole(1, 20))
+        day = self._office.next_open(self._start().date(), self._rng.randint(1, 20))
         start = at_hour(day, 8, 5)
         self._change(CHANGED, MOVE, "Appointment moved.", AptDateTime=start)
         self._office.later(start, self._complete)
@@ -276,9 +276,9 @@ class _Visit:
         office, person = self._office, self._person
         for one in self._procedures:
             office.touch("procedurelog", one.row, AptNum=0)
-        if self._dice.chance(0.7):
+        if self._rng.chance(0.7):
             office.later(
-                office.office_hour(office.next_open(office.now.date(), self._dice.whole(2, 30)), "again"),
+                office.office_hour(office.next_open(office.now.date(), self._rng.randint(2, 30)), "again"),
                 lambda: book(office, person, self._procedures, 7, hygiene=self._hygiene),
             )
         elif self._hygiene:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.operating_room.day import Case, RoomDay, case_number, happen, make_case, sound
 from etl_assets.sandbox.operating_room.files import (
     Hospital,
@@ -14,6 +13,7 @@ from etl_assets.sandbox.operating_room.files import (
     records_of,
     write_file,
 )
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 _CHANGED = 3
 _FORGOTTEN = 90  # the number within its room-day of a case that was forgotten; no day comes near it
@@ -63,11 +63,11 @@ def _add(seed: int, room_days: Sequence[RoomDay]) -> Case | None:
         last = last_done(one)
         if last is None:
             continue
-        dice = Dice(seed, "forgotten", one.day, one.room)
-        case = make_case(dice, seed, last.service, last.surgeon, case_number(one.day, one.room, _FORGOTTEN))
+        rng = SeededRandom(seed, "forgotten", one.day, one.room)
+        case = make_case(rng, seed, last.service, last.surgeon, case_number(one.day, one.room, _FORGOTTEN))
         or_in = last.points["or_out"] + 30
         case.urgency, case.booked_at, case.sched_start = "Add-On", or_in - 180, or_in - or_in % 5
-        happen(dice, case, or_in, 45)
+        happen(rng, case, or_in, 45)
         if sound(one.blocks, [*one.cases, case]):
             one.cases.append(case)
             return case

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.operating_room import hospital
 from etl_assets.sandbox.operating_room.hospital import Procedure, Reason, Service
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 HOUR, MIDNIGHT = 60, 24 * 60
 _EPOCH = date(2000, 1, 1)
@@ -92,8 +92,8 @@ def room_day(seed: int, day: date, room: int, rooms: int) -> RoomDay:
         return RoomDay(day, room)
     block = _block(seed, day, room)
     for draw in range(_DRAWS):
-        dice = Dice(seed, "elective", day, room, draw)
-        cases = _elective_cases(dice, seed, day, room, block)
+        rng = SeededRandom(seed, "elective", day, room, draw)
+        cases = _elective_cases(rng, seed, day, room, block)
         if sound([block], cases):
             return RoomDay(day, room, [block], cases)
     return RoomDay(day, room, [block])
@@ -132,51 +132,51 @@ def _shares(block: Block, cases: Sequence[Case]) -> tuple[float, float, float]:
 
 def _block(seed: int, day: date, room: int) -> Block:
     """The room's block on such a weekday, and what became of it on this day."""
-    template = Dice(seed, "owner", room, day.weekday())
-    block = Block(7 * HOUR, template.pick((15, 17, 17)) * HOUR)
+    template = SeededRandom(seed, "owner", room, day.weekday())
+    block = Block(7 * HOUR, template.choice((15, 17, 17)) * HOUR)
     if template.chance(0.90):
-        block.service = template.weighted(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
+        block.service = template.weighted_choice(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
         if template.chance(0.10):
-            block.surgeon = template.pick(block.service.surgeon_ids)
-        today = Dice(seed, "release", day, room)
+            block.surgeon = template.choice(block.service.surgeon_ids)
+        today = SeededRandom(seed, "release", day, room)
         if today.chance(0.08):
-            block.released = -today.whole(2, 14) * MIDNIGHT + today.whole(9 * HOUR, 16 * HOUR)
+            block.released = -today.randint(2, 14) * MIDNIGHT + today.randint(9 * HOUR, 16 * HOUR)
     return block
 
 
-def _elective_cases(dice: Dice, seed: int, day: date, room: int, block: Block) -> list[Case]:
-    if dice.chance(0.03) or (block.released is not None and dice.chance(0.5)):
+def _elective_cases(rng: SeededRandom, seed: int, day: date, room: int, block: Block) -> list[Case]:
+    if rng.chance(0.03) or (block.released is not None and rng.chance(0.5)):
         return []
     service = block.service
     if service is None or block.released is not None:
-        service = dice.pick([other for other in hospital.SERVICES if other is not service])
+        service = rng.choice([other for other in hospital.SERVICES if other is not service])
     # A surgeon who owns the day does all of it; else one follows another.
-    surgeon = block.surgeon if block.surgeon and block.released is None else dice.pick(service.surgeon_ids)
+    surgeon = block.surgeon if block.surgeon and block.released is None else rng.choice(service.surgeon_ids)
     cases: list[Case] = []
-    start, until = block.start, block.end - dice.whole(0, 100)
+    start, until = block.start, block.end - rng.randint(0, 100)
     while True:
-        case = make_case(dice, seed, service, surgeon, case_number(day, room, len(cases) + 1))
+        case = make_case(rng, seed, service, surgeon, case_number(day, room, len(cases) + 1))
         if start + case.sched_duration > until:
             break
         case.sched_start = start
         cases.append(case)
         start += case.sched_duration + 30
-        if surgeon != block.surgeon and dice.chance(0.35):
-            surgeon = dice.pick(service.surgeon_ids)
-    if cases and dice.chance(0.15):
-        cases.append(_add_on(dice, seed, case_number(day, room, len(cases) + 1), start))
+        if surgeon != block.surgeon and rng.chance(0.35):
+            surgeon = rng.choice(service.surgeon_ids)
+    if cases and rng.chance(0.15):
+        cases.append(_add_on(rng, seed, case_number(day, room, len(cases) + 1), start))
     for case in cases:
-        if dice.chance(0.07):
-            _cancel(dice, case)
-    _run(dice, cases)
+        if rng.chance(0.07):
+            _cancel(rng, case)
+    _run(rng, cases)
     return cases
 
 
-def _add_on(dice: Dice, seed: int, number: str, start: int) -> Case:
-    service = dice.pick(hospital.EMERGENCY_SERVICES)
-    case = make_case(dice, seed, service, dice.pick(service.surgeon_ids), number)
-    case.urgency = dice.pick(("Add-On", "Add-On", "Urgent"))
-    case.sched_start, case.booked_at = start, dice.whole(-10 * HOUR, 6 * HOUR)
+def _add_on(rng: SeededRandom, seed: int, number: str, start: int) -> Case:
+    service = rng.choice(hospital.EMERGENCY_SERVICES)
+    case = make_case(rng, seed, service, rng.choice(service.surgeon_ids), number)
+    case.urgency = rng.choice(("Add-On", "Add-On", "Urgent"))
+    case.sched_start, case.booked_at = start, rng.randint(-10 * HOUR, 6 * HOUR)
     return case
 
 
@@ -186,48 +186,48 @@ def _emergency_day(seed: int, day: date, room: int) -> RoomDay:
         return RoomDay(day, room)
     late = _is_late(seed, day, room)
     for draw in range(_DRAWS):
-        dice = Dice(seed, "emergency", day, room, draw)
-        if not late and dice.chance(0.2):
+        rng = SeededRandom(seed, "emergency", day, room, draw)
+        if not late and rng.chance(0.2):
             return RoomDay(day, room)
-        cases = _emergency_cases(dice, seed, day, room, late=late)
+        cases = _emergency_cases(rng, seed, day, room, late=late)
         if sound([], cases):
             return RoomDay(day, room, [], cases)
     return RoomDay(day, room)
 
 
 def _is_late(seed: int, day: date, room: int) -> bool:
-    return Dice(seed, "late", day, room).chance(0.3)
+    return SeededRandom(seed, "late", day, room).chance(0.3)
 
 
-def _emergency_cases(dice: Dice, seed: int, day: date, room: int, *, late: bool) -> list[Case]:
-    begin = dice.whole(18 * HOUR, 21 * HOUR) if late else dice.whole(7 * HOUR + 30, 12 * HOUR)
-    known = begin - dice.whole(30, 240)  # all of a session are booked before it begins
+def _emergency_cases(rng: SeededRandom, seed: int, day: date, room: int, *, late: bool) -> list[Case]:
+    begin = rng.randint(18 * HOUR, 21 * HOUR) if late else rng.randint(7 * HOUR + 30, 12 * HOUR)
+    known = begin - rng.randint(30, 240)  # all of a session are booked before it begins
     cases: list[Case] = []
-    for sequence in range(1, dice.whole(1, 3) + 1):
-        service = dice.pick(hospital.EMERGENCY_SERVICES)
-        case = make_case(dice, seed, service, dice.pick(service.surgeon_ids), case_number(day, room, sequence))
-        case.urgency = dice.weighted(("Urgent", "Emergent"), (3, 2))
+    for sequence in range(1, rng.randint(1, 3) + 1):
+        service = rng.choice(hospital.EMERGENCY_SERVICES)
+        case = make_case(rng, seed, service, rng.choice(service.surgeon_ids), case_number(day, room, sequence))
+        case.urgency = rng.weighted_choice(("Urgent", "Emergent"), (3, 2))
         case.sched_start, case.booked_at = begin, known + sequence
         begin += case.sched_duration + 30
         cases.append(case)
-    _run(dice, cases)
+    _run(rng, cases)
     # None ends in the hour in which clocks are changed, so that its minutes are the same by wall clock.
     return [case for case in cases if case.points["or_out"] <= MIDNIGHT + 115]
 
 
-def make_case(dice: Dice, seed: int, service: Service, surgeon: str, number: str) -> Case:
+def make_case(rng: SeededRandom, seed: int, service: Service, surgeon: str, number: str) -> Case:
     """A case that is booked for as long as its surgeon usually takes; when is left to the caller."""
-    procedure = dice.pick(service.procedures)
-    pace = Dice(seed, "pace", surgeon).around(1.0, 0.08)
+    procedure = rng.choice(service.procedures)
+    pace = SeededRandom(seed, "pace", surgeon).lognormal(1.0, 0.08)
     return Case(
         number=number,
         service=service,
         surgeon=surgeon,
         procedure=procedure,
-        patient=dice.whole(1, 250_000),
+        patient=rng.randint(1, 250_000),
         urgency="Elective",
-        asa=dice.weighted(range(len(hospital.ASA)), hospital.ASA_WEIGHTS),
-        booked_at=-dice.whole(5, 45) * MIDNIGHT + dice.whole(8 * HOUR, 17 * HOUR),
+        asa=rng.weighted_choice(range(len(hospital.ASA)), hospital.ASA_WEIGHTS),
+        booked_at=-rng.randint(5, 45) * MIDNIGHT + rng.randint(8 * HOUR, 17 * HOUR),
         sched_start=0,
         sched_duration=max(25, 5 * round(procedure.minutes * pace / 5)),
     )
@@ -238,58 +238,58 @@ def case_number(day: date, room: int, sequence: int) -> str:
     return f"{(day - _EPOCH).days:05d}{room:03d}{sequence:02d}"
 
 
-def _cancel(dice: Dice, case: Case) -> None:
-    if case.urgency == "Elective" and dice.chance(0.55):
-        case.reason = dice.pick(hospital.EARLY_REASONS)
-        case.cancelled_at = -dice.whole(1, 4) * MIDNIGHT + dice.whole(8 * HOUR, 19 * HOUR)
+def _cancel(rng: SeededRandom, case: Case) -> None:
+    if case.urgency == "Elective" and rng.chance(0.55):
+        case.reason = rng.choice(hospital.EARLY_REASONS)
+        case.cancelled_at = -rng.randint(1, 4) * MIDNIGHT + rng.randint(8 * HOUR, 19 * HOUR)
         return
-    case.reason = dice.pick(hospital.SAME_DAY_REASONS)
-    case.cancelled_at = case.sched_start - dice.whole(5, 55)
+    case.reason = rng.choice(hospital.SAME_DAY_REASONS)
+    case.cancelled_at = case.sched_start - rng.randint(5, 55)
     if case.reason.code != "C11":
-        case.points["periop_arrival"] = case.sched_start - dice.whole(75, 120)
+        case.points["periop_arrival"] = case.sched_start - rng.randint(75, 120)
 
 
-def _run(dice: Dice, cases: Sequence[Case]) -> None:
+def _run(rng: SeededRandom, cases: Sequence[Case]) -> None:
     """Let the day happen: the first patient is late by minutes, each next one follows as soon as the room is ready."""
     free: int | None = None
     for case in cases:
         if case.reason is not None:
             continue
         if free is None:
-            or_in = case.sched_start + min(28, round(dice.around(5.5, 0.55)))
+            or_in = case.sched_start + min(28, round(rng.lognormal(5.5, 0.55)))
         else:
-            turnover = min(60, max(16, round(dice.around(29, 0.24))))
-            waited = dice.whole(5, 25) if dice.chance(0.05) else 0
+            turnover = min(60, max(16, round(rng.lognormal(29, 0.24))))
+            waited = rng.randint(5, 25) if rng.chance(0.05) else 0
             or_in = free + turnover + waited
-        minutes = max(20, round(case.sched_duration * dice.around(1.02, case.procedure.spread * 0.8)))
-        happen(dice, case, or_in, minutes)
+        minutes = max(20, round(case.sched_duration * rng.lognormal(1.02, case.procedure.spread * 0.8)))
+        happen(rng, case, or_in, minutes)
         free = or_in + minutes
 
 
-def happen(dice: Dice, case: Case, or_in: int, minutes: int) -> None:
+def happen(rng: SeededRandom, case: Case, or_in: int, minutes: int) -> None:
     """Give a case all its time points, in order, from `minutes` in the room that begin at `or_in`."""
     or_out = or_in + minutes
-    proc_start = or_in + max(4, minutes * dice.whole(14, 24) // 100)
-    proc_end = or_out - max(3, minutes * dice.whole(5, 11) // 100)
-    preop_out = or_in - dice.whole(2, 9)
-    preop_in = preop_out - dice.whole(25, 60)
-    pacu_in = or_out + dice.whole(3, 8)
-    pacu_out = pacu_in + dice.whole(40, 115)
+    proc_start = or_in + max(4, minutes * rng.randint(14, 24) // 100)
+    proc_end = or_out - max(3, minutes * rng.randint(5, 11) // 100)
+    preop_out = or_in - rng.randint(2, 9)
+    preop_in = preop_out - rng.randint(25, 60)
+    pacu_in = or_out + rng.randint(3, 8)
+    pacu_out = pacu_in + rng.randint(40, 115)
     case.points = {
-        "periop_arrival": preop_in - dice.whole(5, 40),
+        "periop_arrival": preop_in - rng.randint(5, 40),
         "preop_in": preop_in,
         "preop_out": preop_out,
         "or_in": or_in,
-        "anes_start": or_in + dice.whole(-4, 3),
+        "anes_start": or_in + rng.randint(-4, 3),
         "proc_start": proc_start,
-        "proc_closing": max(proc_start, proc_end - max(1, minutes * dice.whole(6, 12) // 100)),
+        "proc_closing": max(proc_start, proc_end - max(1, minutes * rng.randint(6, 12) // 100)),
         "proc_end": proc_end,
         "or_out": or_out,
-        "anes_end": or_out + dice.whole(0, 8),
+        "anes_end": or_out + rng.randint(0, 8),
         "pacu_in": pacu_in,
         "pacu_out": pacu_out,
         "proc_care_complete": pacu_out,
     }
     if minutes < 90 and case.asa < 2:  # noqa: PLR2004 (short cases of healthy patients go home the same day)
-        case.points["pacu2_in"] = pacu_out + dice.whole(3, 10)
-        case.points["pacu2_out"] = case.points["proc_care_complete"] = case.points["pacu2_in"] + dice.whole(25, 70)
+        case.points["pacu2_in"] = pacu_out + rng.randint(3, 10)
+        case.points["pacu2_out"] = case.points["proc_care_complete"] = case.points["pacu2_in"] + rng.randint(25, 70)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.operating_room import hospital
 from etl_assets.sandbox.operating_room.day import (
     HOUR,
@@ -23,6 +22,7 @@ from etl_assets.sandbox.operating_room.day import (
 )
 from etl_assets.sandbox.operating_room.hospital import Service
 from etl_assets.sandbox.operating_room.rows import room_id
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 Range = tuple[int, int]
 Blocks = tuple[tuple[int, int], ...]
@@ -188,28 +188,28 @@ _MORNING: Blocks = ((7 * HOUR, 17 * HOUR),)
 def scripted_day(kind: str, seed: int, day: date, room: int) -> RoomDay:
     """The room-day on which a defect of this kind is planted."""
     script = SCRIPTS[kind]
-    dice = Dice(seed, "planted", kind, day, room)
-    service = dice.weighted(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
+    rng = SeededRandom(seed, "planted", kind, day, room)
+    service = rng.weighted_choice(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
     planted = RoomDay(day, room, _blocks(script.blocks, service), planted=True)
-    surgeon = dice.pick(service.surgeon_ids)
-    or_in = 7 * HOUR + dice.whole(4, 12)
+    surgeon = rng.choice(service.surgeon_ids)
+    or_in = 7 * HOUR + rng.randint(4, 12)
     for place, length in enumerate(script.lengths):
-        case = make_case(dice, seed, service, surgeon, case_number(day, room, place + 1))
-        minutes = dice.whole(*length)
+        case = make_case(rng, seed, service, surgeon, case_number(day, room, place + 1))
+        minutes = rng.randint(*length)
         case.sched_start, case.sched_duration = or_in - or_in % 5, 5 * round(minutes / 5)
         if not script.blocks:
             case.urgency, case.booked_at = "Urgent", case.sched_start - 90
-        happen(dice, case, or_in, minutes)
+        happen(rng, case, or_in, minutes)
         planted.cases.append(case)
         if place < len(script.gaps):
-            or_in += minutes + dice.whole(*script.gaps[place])
+            or_in += minutes + rng.randint(*script.gaps[place])
     _plant(kind, script, planted)
     return planted
 
 
 def night_and_morning(seed: int, day: date, next_day: date, room: int) -> tuple[RoomDay, RoomDay]:
     """Two days of a room without cases: the block of the first night runs into the block of the next morning."""
-    service = Dice(seed, "night", day, room).weighted(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
+    service = SeededRandom(seed, "night", day, room).weighted_choice(hospital.SERVICES, hospital.BLOCK_WEIGHTS)
     night = RoomDay(day, room, _blocks(_NIGHT, service), planted=True)
     morning = RoomDay(next_day, room, _blocks(_MORNING, service), planted=True)
     morning.blocks[0].mark = Mark("overlapping_blocks", "slot_start_time")

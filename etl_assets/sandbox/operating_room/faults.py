@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.operating_room.day import Mark
 from etl_assets.sandbox.operating_room.rows import DATES, HEADERS
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 # Kind -> table -> the column that is spoilt.
 FAULTS: dict[str, dict[str, str]] = {
@@ -51,8 +51,8 @@ class Record:
     unclosed: bool = False
 
 
-def spoil(table: str, records: list[Record], kinds: Sequence[str], dice: Dice) -> list[Record]:
-    """The table's records with one fault of each kind named, on different lines that the dice choose.
+def spoil(table: str, records: list[Record], kinds: Sequence[str], rng: SeededRandom) -> list[Record]:
+    """The table's records with one fault of each kind named, on different lines that the rng choose.
 
     There are at most as many kinds as loseable records, and `unclosed_quote` is named at most once: whatever
     followed such a line would belong to its last field, so it becomes the last one.
@@ -60,7 +60,7 @@ def spoil(table: str, records: list[Record], kinds: Sequence[str], dice: Dice) -
     places = [place for place, record in enumerate(records) if record.loseable]
     chosen: dict[int, str] = {}
     for kind in kinds:
-        chosen[places.pop(dice.whole(0, len(places) - 1))] = kind
+        chosen[places.pop(rng.randint(0, len(places) - 1))] = kind
     spoilt: list[Record] = []
     last: list[Record] = []
     for place, record in enumerate(records):

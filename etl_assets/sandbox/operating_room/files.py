@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.operating_room.day import Case, Mark, RoomDay, room_day, sound
 from etl_assets.sandbox.operating_room.defects import night_and_morning, scripted_day
 from etl_assets.sandbox.operating_room.faults import FAULTS, Record, line_of
 from etl_assets.sandbox.operating_room.hospital import emergency_rooms, is_working_day
 from etl_assets.sandbox.operating_room.rows import HEADERS, KEYS, block_row, case_row, schedule_row, told_by
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 EARLIEST, MOST_ROOMS = date(2000, 1, 1), 999
 _ROOMLESS = "missing_room"
@@ -51,18 +51,18 @@ class Hospital:
                 f"{len(kinds)} findings need a room-day each of {places}, and {_ROOMLESS} a day each of {len(days)};"
                 " take more days or rooms"
             )
-        dice = Dice(self.seed, "places", self.dates[0], len(self.dates), self.rooms)
+        rng = SeededRandom(self.seed, "places", self.dates[0], len(self.dates), self.rooms)
         # One of several overlaps of blocks lies over midnight, where there is a night and a room-day to spare.
         if kinds.count("overlapping_blocks") > 1 and len(past) > 1 and len(kinds) < places:
             kinds.remove("overlapping_blocks")
-            night, room = dice.whole(0, len(past) - 2), dice.whole(1, self._elective)
+            night, room = rng.randint(0, len(past) - 2), rng.randint(1, self._elective)
             for planted in night_and_morning(self.seed, past[night], past[night + 1], room):
                 self._planted[planted.day, room] = planted
         roomless: set[date] = set()
         for kind in kinds:
-            place = dice.pick(days), dice.whole(1, self._elective)
+            place = rng.choice(days), rng.randint(1, self._elective)
             while place in self._planted or (kind == _ROOMLESS and place[0] in roomless):
-                place = dice.pick(days), dice.whole(1, self._elective)
+                place = rng.choice(days), rng.randint(1, self._elective)
             self._planted[place] = scripted_day(kind, self.seed, *place)
             if kind == _ROOMLESS:
                 roomless.add(place[0])
@@ -130,7 +130,7 @@ def place_faults(
     for name, table, records in files_of(hospital, split):
         tables[name] = table
         room[name] = min(sum(record.loseable for record in records), int(len(records) * max_rejected + 1e-9))
-    dice = Dice(hospital.seed, "faults", hospital.dates[0], len(hospital.dates), hospital.rooms)
+    rng = SeededRandom(hospital.seed, "faults", hospital.dates[0], len(hospital.dates), hospital.rooms)
     placed: dict[str, list[str]] = {}
     # The kinds with the fewest places first; unclosed_quote can be only once in a file.
     for kind in sorted(wanted, key=lambda kind: (kind != "unclosed_quote", len(FAULTS[kind]), kind)):
@@ -144,7 +144,7 @@ def place_faults(
                     f" {max_rejected:.0%} may be rejected; take more days or rooms, or a higher max_rejected"
                 )
             wished = list(FAULTS[kind])[turn % len(FAULTS[kind])]
-            name = dice.pick([name for name in open_files if tables[name] == wished] or open_files)
+            name = rng.choice([name for name in open_files if tables[name] == wished] or open_files)
             room[name] -= 1
             placed.setdefault(name, []).append(kind)
     return placed

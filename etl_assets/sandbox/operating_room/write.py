@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from etl_assets.sandbox.dice import Dice
 from etl_assets.sandbox.operating_room.defects import RULES, SCRIPTS
 from etl_assets.sandbox.operating_room.faults import FAULTS, Record, spoil
 from etl_assets.sandbox.operating_room.files import Hospital, files_of, place_faults, write_file
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 DEFECTS = (*SCRIPTS, *FAULTS)
 """Every kind of defect: those that are loaded and then found, and those whose line is rejected."""
@@ -109,7 +109,7 @@ def write_files(
     rows: dict[str, int] = {}
     planted: list[Planted] = []
     for name, table, clean in files_of(hospital, split):
-        records = spoil(table, clean, faults.get(name, ()), Dice(seed, "lines", name))
+        records = spoil(table, clean, faults.get(name, ()), SeededRandom(seed, "lines", name))
         files.append(write_file(folder / name, table, records))
         rows[name] = len(records)
         planted += _planted(name, records)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from etl_assets.sandbox.dice import Dice
+from etl_assets.sandbox.seeded_random import SeededRandom
 from etl_assets.sandbox.tracktik.clock import days_from, hours_of, later, seconds_between
 from etl_assets.sandbox.tracktik.directory import is_holiday, noon
 from etl_assets.sandbox.tracktik.money import NO_HOURS, to_hours
@@ -25,15 +25,15 @@ class Calendars:
     approved_until: date
 
 
-def come_about(dice: Dice, shift: Shift, calendars: Calendars, *, holidays: bool) -> None:
+def come_about(rng: SeededRandom, shift: Shift, calendars: Calendars, *, holidays: bool) -> None:
     """Let a planned shift happen: all of it is drawn, whether the office has come to it yet or not."""
-    _mark(dice, shift)
+    _mark(rng, shift)
     if holidays:
         shift.holiday_hours = hours_on_holidays(shift.start, shift.end)
     if shift.works and not shift.paid_time_off and not shift.missed:
-        _clock(dice, shift, calendars.now)
-    approved = _approved(dice, shift)
-    _put_right(dice, shift)
+        _clock(rng, shift, calendars.now)
+    approved = _approved(rng, shift)
+    _put_right(rng, shift)
     if shift.day <= calendars.approved_until:
         shift.approved = approved
         shift.modified = noon(shift.day + timedelta(days=3))
@@ -49,35 +49,35 @@ def hours_on_holidays(start: datetime, end: datetime) -> Decimal:
     return hours_of(seconds)
 
 
-def _mark(dice: Dice, shift: Shift) -> None:
+def _mark(rng: SeededRandom, shift: Shift) -> None:
     """What the office knows beforehand: cancelled, offered, time off, not billed, not paid, and what is not told."""
-    if dice.chance(0.03):
+    if rng.chance(0.03):
         shift.status = "CANCELLED"
         shift.modified = noon(shift.day - timedelta(days=1))
-    shift.on_shift_board = shift.vacant and dice.chance(0.6)
-    if not shift.vacant and dice.chance(0.015):
+    shift.on_shift_board = shift.vacant and rng.chance(0.6)
+    if not shift.vacant and rng.chance(0.015):
         shift.paid_time_off = True
-        shift.billable = dice.chance(0.5)  # the flag is often forgotten; time off is not billed for all that
-    if dice.chance(0.01):
+        shift.billable = rng.chance(0.5)  # the flag is often forgotten; time off is not billed for all that
+    if rng.chance(0.01):
         shift.billable = False
-    if dice.chance(0.004):
+    if rng.chance(0.004):
         shift.payable = False
-    shift.missed = dice.chance(0.012)
-    shift.says_planned = not dice.chance(0.02)
-    shift.says_hours = not dice.chance(0.1)
-    shift.says_rates = not dice.chance(0.15)
+    shift.missed = rng.chance(0.012)
+    shift.says_planned = not rng.chance(0.02)
+    shift.says_hours = not rng.chance(0.1)
+    shift.says_rates = not rng.chance(0.15)
 
 
-def _clock(dice: Dice, shift: Shift, now: datetime) -> None:
+def _clock(rng: SeededRandom, shift: Shift, now: datetime) -> None:
     """Clock-ins some minutes off the plan; one of seven shifts has two, around a break, and one of eighty none.
 
     Nobody is clocked in for a day and a night at once.
     """
-    method = dice.pick(_CLOCKS)
-    begin = shift.start + timedelta(seconds=60 * dice.whole(-9, 6) + dice.whole(0, 59))
-    end = shift.end + timedelta(seconds=60 * dice.whole(-8, 14) + dice.whole(0, 59))
-    broken = dice.chance(0.15) or shift.planned >= _ROUND_THE_CLOCK
-    forgotten, pause = dice.chance(0.0125), dice.whole(20, 40) * 60
+    method = rng.choice(_CLOCKS)
+    begin = shift.start + timedelta(seconds=60 * rng.randint(-9, 6) + rng.randint(0, 59))
+    end = shift.end + timedelta(seconds=60 * rng.randint(-8, 14) + rng.randint(0, 59))
+    broken = rng.chance(0.15) or shift.planned >= _ROUND_THE_CLOCK
+    forgotten, pause = rng.chance(0.0125), rng.randint(20, 40) * 60
     if begin > now:
         return
     if end > now:
@@ -94,9 +94,9 @@ def _clock(dice: Dice, shift: Shift, now: datetime) -> None:
         shift.sessions = [Session(begin, end, method, method)]
 
 
-def _approved(dice: Dice, shift: Shift) -> Decimal | None:
+def _approved(rng: SeededRandom, shift: Shift) -> Decimal | None:
     """What will be approved: mostly the plan, else what was clocked, to the quarter hour or to the second."""
-    how = dice.whole(1, 100)
+    how = rng.randint(1, 100)
     if shift.vacant:
         return None
     if shift.status != "ACTIVE":
@@ -112,21 +112,21 @@ def _approved(dice: Dice, shift: Shift) -> Decimal | None:
     return clocked
 
 
-def _put_right(dice: Dice, shift: Shift) -> None:
+def _put_right(rng: SeededRandom, shift: Shift) -> None:
     """Rates, hours and premiums of single shifts."""
-    if dice.chance(0.03):
-        shift.bill_rate = Decimal(dice.whole(3000, 7500)).scaleb(-2)
-    if dice.chance(0.02):
-        shift.pay_rate = Decimal(dice.whole(1700, 4200)).scaleb(-2)
-    if dice.chance(0.02) and not shift.missed:
+    if rng.chance(0.03):
+        shift.bill_rate = Decimal(rng.randint(3000, 7500)).scaleb(-2)
+    if rng.chance(0.02):
+        shift.pay_rate = Decimal(rng.randint(1700, 4200)).scaleb(-2)
+    if rng.chance(0.02) and not shift.missed:
         shift.says_hours = True
-        shift.billable_hours = shift.planned - _QUARTER * dice.whole(0, 3)
-    if dice.chance(0.01) and not shift.missed:
+        shift.billable_hours = shift.planned - _QUARTER * rng.randint(0, 3)
+    if rng.chance(0.01) and not shift.missed:
         shift.says_hours = True
-        shift.payable_hours = shift.planned + _QUARTER * dice.whole(0, 1)
-    if dice.chance(0.02):
-        shift.bill_premium = Decimal(dice.whole(500, 4000)).scaleb(-2)
-        shift.pay_premium = Decimal(dice.whole(300, 2000)).scaleb(-2)
+        shift.payable_hours = shift.planned + _QUARTER * rng.randint(0, 1)
+    if rng.chance(0.02):
+        shift.bill_premium = Decimal(rng.randint(500, 4000)).scaleb(-2)
+        shift.pay_premium = Decimal(rng.randint(300, 2000)).scaleb(-2)
 
 
 def office_time(day: date) -> datetime:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from etl_assets.sandbox.dice import Dice
+from etl_assets.sandbox.seeded_random import SeededRandom
 from etl_assets.sandbox.tracktik import names
 from etl_assets.sandbox.tracktik.names import PLACES, Place
 from etl_assets.sandbox.tracktik.terms import Document
@@ -97,11 +97,11 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def written(dice: Dice, first: date) -> dict[str, str]:
+def written(rng: SeededRandom, first: date) -> dict[str, str]:
     """When a document was made and changed last: both before the first shift."""
     return {
-        "createdOn": stamp(noon(first - timedelta(days=dice.whole(400, 2000)))),
-        "updatedOn": stamp(noon(first - timedelta(days=dice.whole(20, 380)))),
+        "createdOn": stamp(noon(first - timedelta(days=rng.randint(400, 2000)))),
+        "updatedOn": stamp(noon(first - timedelta(days=rng.randint(20, 380)))),
     }
 
 
@@ -142,7 +142,7 @@ def _add_regions(made: Directory, seed: int, first: date) -> None:
             "timeZone": zone,
             "prefix": f"{number}-",
             "status": status,
-            **written(Dice(seed, "region", number), first),
+            **written(SeededRandom(seed, "region", number), first),
         }
 
 
@@ -174,7 +174,7 @@ def _add_rules(made: Directory, seed: int, first: date) -> None:
         "holidays": [
             {"name": name, "month": month, "day": day, "recurrent": True} for (month, day), name in _HOLIDAYS.items()
         ],
-        **written(Dice(seed, "holidays"), first),
+        **written(SeededRandom(seed, "holidays"), first),
     }
     for number, (code, name, multiplier, payable, billable) in enumerate(_CODES, 71):
         made.payroll_codes[number] = {
@@ -185,7 +185,7 @@ def _add_rules(made: Directory, seed: int, first: date) -> None:
             "payable": payable,
             "billable": billable,
             "impactsOvertime": code != "PTO",
-            **written(Dice(seed, "code", number), first),
+            **written(SeededRandom(seed, "code", number), first),
         }
 
 
@@ -229,7 +229,7 @@ class _Client:
 
 def _add_client(made: Directory, seed: int, first: date, client: _Client) -> None:
     """Add a client and its contract."""
-    dice = Dice(seed, "client", client.number)
+    rng = SeededRandom(seed, "client", client.number)
     document = {
         "id": client.number,
         "customId": f"C-{client.number}",
@@ -241,29 +241,29 @@ def _add_client(made: Directory, seed: int, first: date, client: _Client) -> Non
         "status": client.status,
         "closedDate": client.until.isoformat() if client.until else None,
         "timeZone": client.zone,
-        "address": address(dice, client.number, client.zone),
-        **written(dice, first),
+        "address": address(rng, client.number, client.zone),
+        **written(rng, first),
     }
     if client.until:
         document["updatedOn"] = stamp(noon(client.until + timedelta(days=1)))
     made.clients[client.number] = document
     contract = FIRST_CONTRACT + client.number - PARENT_CLIENT
-    made.contracts[contract] = _contract(dice, contract, document, first, client.until)
+    made.contracts[contract] = _contract(rng, contract, document, first, client.until)
 
 
-def address(dice: Dice, number: int, zone: str) -> Document:
+def address(rng: SeededRandom, number: int, zone: str) -> Document:
     """An address of nobody's."""
     return {
         "id": 100_000 + number,
-        "addressLine1": f"{dice.whole(1, 990)} {dice.pick(names.STREETS)}",
-        "city": dice.pick(names.TOWNS),
+        "addressLine1": f"{rng.randint(1, 990)} {rng.choice(names.STREETS)}",
+        "city": rng.choice(names.TOWNS),
         "state": STATES[zone],
-        "postalCode": f"{dice.whole(1, 499):05d}",
+        "postalCode": f"{rng.randint(1, 499):05d}",
         "country": "US",
     }
 
 
-def _contract(dice: Dice, number: int, client: Document, first: date, until: date | None) -> Document:
+def _contract(rng: SeededRandom, number: int, client: Document, first: date, until: date | None) -> Document:
     return {
         "id": number,
         "customId": f"K-{number}",
@@ -276,10 +276,10 @@ def _contract(dice: Dice, number: int, client: Document, first: date, until: dat
         "semiMonthlySecondReferenceDay": None,
         "customInterval": None,
         "invoiceDayToAdd": 0,
-        "paymentTerms": dice.pick(("DAYS_15", "DAYS_30", "DAYS_45")),
-        "serviceStartDate": (first - timedelta(days=dice.whole(400, 2000))).isoformat(),
+        "paymentTerms": rng.choice(("DAYS_15", "DAYS_30", "DAYS_45")),
+        "serviceStartDate": (first - timedelta(days=rng.randint(400, 2000))).isoformat(),
         "serviceEndDate": until.isoformat() if until else None,
         "status": "CANCELLED" if until else "ACTIVE",
-        "contractedHours": dice.whole(2, 60) * 10,
-        **written(dice, first),
+        "contractedHours": rng.randint(2, 60) * 10,
+        **written(rng, first),
     }

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from etl_assets.sandbox.dice import Dice
+from etl_assets.sandbox.seeded_random import SeededRandom
 
 KINDS: Mapping[str, str] = {
     "status": "answers with `status`, 503 unless another is said",
@@ -33,7 +33,7 @@ class Fault:
     retry_after: int
     seconds: float
     by: int
-    dice: Dice
+    rng: SeededRandom
     seen: int = 0
 
     def strikes(self, path: str) -> bool:
@@ -42,7 +42,7 @@ class Fault:
             return False
         self.seen += 1
         if self.share is not None:
-            return self.dice.chance(self.share)
+            return self.rng.chance(self.share)
         return self.nth <= self.seen < self.nth + self.times
 
 
@@ -87,8 +87,8 @@ class Faults:
         """
         if kind not in KINDS:
             raise ValueError(f"no fault is called {kind!r}; there are: {', '.join(sorted(KINDS))}")
-        dice = Dice(seed, "fault", kind, path)
-        fault = Fault(kind, path, nth, times, share, status, retry_after, seconds, by, dice)
+        rng = SeededRandom(seed, "fault", kind, path)
+        fault = Fault(kind, path, nth, times, share, status, retry_after, seconds, by, rng)
         with self._lock:
             self._planned.append(fault)
         return fault

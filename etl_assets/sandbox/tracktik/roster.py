@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from etl_assets.sandbox.dice import Dice
+from etl_assets.sandbox.seeded_random import SeededRandom
 from etl_assets.sandbox.tracktik.attendance import Calendars, come_about
 from etl_assets.sandbox.tracktik.clock import on_site, zone_of
 from etl_assets.sandbox.tracktik.directory import noon
@@ -83,13 +83,13 @@ class Roster:
 
     def day(self, day: date) -> list[Shift]:
         """Every shift that begins on a day by the clock of its site, in order of their ids."""
-        dice = Dice(self._seed, "day", day)
+        rng = SeededRandom(self._seed, "day", day)
         state = Day(day)
         made = []
         for number, slot in enumerate(self._slots(day), first_id(day) + 1):
             zone = zone_of(slot.standing.site.place.zone)
-            created = noon(day - timedelta(days=dice.whole(15, 40)))
-            employee = None if dice.chance(0.025) else self._guard(state, slot)
+            created = noon(day - timedelta(days=rng.randint(15, 40)))
+            employee = None if rng.chance(0.025) else self._guard(state, slot)
             shift = Shift(
                 id=number,
                 position=slot.standing.position,
@@ -100,7 +100,7 @@ class Roster:
                 modified=created,
                 break_minutes=slot.standing.post.break_minutes,
             )
-            come_about(dice, shift, self._calendars, holidays=slot.standing.holidays)
+            come_about(rng, shift, self._calendars, holidays=slot.standing.holidays)
             made.append(shift)
         _name_unknown_position(made, UNKNOWN_POSITIONS.get((day - self._calendars.first).days))
         return made

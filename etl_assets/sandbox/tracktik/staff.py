@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 
-from etl_assets.sandbox.dice import Dice
+from etl_assets.sandbox.seeded_random import SeededRandom
 from etl_assets.sandbox.tracktik import directory as listed
 from etl_assets.sandbox.tracktik.directory import Site, address, noon, stamp, written
 from etl_assets.sandbox.tracktik.names import EVENING, FIRST_NAMES, HOUR, LAST_NAMES, POSTS, Place, Post
@@ -61,17 +61,17 @@ def standings(seed: int, sites: Sequence[Site], positions: int) -> list[Standing
     """The positions: one of each kind of post, then as they are asked for."""
     found = []
     for count in range(positions):
-        dice = Dice(seed, "post", count)
-        post = POSTS[count] if count < len(POSTS) else dice.weighted(POSTS, [post.weight for post in POSTS])
-        found.append(Standing(FIRST_POSITION + count, sites[count % len(sites)], post, dice.chance(0.8)))
+        rng = SeededRandom(seed, "post", count)
+        post = POSTS[count] if count < len(POSTS) else rng.weighted_choice(POSTS, [post.weight for post in POSTS])
+        found.append(Standing(FIRST_POSITION + count, sites[count % len(sites)], post, rng.chance(0.8)))
     return found
 
 
 def position_document(seed: int, standing: Standing, contract: int, first: date) -> Document:
     """The position as the service gives it, with both settings within."""
     number, site = standing.position, standing.site
-    dice = Dice(seed, "position", number)
-    billing = _billing(dice, standing)
+    rng = SeededRandom(seed, "position", number)
+    billing = _billing(rng, standing)
     document: Document = {
         "id": number,
         "customId": f"P-{number}",
@@ -81,22 +81,22 @@ def position_document(seed: int, standing: Standing, contract: int, first: date)
         "account": site.client,
         "contract": contract,
         "nonBillable": not standing.post.billed,
-        "beginDate": (first - timedelta(days=dice.whole(400, 1500))).isoformat(),
+        "beginDate": (first - timedelta(days=rng.randint(400, 1500))).isoformat(),
         "endDate": site.until.isoformat() if site.until else None,
         "breakRule": None,
         "billingSetting": billing,
-        "payrollSetting": _payroll(dice, standing, billing["rate"]),
+        "payrollSetting": _payroll(rng, standing, billing["rate"]),
         "taxClass": None,
-        **written(dice, first),
+        **written(rng, first),
     }
     if site.until:
         document["updatedOn"] = stamp(noon(site.until + timedelta(days=1)))
     return document
 
 
-def _billing(dice: Dice, standing: Standing) -> Document:
-    by_rate = dice.chance(0.2)
-    rate = Decimal(dice.whole(2400, 6800)).scaleb(-2)
+def _billing(rng: SeededRandom, standing: Standing) -> Document:
+    by_rate = rng.chance(0.2)
+    rate = Decimal(rng.randint(2400, 6800)).scaleb(-2)
     rule = listed.BILL_DAILY if standing.site.place.daily_rules else listed.BILL_WEEKLY
     if standing.site.client % 7 == 0:
         rule = listed.BILL_LATE
@@ -108,9 +108,9 @@ def _billing(dice: Dice, standing: Standing) -> Document:
         "type": "HOURLY",
         "billItem": None,
         "rate": rate,
-        "discountRate": dice.pick((Decimal("2.50"), Decimal("5.00"))) if dice.chance(0.15) else _none_or_zero(dice),
+        "discountRate": rng.choice((Decimal("2.50"), Decimal("5.00"))) if rng.chance(0.15) else _none_or_zero(rng),
         "holidayGroup": listed.HOLIDAY_GROUP if standing.holidays else None,
-        "billBreaks": dice.weighted(("NONE", "ALL", "REST_ONLY", "MEAL_ONLY"), (55, 25, 10, 10)),
+        "billBreaks": rng.weighted_choice(("NONE", "ALL", "REST_ONLY", "MEAL_ONLY"), (55, 25, 10, 10)),
         "holiday": "RATE" if by_rate else "MULTIPLIER",
         "holidayRate": (rate * Decimal("1.4")).quantize(Decimal("0.01")) if by_rate else None,
         "holidayMultiplier": None if by_rate else Decimal("1.5"),
@@ -118,12 +118,12 @@ def _billing(dice: Dice, standing: Standing) -> Document:
     }
 
 
-def _none_or_zero(dice: Dice) -> Decimal | None:
-    return None if dice.chance(0.2) else Decimal("0.00")
+def _none_or_zero(rng: SeededRandom) -> Decimal | None:
+    return None if rng.chance(0.2) else Decimal("0.00")
 
 
-def _payroll(dice: Dice, standing: Standing, bill_rate: Decimal) -> Document:
-    rate = (bill_rate * dice.whole(52, 68) / 100).quantize(Decimal("0.01"))
+def _payroll(rng: SeededRandom, standing: Standing, bill_rate: Decimal) -> Document:
+    rate = (bill_rate * rng.randint(52, 68) / 100).quantize(Decimal("0.01"))
     return {
         "id": standing.position,
         "position": standing.position,
@@ -133,7 +133,7 @@ def _payroll(dice: Dice, standing: Standing, bill_rate: Decimal) -> Document:
         "holidayRate": None,
         "holidayMultiplier": Decimal("1.5"),
         "holidayGroup": listed.HOLIDAY_GROUP if standing.holidays else None,
-        "payBreaks": dice.weighted(("NONE", "ALL", "REST_ONLY", "MEAL_ONLY"), (65, 20, 10, 5)),
+        "payBreaks": rng.weighted_choice(("NONE", "ALL", "REST_ONLY", "MEAL_ONLY"), (65, 20, 10, 5)),
         "overtimeRule": listed.PAY_DAILY if standing.site.place.daily_rules else listed.PAY_WEEKLY,
     }
 
@@ -186,30 +186,30 @@ def _give_own_guards(staff: Staff, posts: Sequence[Standing]) -> None:
 
 
 def _employee(seed: int, number: int, region: int, zone: str, first: date) -> Document:
-    dice = Dice(seed, "employee", number)
-    given, family = dice.pick(FIRST_NAMES), dice.pick(LAST_NAMES)
-    dates = written(dice, first)
+    rng = SeededRandom(seed, "employee", number)
+    given, family = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
+    dates = written(rng, first)
     return {
         "id": number,
         "customId": f"E-{number}",
         "firstName": given,
         "lastName": family,
         "name": f"{given} {family}",
-        "jobTitle": dice.pick(("Guard", "Guard", "Senior guard", "Site lead")),
+        "jobTitle": rng.choice(("Guard", "Guard", "Senior guard", "Site lead")),
         "region": region,
-        "primaryPhone": f"555-01{dice.whole(0, 99):02d}",
-        "secondaryPhone": f"555-01{dice.whole(0, 99):02d}" if dice.chance(0.3) else None,
+        "primaryPhone": f"555-01{rng.randint(0, 99):02d}",
+        "secondaryPhone": f"555-01{rng.randint(0, 99):02d}" if rng.chance(0.3) else None,
         "email": f"guard{number}@example.org",
         "username": f"guard{number}",
         "status": "ACTIVE",
-        "gender": dice.pick(("F", "M", None)),
-        "birthday": (date(1962, 1, 1) + timedelta(days=dice.whole(0, 15_000))).isoformat(),
-        "address": address(dice, number, zone),
-        "tags": dice.pick(("", "", "first-aid", "first-aid,driver")),
-        "language": dice.pick(("en_us", "en_us", "en_us", "es")),
+        "gender": rng.choice(("F", "M", None)),
+        "birthday": (date(1962, 1, 1) + timedelta(days=rng.randint(0, 15_000))).isoformat(),
+        "address": address(rng, number, zone),
+        "tags": rng.choice(("", "", "first-aid", "first-aid,driver")),
+        "language": rng.choice(("en_us", "en_us", "en_us", "es")),
         "employmentProfile": {
             "id": number,
-            "employmentType": dice.pick(("FULL_TIME", "FULL_TIME", "PART_TIME")),
+            "employmentType": rng.choice(("FULL_TIME", "FULL_TIME", "PART_TIME")),
             "hireDate": dates["createdOn"][:10],
             "terminationDate": None,
         },

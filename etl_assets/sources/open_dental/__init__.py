@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
-from etl_assets.declare.source import Database, Source
-from etl_assets.sources.open_dental.reader import NEEDS, connect
+from etl_assets.declare.database import Database
+from etl_assets.declare.source import Source
+from etl_assets.sources.open_dental.reader import REQUIRED_SETTINGS, connect_open_dental
 from etl_assets.sources.open_dental.rules import RULES
 from etl_assets.sources.open_dental.tables import CATALOGUE, TABLES
 
@@ -12,8 +13,8 @@ SOURCE = Source(
     title="Open Dental",
     schema="open_dental",
     reader=Database(
-        connect=connect,
-        needs=NEEDS,
+        connect=connect_open_dental,
+        required_settings=REQUIRED_SETTINGS,
         cron="20 * * * *",
         sweep_cron="40 2 * * *",
         start=date(2000, 1, 1),

@@ -1,14 +1,14 @@
-"""How one speaks to Open Dental: with its database, by a read-only account. See README.md here for its manners."""
+"""The connection to Open Dental's database, by a read-only account. See README.md here for its manners."""
 
 from collections.abc import Mapping
 
-from etl_assets.declare.database import DatabaseReader
+from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.readers.database import connect_database
 
-NEEDS = ("url",)
+REQUIRED_SETTINGS = ("url",)
 
 
-def connect(given: Mapping[str, str]) -> DatabaseReader:
+def connect_open_dental(given: Mapping[str, str]) -> DatabaseReader:
     """A connection to the database that the settings name.
 
     Raises:

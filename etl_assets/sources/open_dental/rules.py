@@ -1,4 +1,4 @@
-"""What must be true of Open Dental's rows. A finding never stops the good rows beside it.
+"""Data quality rules of Open Dental. A finding never stops the good rows beside it.
 
 What is normal there is no finding: 0 for "none" in a column that refers to another table, 0001-01-01 for "no date".
 The source is MyISAM and has no snapshot of all tables at once: what was read of one table may be older than what was

@@ -4,10 +4,10 @@ That file is written by `etl discover open_dental` from the live schema and from
 table by name wins over it. Open Dental declares no foreign keys, and its row counts say nothing about importance: a
 table is important by what it holds, and the rule that says so is kept with it.
 
-The stamps are those that the database itself moves (ON UPDATE). A business date is never one: `AptDateTime` lies in
-the future, `DateTimeDeceased` is rarely set, and neither moves when a row is corrected. Two stamps are no such stamps
-in what is published of the schema (feeschednote, schoolapproval): while the database does not move them, their tables
-are read whole, which for a handful of rows costs nothing.
+Cursor columns are the timestamps that the database itself updates (ON UPDATE). A business date is never one:
+`AptDateTime` lies in the future, `DateTimeDeceased` is rarely set, and neither moves when a row is corrected. Two
+timestamps are not updated so in what is published of the schema (feeschednote, schoolapproval): while the database does
+not update them, their tables are read whole, which for a handful of rows costs nothing.
 """
 
 from pathlib import Path
@@ -123,10 +123,12 @@ CLASSES = (
     ClassRule(importance="reference", why="set up by the practice", names="*"),
 )
 
-HARMLESS = "securityhash loghash externalguid chartletterhash attachmentguid logguid erxguid guidmessage guidbatch"
+CHECKSUMS_AND_IDS = (
+    "securityhash loghash externalguid chartletterhash attachmentguid logguid erxguid guidmessage guidbatch"
+)
 """Checksums of rows, and ids of messages and files: they prove or name something, and open nothing."""
 
-DATED = {
+EVENT_DATES = {
     "adjustment": "adjdate",
     "appointment": "aptdatetime",
     "claim": "dateservice",
@@ -143,7 +145,7 @@ DATED = {
     "securitylog": "logdatetime",
     "statement": "datesent",
 }
-"""By which date what is built of a table is asked for: the one by which the vendor's own reports count."""
+"""The event date of each table, by which models are built: the one by which the vendor's own reports count."""
 
 SECRET = {
     "account": "banknumber",
@@ -212,11 +214,13 @@ CATALOGUE = Catalogue(
         "securitylog": "the vendor: entries are never edited",
         "securityloghash": "the vendor: one hash an entry, never edited",
     },
-    outlive="securitylog securityloghash histappointment",
-    harmless=HARMLESS,
+    retain_deleted="securitylog securityloghash histappointment",
+    not_secret=CHECKSUMS_AND_IDS,
     overrides={
-        name: Override(happens_on=DATED.get(name), never_load=SECRET.get(name, ""), harmless=NOT_SECRET.get(name, ""))
-        for name in sorted({*DATED, *SECRET, *NOT_SECRET})
+        name: Override(
+            event_date=EVENT_DATES.get(name), never_load=SECRET.get(name, ""), not_secret=NOT_SECRET.get(name, "")
+        )
+        for name in sorted({*EVENT_DATES, *SECRET, *NOT_SECRET})
     },
 )
 

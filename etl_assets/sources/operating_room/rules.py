@@ -1,4 +1,4 @@
-"""What must be true of the operating room's files. A finding never stops the good rows beside it.
+"""Data quality rules of the operating room. A finding never stops the good rows beside it.
 
 Where a share of rows is broken that makes sums over all of them wrong, nothing is built on the table
 (`blocks_above`). The thresholds are those of the system that this one follows, unless `why` says otherwise.

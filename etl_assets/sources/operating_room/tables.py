@@ -1,4 +1,4 @@
-"""What we take from the operating room, and how.
+"""Tables of the operating room: columns, keys, and the date that each is partitioned by.
 
 Three kinds of file. Times are the site's wall clock, as the hospital wrote them; `time_zone` is the feed's,
 so that a duration over the night the clocks change can still be exact. `or_schedule` carries no room id:
@@ -7,12 +7,13 @@ the models join it by room and location name.
 
 from datetime import date
 
-from etl_assets.declare.tables import PerFile, Table, columns
+from etl_assets.declare.files import FileTable, PerFile
+from etl_assets.declare.tables import columns
 
 START = date(2000, 1, 1)
 
 TABLES = (
-    Table(
+    FileTable(
         name="block_schedule",
         description="The block schedule: which service, group or surgeon owns which room from when to when.",
         key=("schedule_date", "room_id", "slot_start_time"),
@@ -30,7 +31,7 @@ TABLES = (
         )
         + columns(text="time_zone"),
     ),
-    Table(
+    FileTable(
         name="or_case",
         description="Surgical cases, with every time from holding area to recovery.",
         key="case_id",
@@ -64,7 +65,7 @@ TABLES = (
         + columns(text="primary_procedure primary_procedure_code asa_rating_code asa_code_name time_zone"),
         personal=("patient_id", "enc_csn_id", "orl_csn", "orl_log_name", "hsp_account_id"),
     ),
-    Table(
+    FileTable(
         name="or_schedule",
         description="How each case was booked, moved and cancelled.",
         key="or_case_id",

@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
-from etl_assets.declare.source import Service, Source
-from etl_assets.sources.tracktik.reader import NEEDS, connect
+from etl_assets.declare.rest import Service
+from etl_assets.declare.source import Source
+from etl_assets.sources.tracktik.reader import REQUIRED_SETTINGS, connect_tracktik
 from etl_assets.sources.tracktik.rules import RULES
 from etl_assets.sources.tracktik.tables import CALENDAR, TABLES
 
@@ -11,7 +12,9 @@ SOURCE = Source(
     name="tracktik",
     title="TrackTik workforce",
     schema="tracktik_staging",
-    reader=Service(connect=connect, needs=NEEDS, cron="10 * * * *", sweep_cron="30 1 * * 0"),
+    reader=Service(
+        connect=connect_tracktik, required_settings=REQUIRED_SETTINGS, cron="10 * * * *", sweep_cron="30 1 * * 0"
+    ),
     tables=TABLES,
     rules=RULES,
     calendar=CALENDAR,

@@ -1,4 +1,4 @@
-"""What must be true of TrackTik's records. A finding never stops the good rows beside it.
+"""Data quality rules of TrackTik's records. A finding never stops the good rows beside it.
 
 The statuses are the API's own (TrackTik's OpenAPI file), and not those of the system that this one follows, whose list
 declared every real shift invalid. Zero is a value: only what is null or blank is missing.
@@ -7,13 +7,13 @@ declared every real shift invalid. Zero is a value: only what is null or blank i
 from etl_assets.declare.rules import Finds, InOrder, OneOf, RefersTo, Required
 
 SHIFT_STATUSES = ("ACTIVE", "CANCELLED")
-ATTENDANCE = (
+ATTENDANCE_STATUSES = (
     "SCHEDULED", "LATE", "IN_PROGRESS", "ON_BREAK", "MISSED", "COMPLETED", "OVER_CLOCK", "EARLY_CLOCK_OUT", "PTO",
 )  # fmt: skip
 EMPLOYEE_STATUSES = ("ACTIVE", "INACTIVE", "TERMINATED", "BANNED")
 CLIENT_STATUSES = ("ACTIVE", "INACTIVE", "CLOSED")
-LONGEST_SESSION = 24
-A_CENT = 0.01
+MAX_SESSION_HOURS = 24
+ROUNDING_TOLERANCE = 0.01
 
 
 RULES = (
@@ -34,7 +34,7 @@ RULES = (
         table="shifts",
         name="InvalidAttendanceStatus",
         column="attendance_status",
-        known=ATTENDANCE,
+        known=ATTENDANCE_STATUSES,
         why="What became of the shift is counted by it: missed, late, on leave.",
     ),
     InOrder(
@@ -84,7 +84,7 @@ RULES = (
                 values ('scheduled hours', planned_duration_hours), ('clocked hours', clocked_hours),
                 ('approved hours', approved_hours), ('billable hours', billable_hours),
                 ('payable hours', payable_hours)
-            ) as said (field, hours)
+            ) as reported (field, hours)
             where hours < 0 or (field = 'scheduled hours' and hours > lasts + 0.01)
         """,
         why="Hours are never negative, and nobody can be scheduled for longer than the shift lasts. There is no bound"
@@ -221,7 +221,7 @@ RULES = (
             ) as summed
             where abs(bill_total - parts) > %(cent)s
         """,
-        parameters={"cent": A_CENT},
+        parameters={"cent": ROUNDING_TOLERANCE},
         why="The total of an invoice line is its base and its impacts; where it is not, a component is missing.",
     ),
     InOrder(
@@ -245,7 +245,7 @@ RULES = (
             from looked_at
             where coalesce(ended_on, now()) - started_on > make_interval(hours => %(longest)s)
         """,
-        parameters={"longest": LONGEST_SESSION},
+        parameters={"longest": MAX_SESSION_HOURS},
         why="Somebody forgot to clock out; the clocked hours of the shift say nothing.",
     ),
     RefersTo(

@@ -1,4 +1,4 @@
-"""What we take from TrackTik, and how.
+"""TrackTik tables: which endpoints are read, and how.
 
 What happens (shifts, clock-ins, sums of shifts) is read by billing period: of the date filters of these lists the API
 honours `:between` alone, over a month at most, and ignores `:gte` and `:lte` without a word. The rest is small enough
@@ -8,14 +8,23 @@ Fields that the API gives on demand come only when named; `fields` then gives ex
 """
 
 from datetime import date, timedelta
+from functools import partial
 
 from etl_assets.declare.dates import Calendar
-from etl_assets.declare.tables import Endpoint, Full, Table, Window, fields
+from etl_assets.declare.rest import Endpoint, Offset, Records, RestTable, Single, Window, fields
+from etl_assets.declare.tables import Full
 
+listed = partial(
+    Endpoint,
+    envelope=Records(at="data"),
+    paging=Offset(limit="limit", offset="offset", count="meta.count", echo="meta.offset"),
+    lookup=Single(at="data"),
+)
+"""Every list of TrackTik: `{"meta": {"count": ..., "offset": ...}, "data": [...]}`, and a record `{"data": {...}}`."""
 CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2020, last_year=2034)
 """Fourteen days, Friday to Thursday. Another kind, or other years, is said here and nowhere else."""
 
-EVERYTHING = {"includeInactive": "true"}
+ALL_RECORDS = {"includeInactive": "true"}
 SHIFT_FIELDS = (
     "id,customId,status,billable,payable,paidTimeOff,vacant,onShiftBoard,startDateTime,endDateTime,startsOn,endsOn,"
     "timeZone,breakInMinutes,published,notified,acknowledged,viewed,locked,employee,vendor,position,account,summary,"
@@ -25,36 +34,36 @@ SHIFT_FIELDS = (
 )
 
 TABLES = (
-    Table(
+    RestTable(
         name="regions",
         description="Regions, each with the one above it.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="regions", parameters=EVERYTHING),
+        endpoint=listed(path="regions", parameters=ALL_RECORDS),
         fields=fields(text="name status timeZone", bigint="parentRegion"),
     ),
-    Table(
+    RestTable(
         name="clients",
         description="Clients and their sites.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="clients", parameters={**EVERYTHING, "include": "address"}),
+        endpoint=listed(path="clients", parameters={**ALL_RECORDS, "include": "address"}),
         fields=fields(text="name customId type status timeZone", bigint="region parentClient", date="closedDate"),
     ),
-    Table(
+    RestTable(
         name="employees",
         description="Guards and staff, those who have left too.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="employees", parameters=EVERYTHING),
+        endpoint=listed(path="employees", parameters=ALL_RECORDS),
         fields=fields(text="firstName lastName customId status", bigint="region"),
     ),
-    Table(
+    RestTable(
         name="positions",
         description="Posts at a client's site, with how each is billed and paid.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="positions", parameters={**EVERYTHING, "include": "billingSetting,payrollSetting"}),
+        endpoint=listed(path="positions", parameters={**ALL_RECORDS, "include": "billingSetting,payrollSetting"}),
         fields=fields(
             text="name status",
             bigint="account billingSetting.overtimeRule payrollSetting.overtimeRule",
@@ -62,46 +71,46 @@ TABLES = (
             numeric="billingSetting.rate billingSetting.discountRate",
         ),
     ),
-    Table(
+    RestTable(
         name="contracts",
         description="What was agreed with a client, and how often it is billed.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="contracts", parameters=EVERYTHING),
+        endpoint=listed(path="contracts", parameters=ALL_RECORDS),
         fields=fields(text="billingFrequency status", bigint="account"),
     ),
-    Table(
+    RestTable(
         name="overtime_rules",
         description="From how many hours on, and by how much more, overtime is paid or billed.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="overtime-rules", parameters={**EVERYTHING, "include": "rules"}),
+        endpoint=listed(path="overtime-rules", parameters={**ALL_RECORDS, "include": "rules"}),
         fields=fields(text="name periodLength ruleType", jsonb="rules"),
     ),
-    Table(
+    RestTable(
         name="holiday_groups",
         description="Sets of holidays.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="holiday-groups", parameters=EVERYTHING),
+        endpoint=listed(path="holiday-groups", parameters=ALL_RECORDS),
         fields=fields(text="name"),
     ),
-    Table(
+    RestTable(
         name="payroll_codes",
         description="Codes under which hours are paid.",
         key="id",
         load=Full(),
-        endpoint=Endpoint(path="payroll-codes", parameters=EVERYTHING),
+        endpoint=listed(path="payroll-codes", parameters=ALL_RECORDS),
         fields=fields(text="code name"),
     ),
-    Table(
+    RestTable(
         name="shifts",
         description="Who is to be where from when to when, and the hours that came of it.",
         key="id",
         load=Window(slice_by="startDateTime"),
-        endpoint=Endpoint(
+        endpoint=listed(
             path="shifts",
-            parameters={**EVERYTHING, "fields": SHIFT_FIELDS},
+            parameters={**ALL_RECORDS, "fields": SHIFT_FIELDS},
             window="startDateTime:between",
         ),
         fields=fields(
@@ -112,21 +121,21 @@ TABLES = (
             boolean="vacant billable paidTimeOff",
         ),
     ),
-    Table(
+    RestTable(
         name="work_sessions",
         description="Clock-ins and clock-outs. One may begin the day before its shift.",
         key="id",
         load=Window(slice_by="startedOn", keeps_pad=True),
-        endpoint=Endpoint(path="work-sessions", parameters=EVERYTHING, window="startedOn:between"),
+        endpoint=listed(path="work-sessions", parameters=ALL_RECORDS, window="startedOn:between"),
         fields=fields(text="status", bigint="shift employee", timestamptz="startedOn endedOn", numeric="durationHours"),
     ),
-    Table(
+    RestTable(
         name="shift_summaries",
         description="What TrackTik itself pays and bills for a shift.",
         key="id",
         # A sum lies under the first day of its shift's work week, which may be a week before the shift.
         load=Window(slice_by="periodDate", pad=timedelta(days=7), keeps_pad=True),
-        endpoint=Endpoint(path="shift-summaries", parameters=EVERYTHING, window="periodDate:between"),
+        endpoint=listed(path="shift-summaries", parameters=ALL_RECORDS, window="periodDate:between"),
         fields=fields(
             bigint="shift",
             date="periodDate",

@@ -1,4 +1,4 @@
-"""The ledger of copies: how far each table of a database has been read, and what its ranges of keys came to."""
+"""Extraction state of a database's tables: cursors, row counts, and the checksums of key ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from uuid import UUID
 
 import psycopg
 
-from etl_assets.declare.database import Fingerprint
+from etl_assets.declare.database_reader import Fingerprint
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.relation import Relation
 
+# In the order of the fields of `Extraction`.
 _COLUMNS = (
     "rows_held, rows_apart, read_until, read_at, last_key, source_columns, swept_at, in_doubt, changed_by, batch_id"
 )
@@ -18,22 +19,22 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Extraction:
-    """How far a table has been read."""
+    """The extraction state of a table: how far it has been read."""
 
     rows_held: int
-    rows_apart: int
-    """Rows held beyond those that the source has."""
+    rows_retained: int
+    """Rows that the source has deleted, and that are retained here."""
     read_until: datetime | None
-    """The clock of the source before the last read."""
+    """The cursor: the source's clock before the last read."""
     read_at: datetime
     """Our clock then."""
     last_key: int | None
     source_columns: tuple[str, ...]
     swept_at: datetime | None
-    in_doubt: bool
-    """Whether it was found to differ from the source."""
+    needs_full_compare: bool
+    """Whether it was found to differ from the source, so that the next load must compare every row."""
     changed_by: UUID | None
-    """The last load that changed it, if that can be taken back."""
+    """The last load that changed it, if that can be rolled back."""
     batch_id: UUID
 
 
@@ -50,7 +51,7 @@ def extraction(connection: psycopg.Connection, relation: Relation) -> Extraction
 
 
 def record_extraction(connection: psycopg.Connection, source: str, relation: Relation, reached: Extraction) -> None:
-    """Keep how far a table was read, in the transaction of its load."""
+    """Save the state of a table, in the transaction of its load."""
     values = [*vars(reached).values()]
     values[5] = list(reached.source_columns)
     names = _COLUMNS.split(", ")
@@ -62,7 +63,7 @@ def record_extraction(connection: psycopg.Connection, source: str, relation: Rel
     )
 
 
-def move_on(
+def record_unchanged(
     connection: psycopg.Connection,
     batch: Batch,
     relation: Relation,
@@ -72,7 +73,7 @@ def move_on(
     at: datetime,
     swept: bool,
 ) -> None:
-    """Keep that a table was asked for and had nothing new; unless somebody has loaded it since `seen` was read."""
+    """Move the cursor of a table that had no changes; unless somebody has loaded it since `seen` was read."""
     connection.execute(
         "update etl.extraction set read_until = coalesce(%s, read_until), read_at = %s, batch_id = %s,"
         " swept_at = case when %s then %s else swept_at end where relation = %s and batch_id = %s",
@@ -80,14 +81,14 @@ def move_on(
     )
 
 
-def forget(connection: psycopg.Connection, relation: Relation) -> None:
-    """Forget how far a table was read: the next load compares every row."""
+def reset_extraction(connection: psycopg.Connection, relation: Relation) -> None:
+    """Delete the extraction state of a table: the next load compares every row."""
     connection.execute("delete from etl.extraction where relation = %s", [str(relation)])
     connection.execute("delete from etl.key_range where relation = %s", [str(relation)])
 
 
 def key_ranges(connection: psycopg.Connection, source: str) -> dict[str, list[Fingerprint]]:
-    """What the ranges of each table came to when they were last read, by the relation's name, in order."""
+    """The key ranges of each table with their checksums when last read, by the relation's name, in order."""
     found: dict[str, list[Fingerprint]] = {}
     rows = connection.execute(
         "select relation, after_key, upto_key, rows, checksum from etl.key_range"
@@ -100,7 +101,7 @@ def key_ranges(connection: psycopg.Connection, source: str) -> dict[str, list[Fi
 
 
 def record_ranges(connection: psycopg.Connection, relation: Relation, ranges: Sequence[Fingerprint]) -> None:
-    """Keep what the ranges of a table have come to, in place of what they came to before."""
+    """Replace the key ranges of a table and their checksums."""
     connection.execute("delete from etl.key_range where relation = %s", [str(relation)])
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -114,5 +115,5 @@ def record_ranges(connection: psycopg.Connection, relation: Relation, ranges: Se
 
 
 def _extraction(row: Sequence[object]) -> Extraction:
-    held, apart, until, at, last_key, columns, *rest = row
-    return Extraction(held, apart, until, at, last_key, tuple(columns), *rest)  # type: ignore[arg-type]
+    rows_held, rows_retained, read_until, read_at, last_key, columns, *rest = row
+    return Extraction(rows_held, rows_retained, read_until, read_at, last_key, tuple(columns), *rest)  # type: ignore[arg-type]

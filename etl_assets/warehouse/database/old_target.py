@@ -1,10 +1,10 @@
-"""The tables of an old pipeline: what there is of them, and what their values are in the types that we hold.
+"""An old pipeline's tables: their schema, and casts of their values into our types.
 
 An old target has its own spelling (`"PatNum"`), types (boolean for 0 and 1, double precision for a decimal, a timestamp
-without zone for a moment) and columns. Its values are turned by the casts below, both where they are compared with ours
-and where a view shows them in their place.
+without zone for a moment) and columns. Its values are converted by the casts below, both where they are compared with
+ours and where a view shows them in their place.
 
-| held by us as | from | turned |
+| our type | from | converted |
 |---|---|---|
 | whole numbers | boolean, numbers, text | true is 1; a value with a fraction, too great or no number is null |
 | numeric, double precision, real | boolean, numbers, text | rounded to the type; too great or no number is null |
@@ -26,7 +26,7 @@ from decimal import Decimal
 import psycopg
 from psycopg import sql
 
-from etl_assets.warehouse.tables import short_type
+from etl_assets.warehouse.catalog import short_type
 
 _ALIKE = {"time with time zone": "time", "character varying": "text", "character": "text"}
 """Types that an old pipeline may have, and that are read like one of ours."""
@@ -41,8 +41,8 @@ _NUMBER = "^\\s*[-+]?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]{1,2})?\\s*$"
 
 
 @dataclass(frozen=True)
-class Held:
-    """A column as a database holds it."""
+class ColumnSchema:
+    """A column of an old table or of ours, with its full type."""
 
     name: str
     type: str
@@ -56,12 +56,12 @@ class Held:
 
 
 @dataclass(frozen=True)
-class HeldTable:
-    """A table as a database holds it."""
+class TableSchema:
+    """An old table or one of ours, with its columns."""
 
     schema: str
     name: str
-    columns: Mapping[str, Held] = field(default_factory=dict)
+    columns: Mapping[str, ColumnSchema] = field(default_factory=dict)
     """In their order, by their names in lower case; of two that differ in case alone, the lower one."""
 
     @property
@@ -70,7 +70,7 @@ class HeldTable:
         return sql.Identifier(self.schema, self.name)
 
 
-def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, HeldTable]:
+def table_schemas(connection: psycopg.Connection, schema: str) -> dict[str, TableSchema]:
     """The tables and views of a schema by their names in lower case."""
     rows = connection.execute(
         "select relname, attname, format_type(atttypid, atttypmod) from pg_attribute"
@@ -79,17 +79,17 @@ def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, HeldTa
         " order by relname, attnum",
         [schema],
     ).fetchall()
-    columns: dict[str, dict[str, Held]] = {}
+    columns: dict[str, dict[str, ColumnSchema]] = {}
     for table, name, kind in rows:
         of_table = columns.setdefault(table, {})
         if name.lower() not in of_table or name.islower():
-            of_table[name.lower()] = Held(name, kind)
-    tables = (HeldTable(schema, name, of_table) for name, of_table in sorted(columns.items()))
+            of_table[name.lower()] = ColumnSchema(name, kind)
+    tables = (TableSchema(schema, name, of_table) for name, of_table in sorted(columns.items()))
     return {table.name.lower(): table for table in tables}
 
 
-def as_ours(old: Held, ours: Held, *, zone: str) -> sql.Composable | None:
-    """The value of an old column in the type that we hold it in; None where there is no cast.
+def cast_to_ours(old: ColumnSchema, ours: ColumnSchema, *, zone: str) -> sql.Composable | None:
+    """The expression that casts an old column to our type; None where there is no cast.
 
     Args:
         old: The column of the old table.
@@ -98,18 +98,18 @@ def as_ours(old: Held, ours: Held, *, zone: str) -> sql.Composable | None:
     """
     value = sql.Identifier(old.name)
     if ours.kind in _NUMBERS:
-        turned = _within(_number(value, old.kind), ours)
+        converted = _null_out_of_bounds(_as_number(value, old.kind), ours)
     elif ours.kind == "boolean":
-        number = _number(value, old.kind)
-        turned = value if old.kind == "boolean" else number and sql.SQL("({}) <> 0").format(number)
+        number = _as_number(value, old.kind)
+        converted = value if old.kind == "boolean" else number and sql.SQL("({}) <> 0").format(number)
     elif ours.kind in _MOMENTS:
-        turned = _moment(value, old.kind, ours.kind, zone)
+        converted = _as_timestamp(value, old.kind, ours.kind, zone)
     else:
-        turned = _rest(value, old.kind, ours.kind)
-    return None if turned is None else sql.SQL("cast({} as {})").format(turned, sql.SQL(ours.type))
+        converted = _as_other(value, old.kind, ours.kind)
+    return None if converted is None else sql.SQL("cast({} as {})").format(converted, sql.SQL(ours.type))
 
 
-def _number(value: sql.Composable, old: str) -> sql.Composable | None:
+def _as_number(value: sql.Composable, old: str) -> sql.Composable | None:
     if old == "boolean":
         return sql.SQL("{}::integer::numeric").format(value)
     if old in {"double precision", "real"}:
@@ -120,24 +120,24 @@ def _number(value: sql.Composable, old: str) -> sql.Composable | None:
     return sql.SQL("{}::numeric").format(value) if old in _NUMBERS else None
 
 
-def _within(number: sql.Composable | None, ours: Held) -> sql.Composable | None:
-    """The number, or null where our type cannot hold it."""
+def _null_out_of_bounds(number: sql.Composable | None, ours: ColumnSchema) -> sql.Composable | None:
+    """The number, or null where it is out of our type's range."""
     if number is None or ours.type in {"numeric", "double precision"}:
         return number
     if ours.kind in _WHOLE:
         low, high = map(sql.Literal, _WHOLE[ours.kind])
-        held = sql.SQL("({0}) between {1} and {2} and ({0}) % 1 = 0").format(number, low, high)
+        in_bounds = sql.SQL("({0}) between {1} and {2} and ({0}) % 1 = 0").format(number, low, high)
     elif ours.kind == "real":
-        held = sql.SQL("abs({}) < 3e38").format(number)
+        in_bounds = sql.SQL("abs({}) < 3e38").format(number)
     else:
         precision, scale = re.findall(r"\d+", ours.type)
-        held = sql.SQL("abs(round({}, {})) < {}").format(
+        in_bounds = sql.SQL("abs(round({}, {})) < {}").format(
             number, sql.Literal(int(scale)), sql.Literal(Decimal(10) ** (int(precision) - int(scale)))
         )
-    return sql.SQL("case when {} then {} end").format(held, number)
+    return sql.SQL("case when {} then {} end").format(in_bounds, number)
 
 
-def _moment(value: sql.Composable, old: str, ours: str, zone: str) -> sql.Composable | None:
+def _as_timestamp(value: sql.Composable, old: str, ours: str, zone: str) -> sql.Composable | None:
     if old == "text":
         value = sql.SQL("case when pg_input_is_valid({0}, 'timestamp') then {0}::timestamp end").format(value)
         old = "timestamp"
@@ -150,7 +150,7 @@ def _moment(value: sql.Composable, old: str, ours: str, zone: str) -> sql.Compos
     )
 
 
-def _rest(value: sql.Composable, old: str, ours: str) -> sql.Composable | None:
+def _as_other(value: sql.Composable, old: str, ours: str) -> sql.Composable | None:
     if ours == "interval" and old in {"interval", "time"}:
         return value
     if ours == "interval" and old == "text":

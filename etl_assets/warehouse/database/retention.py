@@ -1,21 +1,21 @@
-"""Rows that leave a table which outlives its source: by somebody's decision alone, and written down."""
+"""Retention: rows of a retained table are deleted by somebody's decision alone, which is recorded."""
 
 from datetime import date
 
 import psycopg
 
+from etl_assets.declare.database import CopiedTable
 from etl_assets.declare.source import Source
-from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
 from etl_assets.warehouse.relation import Relation
 
 
-def retain(
-    connection: psycopg.Connection, source: Source, table: Table, *, column: str, before: date, by: str, why: str
+def apply_retention(
+    connection: psycopg.Connection, source: Source, table: CopiedTable, *, column: str, before: date, by: str, why: str
 ) -> int:
-    """Delete the rows that are older than a date, and enter into etl.retention who decided on it.
+    """Apply a retention decision: delete the rows older than a date, and record in etl.retention who decided on it.
 
-    What is kept of them apart goes too: as they were, and what was refused. Waits for a load of the table to end. A
+    Their saved copies go too: overwritten rows as they were, and conflicts. Waits for a load of the table to end. A
     moment is of the date that it is in UTC.
 
     Args:
@@ -34,7 +34,7 @@ def retain(
         EtlError: The table does not outlive its source or has no such column, or somebody or the reason is missing.
     """
     relation = Relation(source.schema, table.name)
-    if table.copied is None or not table.copied.keep_deleted:
+    if not table.retain_deleted:
         raise EtlError(f"{relation} follows its source: what is deleted there is deleted here.")
     try:
         row = connection.execute(

@@ -1,26 +1,24 @@
-"""Staging tables that are typed like a source's own: how they are made, and how they come to hold a new column."""
+"""DDL of staging tables that mirror a source's tables: create, add columns, and inspect what exists."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.database import Piece
+from etl_assets.declare.database_reader import RowRange
 from etl_assets.errors import TransientError
-from etl_assets.warehouse.relation import Relation
-from etl_assets.warehouse.tables import short_type
+from etl_assets.warehouse.catalog import BATCH_COLUMN, short_type
+from etl_assets.warehouse.relation import Relation, column_list
 
-PATIENCE = "5s"
+LOCK_TIMEOUT = "5s"
 """How long a new column waits for those who read the table; those who come after it wait too."""
-BATCH_COLUMN = "etl_batch_id"
-"""The last column of every copy: the batch that wrote the row."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
-    """A table that there is in staging."""
+class ExistingTable:
+    """The columns and the key of a table that exists in staging."""
 
     columns: Mapping[str, str]
     """Column -> type, in order; without the batch's."""
@@ -28,83 +26,81 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
-    """A table of staging, as the source's columns make it."""
+class StagingTable:
+    """A staging table that mirrors the source's columns, and composes the SQL of its loads."""
 
     relation: Relation
     columns: Mapping[str, str]
     """Column -> type, in the order in which rows arrive."""
     keys: tuple[str, ...]
-    keep_deleted: bool = False
+    retain_deleted: bool = False
     append_only: bool = False
-    """Whether a row that is held is never overwritten."""
-    fresh: Collection[str] = ()
+    """Whether a row, once loaded, is never overwritten."""
+    new_columns: Collection[str] = ()
     """Columns that rows are given for the first time: a null there says nothing."""
-    happens_on: str | None = None
+    event_date: str | None = None
     """The column whose dates say what must be built again."""
     batch: UUID = field(default=UUID(int=0))
     """Whose work it is."""
 
     def statement(self, text: str, **more: sql.Composable) -> sql.Composed:
-        """SQL with these filled in, and what more is given.
+        """Compose SQL: fill in these placeholders, and what more is given.
 
-        {target}; {columns}; {keys}, {held_keys} and {said_keys}; {same}, which holds of `held` and `said` where their
-        keys are equal; {was} and {becomes}, the date of `held` and of `said`; {batch}.
+        {target}; {columns}; {keys}, {existing_keys} and {incoming_keys}; {same_key}, the join condition of the aliases
+        `existing` and `incoming`; {old_date} and {new_date}, the event date of `existing` and `incoming`; {batch}.
         """
         return sql.SQL(text).format(
             target=self.relation.identifier,
-            columns=listed(self.columns),
-            keys=listed(self.keys),
-            held_keys=listed(self.keys, of="held"),
-            said_keys=listed(self.keys, of="said"),
-            same=sql.SQL(" and ").join(
-                sql.SQL("{} = {}").format(sql.Identifier("held", key), sql.Identifier("said", key)) for key in self.keys
+            columns=column_list(self.columns),
+            keys=column_list(self.keys),
+            existing_keys=column_list(self.keys, of="existing"),
+            incoming_keys=column_list(self.keys, of="incoming"),
+            same_key=sql.SQL(" and ").join(
+                sql.SQL("{} = {}").format(sql.Identifier("existing", key), sql.Identifier("incoming", key))
+                for key in self.keys
             ),
-            was=self._date("held"),
-            becomes=self._date("said"),
+            old_date=self._date("existing"),
+            new_date=self._date("incoming"),
             batch=sql.Literal(self.batch),
             **more,
         )
 
     @property
     def values(self) -> list[str]:
-        """The columns that are no part of the key."""
+        """The columns outside the key."""
         return [name for name in self.columns if name not in self.keys]
 
-    def within(self, piece: Piece, of: str = "held") -> sql.Composable:
-        """The condition that a row of a relation is of the piece."""
+    def in_range(self, row_range: RowRange, of: str = "existing") -> sql.Composable:
+        """The condition that a row of the alias `of` is in the range."""
         conditions: list[sql.Composable] = []
-        for mark, bound in ((">", piece.after), ("<=", piece.upto)):
+        for mark, bound in ((">", row_range.after), ("<=", row_range.upto)):
             if bound is not None:
                 key = sql.Identifier(of, self.keys[0])
                 conditions.append(sql.SQL("{} {} {}").format(key, sql.SQL(mark), sql.Literal(bound)))
-        if piece.keys is not None:
+        if row_range.keys is not None:
             conditions.append(
-                sql.SQL("{} = any({})").format(sql.Identifier(of, self.keys[0]), sql.Literal(list(piece.keys)))
+                sql.SQL("{} = any({})").format(sql.Identifier(of, self.keys[0]), sql.Literal(list(row_range.keys)))
             )
-        if piece.stamp is not None:
-            stamp = sql.Identifier(of, piece.stamp.lower())
-            # A stamp without a zone is compared with the clock of UTC, as the source does it.
-            kind = sql.SQL(self.columns[piece.stamp.lower()])
-            for mark, moment in ((">=", piece.since), ("<", piece.until)):
+        if row_range.cursor_column is not None:
+            cursor_column = sql.Identifier(of, row_range.cursor_column.lower())
+            # A timestamp without a zone is compared with the clock of UTC, as the source does it.
+            kind = sql.SQL(self.columns[row_range.cursor_column.lower()])
+            for mark, moment in ((">=", row_range.since), ("<", row_range.until)):
                 if moment is not None:
                     conditions.append(
-                        sql.SQL("{} {} {}::timestamptz::{}").format(stamp, sql.SQL(mark), sql.Literal(moment), kind)
+                        sql.SQL("{} {} {}::timestamptz::{}").format(
+                            cursor_column, sql.SQL(mark), sql.Literal(moment), kind
+                        )
                     )
         return sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true")
 
     def _date(self, of: str) -> sql.Composable:
-        if self.happens_on is None or self.happens_on not in self.columns:
+        if self.event_date is None or self.event_date not in self.columns:
             return sql.SQL("null::date")
-        return sql.SQL("{}::date").format(sql.Identifier(of, self.happens_on))
+        return sql.SQL("{}::date").format(sql.Identifier(of, self.event_date))
 
 
-def listed(names: Sequence[str] | Mapping[str, str], *, of: str | None = None) -> sql.Composed:
-    """The names as identifiers, of a relation where one is given."""
-    return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
-
-
-def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, Held]:
+def existing_tables(connection: psycopg.Connection, schema: str) -> dict[str, ExistingTable]:
     """All tables of a schema, by name, in one round trip."""
     rows = connection.execute(
         """
@@ -127,7 +123,7 @@ def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, Held]:
         [sql.Identifier(schema).as_string(connection)],
     )
     return {
-        name: Held(
+        name: ExistingTable(
             columns={
                 column: short_type(kind) for column, kind in zip(columns, kinds, strict=True) if column != BATCH_COLUMN
             },
@@ -137,8 +133,8 @@ def held_tables(connection: psycopg.Connection, schema: str) -> dict[str, Held]:
     }
 
 
-def views_on(connection: psycopg.Connection, schema: str) -> dict[tuple[str, str], list[str]]:
-    """The views that stand on a schema's tables, in order, by the names of table and column."""
+def dependent_views(connection: psycopg.Connection, schema: str) -> dict[tuple[str, str], list[str]]:
+    """The views that depend on a schema's tables, in order, by the names of table and column."""
     rows = connection.execute(
         """
         select
@@ -162,8 +158,8 @@ def views_on(connection: psycopg.Connection, schema: str) -> dict[tuple[str, str
     return {(table, column): views for table, column, views in rows}
 
 
-def create(connection: psycopg.Connection, target: Target) -> None:
-    """Make the table, without its key, which is made once the rows are in: `finish`."""
+def create_table(connection: psycopg.Connection, target: StagingTable) -> None:
+    """Create the table without its primary key, which is faster to add once the rows are in: `add_primary_key`."""
     lines = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in target.columns.items()]
     connection.execute(
         target.statement(
@@ -174,31 +170,31 @@ def create(connection: psycopg.Connection, target: Target) -> None:
     )
 
 
-def finish(connection: psycopg.Connection, target: Target) -> None:
-    """Give a new table its key."""
+def add_primary_key(connection: psycopg.Connection, target: StagingTable) -> None:
+    """Add the primary key to a new table."""
     if target.keys:
         connection.execute(target.statement("alter table {target} add primary key ({keys})"))
 
 
-def guard(connection: psycopg.Connection, target: Target) -> None:
-    """Have the database refuse to delete from a table that outlives its source."""
+def forbid_deletes(connection: psycopg.Connection, target: StagingTable) -> None:
+    """Install the trigger by which the database refuses deletes from a table that outlives its source."""
     connection.execute("select etl.outlive_source(%s)", [target.relation.identifier.as_string(connection)])
 
 
-def widen(connection: psycopg.Connection, target: Target, held: Held | None) -> None:
-    """Give a table the columns it lacks; they are null until the rows are read again.
+def add_columns(connection: psycopg.Connection, target: StagingTable, existing: ExistingTable | None) -> None:
+    """Add the columns that a table lacks; they are null until the rows are read again.
 
     It is a transaction of its own, for nobody can read the table meanwhile.
 
     Raises:
         TransientError: Somebody has been reading it for too long.
     """
-    lacking = [name for name in target.columns if name not in held.columns] if held else []
+    lacking = [name for name in target.columns if name not in existing.columns] if existing else []
     if not lacking:
         return
     try:
         with connection.transaction():
-            connection.execute(f"set local lock_timeout = '{PATIENCE}'")
+            connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
             for name in lacking:
                 connection.execute(
                     target.statement(
@@ -210,5 +206,5 @@ def widen(connection: psycopg.Connection, target: Target, held: Held | None) -> 
     except psycopg.errors.LockNotAvailable:
         raise TransientError(
             f"{target.relation}: {', '.join(lacking)} is new at the source, and could not be added, for somebody has"
-            f" been reading the table for more than {PATIENCE}. Nothing was done; run it again."
+            f" been reading the table for more than {LOCK_TIMEOUT}. Nothing was done; run it again."
         ) from None

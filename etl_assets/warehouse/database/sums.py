@@ -1,45 +1,48 @@
-"""What the rows of a table of staging come to, to be held against what they come to at the source."""
+"""Column sums of a staging table, to compare with the source's."""
 
 from decimal import Decimal
 
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.database import ColumnSum, Piece, Sums
-from etl_assets.declare.measures import measure_of
-from etl_assets.warehouse.database.retained import REFUSED
-from etl_assets.warehouse.database.rows import ROWS
-from etl_assets.warehouse.database.staging import Target
+from etl_assets.declare.database_reader import ColumnSum, RowRange, Sums
+from etl_assets.declare.measures import measure_sql
+from etl_assets.warehouse.database.retained import CONFLICTS
+from etl_assets.warehouse.database.rows import INCOMING
+from etl_assets.warehouse.database.staging import StagingTable
 
 
-def read_sums(connection: psycopg.Connection, target: Target, piece: Piece, *, arrived_only: bool = False) -> Sums:
-    """What the rows held of a piece come to.
+def read_sums(
+    connection: psycopg.Connection, target: StagingTable, row_range: RowRange, *, arrived_only: bool = False
+) -> Sums:
+    """The row count and the column sums of a range of staging.
 
     Args:
         connection: As the loader.
         target: The table.
-        piece: By the key or the stamp, or all rows.
+        row_range: By the key or the cursor column, or all rows.
         arrived_only: Leave out rows that are not in the temporary table: those that the source no longer has. Of one
-            that was refused, what arrived counts.
+            in conflict, the incoming row counts.
     """
-    words: list[sql.Composable] = [sql.SQL("count(*)")]
+    aggregates: list[sql.Composable] = [sql.SQL("count(*)")]
     for name, kind in target.columns.items():
-        column = sql.Identifier("held", name)
-        measure = sql.SQL(measure_of(kind)).format(column)
-        words += [sql.SQL("count({})").format(column), sql.SQL("sum({})").format(measure)]
+        column = sql.Identifier("existing", name)
+        measure = sql.SQL(measure_sql(kind)).format(column)
+        aggregates += [sql.SQL("count({})").format(column), sql.SQL("sum({})").format(measure)]
     counted = "{target}"
     if arrived_only:
         counted = (
-            f"(select {{columns}} from {{target}} as held where exists (select from {ROWS} as said where {{same}})"
-            f" and not exists (select from {REFUSED} as said where {{same}})"
-            f" union all select {{columns}} from {ROWS} as held where exists ("
-            f"     select from {REFUSED} as said where {{same}}))"
+            f"(select {{columns}} from {{target}} as existing"
+            f" where exists (select from {INCOMING} as incoming where {{same_key}})"
+            f" and not exists (select from {CONFLICTS} as incoming where {{same_key}})"
+            f" union all select {{columns}} from {INCOMING} as existing where exists ("
+            f"     select from {CONFLICTS} as incoming where {{same_key}}))"
         )
     row = connection.execute(
         target.statement(
-            f"select {{words}} from {counted} as held where {{within}}",
-            words=sql.SQL(", ").join(words),
-            within=target.within(piece),
+            f"select {{aggregates}} from {counted} as existing where {{in_range}}",
+            aggregates=sql.SQL(", ").join(aggregates),
+            in_range=target.in_range(row_range),
         )
     ).fetchone()
     rows, *found = row or (0,)

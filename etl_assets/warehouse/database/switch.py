@@ -1,7 +1,7 @@
 """Views that read a table from an old pipeline or from this one, so that a consumer moves without noticing.
 
 A view has the columns that staging has, in its names, types and order, whichever table it reads: what the old one does
-not have is null. So turning it round changes no view that was built on it.
+not have is null. So switching it changes no view that was built on it.
 """
 
 from collections.abc import Collection
@@ -14,27 +14,27 @@ from psycopg import errors, sql
 
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
-from etl_assets.warehouse.database.old_target import Held, HeldTable, as_ours, held_tables
+from etl_assets.warehouse.database.old_target import ColumnSchema, TableSchema, cast_to_ours, table_schemas
 
 LIVE = "_live"
 BOOKKEEPING = ("etl_batch_id",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switched:
-    """A view after it was turned."""
+class SwitchedView:
+    """A view after it was switched."""
 
     view: str
     reads: str
     """`old` or `new`."""
     rows: int
     missing: tuple[str, ...]
-    """Columns that are null, for the table that is read has them not, or in a type that has no cast."""
+    """Columns that are null: the table that is read lacks them, or has them in a type without a cast."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Position:
-    """Which table a view reads, since when, and who said so."""
+class SwitchState:
+    """Which table a view reads, since when, and who switched it."""
 
     relation: str
     reads: str
@@ -51,8 +51,8 @@ def switch(
     by: str,
     old_schema: str = "raw",
     zone: str = "UTC",
-) -> list[Switched]:
-    """Turn the views of some tables in the source's live schema to the old tables or to ours; all of them or none.
+) -> list[SwitchedView]:
+    """Switch the views of some tables in the source's live schema to the old tables or to ours; all of them or none.
 
     Args:
         connection: As the loader, in autocommit mode or not.
@@ -69,51 +69,59 @@ def switch(
     if not by.strip():
         raise EtlError("Somebody turns a view; nobody was named.")
     with connection.transaction():
-        ours, olds = held_tables(connection, source.schema), held_tables(connection, old_schema)
+        ours, olds = table_schemas(connection, source.schema), table_schemas(connection, old_schema)
         return [
-            _turn(
-                connection, source, ours.get(name), olds.get(name), name=name, to=to, by=by, place=old_schema, zone=zone
+            _switch_view(
+                connection,
+                source,
+                ours.get(name),
+                olds.get(name),
+                name=name,
+                to=to,
+                by=by,
+                old_schema=old_schema,
+                zone=zone,
             )
             for name in sorted(tables)
         ]
 
 
-def positions(connection: psycopg.Connection) -> list[Position]:
-    """Every view that was ever turned, by name."""
+def switch_states(connection: psycopg.Connection) -> list[SwitchState]:
+    """Every view that was ever switched, by name."""
     rows = connection.execute(
         "select relation, reads, switched_at, switched_by from etl.table_switch order by relation"
     )
     return [
-        Position(relation=relation, reads=reads, switched_at=switched_at, switched_by=switched_by)
+        SwitchState(relation=relation, reads=reads, switched_at=switched_at, switched_by=switched_by)
         for relation, reads, switched_at, switched_by in rows
     ]
 
 
-def _turn(
+def _switch_view(
     connection: psycopg.Connection,
     source: Source,
-    ours: HeldTable | None,
-    old: HeldTable | None,
+    ours: TableSchema | None,
+    old: TableSchema | None,
     *,
     name: str,
     to: str,
     by: str,
-    place: str,
+    old_schema: str,
     zone: str,
-) -> Switched:
+) -> SwitchedView:
     if ours is None:
         raise EtlError(f"{source.schema}.{name} is not there yet: load it first. No view was turned.")
     if to == "old" and old is None:
         raise EtlError(
-            f"{place}.{name} is not in this database. No view was turned. A view reads a table of its own database:"
-            " bring the old schema here, or map it with postgres_fdw."
+            f"{old_schema}.{name} is not in this database. No view was turned. A view reads a table of its own"
+            " database: bring the old schema here, or map it with postgres_fdw."
         )
     wanted = [column for key, column in ours.columns.items() if key not in BOOKKEEPING]
     reads = old if to == "old" and old else ours
-    chosen = {column.name: _column(column, reads, is_ours=to == "new", zone=zone) for column in wanted}
+    expressions = {column.name: _column(column, reads, is_ours=to == "new", zone=zone) for column in wanted}
     view = sql.Identifier(source.schema + LIVE, name)
     lines = [
-        sql.SQL("{} as {}").format(_shown(column, chosen[column.name]), sql.Identifier(column.name))
+        sql.SQL("{} as {}").format(_view_expression(column, expressions[column.name]), sql.Identifier(column.name))
         for column in wanted
     ]
     try:
@@ -140,18 +148,18 @@ def _turn(
         " do update set reads = excluded.reads, switched_at = now(), switched_by = excluded.switched_by",
         [f"{source.schema}.{name}", to, by],
     )
-    missing = tuple(key for key, value in chosen.items() if value is None)
-    return Switched(view=f"{source.schema}{LIVE}.{name}", reads=to, rows=row[0] if row else 0, missing=missing)
+    missing = tuple(key for key, value in expressions.items() if value is None)
+    return SwitchedView(view=f"{source.schema}{LIVE}.{name}", reads=to, rows=row[0] if row else 0, missing=missing)
 
 
-def _column(column: Held, reads: HeldTable, *, is_ours: bool, zone: str) -> sql.Composable | None:
+def _column(column: ColumnSchema, reads: TableSchema, *, is_ours: bool, zone: str) -> sql.Composable | None:
     if is_ours:
         return sql.Identifier(column.name)
     old = reads.columns.get(column.name.lower())
-    return as_ours(old, column, zone=zone) if old else None
+    return cast_to_ours(old, column, zone=zone) if old else None
 
 
-def _shown(column: Held, value: sql.Composable | None) -> sql.Composable:
+def _view_expression(column: ColumnSchema, value: sql.Composable | None) -> sql.Composable:
     """A column of the view: of one type and collation, whichever table it is read from."""
-    shown = sql.SQL("cast({} as {})").format(value or sql.SQL("null"), sql.SQL(column.type))
-    return sql.SQL('{} collate "default"').format(shown) if column.kind == "text" else shown
+    expression = sql.SQL("cast({} as {})").format(value or sql.SQL("null"), sql.SQL(column.type))
+    return sql.SQL('{} collate "default"').format(expression) if column.kind == "text" else expression

@@ -1,7 +1,7 @@
-"""The rows of one file on their way: temporary tables of the session, typed, and the reasons of what does not fit.
+"""Temporary staging of one file: a typed table that is filled by COPY, and the validation of rows that it skipped.
 
-`incoming` holds what PostgreSQL could read. What it could not is skipped by the COPY, which tells the line only; those
-rows come a second time as text into `suspect`, where every column says for itself what is wrong with it.
+`incoming` holds what PostgreSQL could parse. What it could not is skipped by the COPY, which tells the line only; those
+rows come a second time as text into `reject_candidate`, where every column says for itself what is wrong with it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,17 +14,17 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from etl_assets.warehouse.copy import Copied, copy_in, copy_line
+from etl_assets.warehouse.copy import CopyResult, copy_in, copy_line
 from etl_assets.warehouse.relation import Relation
 
 INCOMING = Relation("pg_temp", "etl_incoming")
-SUSPECT = Relation("pg_temp", "etl_suspect")
+REJECT_CANDIDATES = Relation("pg_temp", "etl_reject_candidate")
 _OUT_OF_RANGE = ("22003", "22008")
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a column of the target takes its values from: a column of `incoming`, or a constant."""
+class ColumnSource:
+    """Column mapping of one target column: a field of `incoming`, or a constant."""
 
     column: str
     type: str
@@ -33,8 +33,8 @@ class Source:
     default: str | None = None
     """Stands in for a null of `field`."""
 
-    def of(self, alias: str) -> sql.Composable:
-        """The value in a row of `incoming` that goes by this name."""
+    def expression(self, alias: str) -> sql.Composable:
+        """The SQL expression of the value, in a row of `incoming` with this alias."""
         kind = sql.SQL(self.type)
         if self.field is None:
             return sql.SQL("{}::{}").format(sql.Literal(self.constant), kind)
@@ -45,11 +45,11 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """What a file's rows are written with, and the columns they fill."""
+class IncomingFile:
+    """Target, column mapping and metadata (feed, file name, batch, load time) of the file that is loaded."""
 
     target: Relation
-    sources: tuple[Source, ...]
+    sources: tuple[ColumnSource, ...]
     """Every column that is loaded; those without field and constant become null."""
     keys: tuple[str, ...]
     slice_by: str
@@ -58,18 +58,18 @@ class Delivery:
     batch_id: UUID
     loaded_at: datetime
 
-    def source(self, column: str) -> Source:
-        """Of one column."""
+    def source(self, column: str) -> ColumnSource:
+        """The mapping of one column."""
         return next(source for source in self.sources if source.column == column)
 
-    def key_of(self, alias: str) -> list[sql.Composable]:
-        """The key in a row of `incoming`."""
-        return [self.source(key).of(alias) for key in self.keys]
+    def key_expressions(self, alias: str) -> list[sql.Composable]:
+        """The SQL expressions of the key, in a row of `incoming` with this alias."""
+        return [self.source(key).expression(alias) for key in self.keys]
 
 
 @dataclass(frozen=True)
-class Wrong:
-    """A value of a suspect that cannot be stored."""
+class InvalidValue:
+    """A value of a reject candidate that cannot be stored: invalid for its type, out of range, or missing."""
 
     line: int
     at: int | None
@@ -80,13 +80,19 @@ class Wrong:
     raw: str
 
 
-@contextmanager
-def reading_as(connection: psycopg.Connection, *, date_order: str, time_zone: str) -> Iterator[None]:
-    """Read dates in this order and zone, and tell of skipped rows, in the `with` block."""
+def apply_date_settings(connection: psycopg.Connection, *, date_order: str, time_zone: str) -> None:
+    """Set DateStyle, time zone and notices of skipped rows until the transaction ends."""
     wanted = {"datestyle": f"ISO, {date_order}", "timezone": time_zone, "client_min_messages": "notice"}
-    before = {name: connection.execute("select current_setting(%s)", [name]).fetchone() for name in wanted}
     for name, value in wanted.items():
         connection.execute("select set_config(%s, %s, true)", [name, value])
+
+
+@contextmanager
+def date_settings(connection: psycopg.Connection, *, date_order: str, time_zone: str) -> Iterator[None]:
+    """As `apply_date_settings`, for the `with` block; restored afterwards."""
+    names = ("datestyle", "timezone", "client_min_messages")
+    before = {name: connection.execute("select current_setting(%s)", [name]).fetchone() for name in names}
+    apply_date_settings(connection, date_order=date_order, time_zone=time_zone)
     try:
         yield
     finally:
@@ -97,8 +103,8 @@ def reading_as(connection: psycopg.Connection, *, date_order: str, time_zone: st
 
 def copy_incoming(
     connection: psycopg.Connection, fields: Sequence[tuple[str, str]], blocks: Iterable[bytes], *, delimiter: str
-) -> Copied:
-    """Fill `incoming` with what PostgreSQL can read.
+) -> CopyResult:
+    """Create `incoming` and COPY into it, skipping the rows that PostgreSQL cannot parse.
 
     Args:
         connection: Open, with its transaction begun.
@@ -109,7 +115,7 @@ def copy_incoming(
     Returns:
         How many rows it holds, and the lines of the stream that it does not.
     """
-    drop(connection)
+    drop_temporary_tables(connection)
     names = [sql.Identifier(name) for name, _ in fields]
     connection.execute(
         sql.SQL(
@@ -126,15 +132,17 @@ def copy_incoming(
     return copy_in(connection, statement.format(INCOMING.identifier, listed, sql.Literal(delimiter), listed), blocks)
 
 
-def drop(connection: psycopg.Connection) -> None:
-    """Remove the temporary tables of an earlier file."""
-    for name in (INCOMING.name, SUSPECT.name, "etl_matched"):
+def drop_temporary_tables(connection: psycopg.Connection) -> None:
+    """Drop the temporary tables of an earlier file."""
+    for name in (INCOMING.name, REJECT_CANDIDATES.name, "etl_matched"):
         if connection.execute("select to_regclass(%s)", [f"pg_temp.{name}"]).fetchone() != (None,):
             connection.execute(sql.SQL("drop table {}").format(sql.Identifier("pg_temp", name)))
 
 
-def record_of(connection: psycopg.Connection, copied: Copied, skipped: Sequence[int]) -> Callable[[int], int]:
-    """What turns an ordinal of `incoming` to the number of its record in the stream, from 0.
+def ordinal_to_record(
+    connection: psycopg.Connection, copied: CopyResult, skipped: Sequence[int]
+) -> Callable[[int], int]:
+    """A function that maps an ordinal of `incoming` to the number of its record in the stream, from 0.
 
     Since PostgreSQL 18 skipped rows use up ordinals; before, they did not.
 
@@ -157,43 +165,43 @@ def _nth_kept(record: int, skipped: Sequence[int]) -> int:
     return record
 
 
-def copy_suspects(
+def copy_reject_candidates(
     connection: psycopg.Connection, width: int, rows: Iterable[tuple[int, Sequence[int], str, Sequence[str | None]]]
 ) -> None:
-    """Fill `suspect`.
+    """Create `reject_candidate` and COPY the candidates into it, as text.
 
     Args:
         connection: Open, with its transaction begun.
         width: How many values a row has.
-        rows: Of each its line, the numbers of the values that are known to be wrong, its raw text, and the values.
+        rows: Of each its line, the indexes of the values known to be invalid, its raw text, and the values.
     """
     listed = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(f"f{at}")) for at in range(width))
     connection.execute(
-        sql.SQL("create temporary table {} (line bigint, refused int[], raw text, {}) on commit drop").format(
-            sql.Identifier(SUSPECT.name), listed
+        sql.SQL("create temporary table {} (line bigint, invalid_fields int[], raw text, {}) on commit drop").format(
+            sql.Identifier(REJECT_CANDIDATES.name), listed
         )
     )
     lines = (
-        copy_line([str(line), "{" + ",".join(map(str, refused)) + "}", raw, *values])
-        for line, refused, raw, values in rows
+        copy_line([str(line), "{" + ",".join(map(str, invalid_fields)) + "}", raw, *values])
+        for line, invalid_fields, raw, values in rows
     )
-    copy_in(connection, sql.SQL("copy {} from stdin").format(SUSPECT.identifier), lines)
+    copy_in(connection, sql.SQL("copy {} from stdin").format(REJECT_CANDIDATES.identifier), lines)
 
 
-def wrong_values(
+def invalid_values(
     connection: psycopg.Connection, fields: Sequence[tuple[str, str]], needed: Sequence[int], *, limit: int
-) -> list[Wrong]:
-    """What is wrong with the suspects, column by column, by line."""
+) -> list[InvalidValue]:
+    """Validate the reject candidates column by column, with `pg_input_error_info`; by line."""
     checks = [
         sql.SQL("({at}, {field}, {missing}, {invalid}, {code})").format(
             at=sql.Literal(at),
-            field=sql.Identifier("suspect", f"f{at}"),
-            missing=sql.SQL("{} is null").format(sql.Identifier("suspect", f"f{at}"))
+            field=sql.Identifier("candidate", f"f{at}"),
+            missing=sql.SQL("{} is null").format(sql.Identifier("candidate", f"f{at}"))
             if at in needed
             else sql.SQL("false"),
-            invalid=_invalid("suspect", at, kind),
+            invalid=_invalid("candidate", at, kind),
             code=sql.SQL("(pg_input_error_info({}, {})).sql_error_code").format(
-                sql.Identifier("suspect", f"f{at}"), sql.Literal(kind)
+                sql.Identifier("candidate", f"f{at}"), sql.Literal(kind)
             ),
         )
         for at, (_, kind) in enumerate(fields)
@@ -202,57 +210,61 @@ def wrong_values(
     rows = connection.execute(
         sql.SQL("""
             select
-                suspect.line,
+                candidate.line,
                 field.at,
                 field.value,
                 case when field.invalid then field.code end,
-                suspect.raw
-            from {} as suspect
+                candidate.raw
+            from {} as candidate
             left join lateral (values {}) as field (at, value, missing, invalid, code)
                 on field.missing or field.invalid
-            order by suspect.line, field.at
+            order by candidate.line, field.at
             limit {}
-        """).format(SUSPECT.identifier, sql.SQL(", ").join(checks), sql.Literal(limit))
+        """).format(REJECT_CANDIDATES.identifier, sql.SQL(", ").join(checks), sql.Literal(limit))
     )
-    return [Wrong(line, at, value, code in _OUT_OF_RANGE, raw) for line, at, value, code, raw in rows]
+    return [InvalidValue(line, at, value, code in _OUT_OF_RANGE, raw) for line, at, value, code, raw in rows]
 
 
 def _invalid(alias: str, at: int, kind: str) -> sql.Composed:
     field = sql.Identifier(alias, f"f{at}")
     return sql.SQL(
-        "({field} is not null and ({at} = any ({refused}) or not pg_input_is_valid({field}, {kind})))"
-    ).format(field=field, at=sql.Literal(at), refused=sql.Identifier(alias, "refused"), kind=sql.Literal(kind))
+        "({field} is not null and ({at} = any ({invalid_fields}) or not pg_input_is_valid({field}, {kind})))"
+    ).format(
+        field=field, at=sql.Literal(at), invalid_fields=sql.Identifier(alias, "invalid_fields"), kind=sql.Literal(kind)
+    )
 
 
-def readable_key(delivery: Delivery, fields: Sequence[tuple[str, str]]) -> tuple[sql.Composed, list[sql.Composable]]:
-    """Whether a suspect's key can be read, and the key."""
+def readable_key(file: IncomingFile, fields: Sequence[tuple[str, str]]) -> tuple[sql.Composed, list[sql.Composable]]:
+    """SQL condition of whether the key of a reject candidate can be parsed, and the key's expressions."""
     names = [name for name, _ in fields]
     readable: list[sql.Composable] = [sql.SQL("true")]
     key: list[sql.Composable] = []
-    for source in map(delivery.source, delivery.keys):
+    for source in map(file.source, file.keys):
         if source.field is None:
-            key.append(source.of("suspect"))
+            key.append(source.expression("candidate"))
             continue
         at = names.index(source.field)
-        field = sql.Identifier("suspect", f"f{at}")
-        readable.append(sql.SQL("{} is not null and not {}").format(field, _invalid("suspect", at, source.type)))
+        field = sql.Identifier("candidate", f"f{at}")
+        readable.append(sql.SQL("{} is not null and not {}").format(field, _invalid("candidate", at, source.type)))
         key.append(sql.SQL("{}::{}").format(field, sql.SQL(source.type)))
     return sql.SQL(" and ").join(readable), key
 
 
-def unreadable_keys(connection: psycopg.Connection, delivery: Delivery, fields: Sequence[tuple[str, str]]) -> int:
-    """How many suspects have a key that cannot be read."""
-    readable, _ = readable_key(delivery, fields)
+def count_unreadable_keys(connection: psycopg.Connection, file: IncomingFile, fields: Sequence[tuple[str, str]]) -> int:
+    """Count the reject candidates whose key cannot be parsed."""
+    readable, _ = readable_key(file, fields)
     return int(
-        one(
+        fetch_row(
             connection,
-            sql.SQL("select count(*) from {} as suspect where not ({})").format(SUSPECT.identifier, readable),
+            sql.SQL("select count(*) from {} as candidate where not ({})").format(
+                REJECT_CANDIDATES.identifier, readable
+            ),
         )[0]
     )
 
 
-def one(connection: psycopg.Connection, statement: sql.Composable, values: object = None) -> TupleRow:
-    """The only row of a query."""
+def fetch_row(connection: psycopg.Connection, statement: sql.Composable, values: object = None) -> TupleRow:
+    """Fetch the only row of a query."""
     row = connection.execute(statement, values).fetchone()  # type: ignore[call-overload]
     if row is None:
         raise psycopg.ProgrammingError("the query has no row")

@@ -1,18 +1,18 @@
-"""The ledger's files: which were seen, what they speak of, and what became of each."""
+"""File ledger: which files were delivered, the dates they cover, and the status of each."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
 
+from etl_assets.declare.dates import Span
 from etl_assets.warehouse.ledger import Batch, Counts
-from etl_assets.warehouse.relation import Relation
 
 
 @dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """A file as it was found: the same name with another size or time of change is another delivery."""
+class DeliveredFile:
+    """A file as delivered: name, size and mtime; the same name with another size or mtime is another delivery."""
 
     file_name: str
     size_bytes: int
@@ -20,8 +20,8 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnownFile:
-    """A delivery of the ledger that can be loaded."""
+class LedgerFile:
+    """A registered file that is to be loaded, and the dates it covers."""
 
     file_id: int
     file_name: str
@@ -29,23 +29,23 @@ class KnownFile:
     feed: str
     status: str
     slices: tuple[date, ...]
-    """The dates it speaks of or, where it was loaded already, those for which it is still in force."""
+    """The dates it covers or, where it was loaded already, those for which it is still in force."""
 
 
-def known(connection: psycopg.Connection, source: str, *, failed: bool = True) -> set[Delivery]:
-    """Every delivery of a source that the ledger has, those that failed among them or not."""
+def known_deliveries(connection: psycopg.Connection, source: str, *, failed: bool = True) -> set[DeliveredFile]:
+    """Every delivery of a source in the ledger, those that failed among them or not."""
     rows = connection.execute(
         "select file_name, size_bytes, modified_at from etl.source_file"
         " where source = %s and (status <> 'failed' or %s)",
         [source, failed],
     )
-    return {Delivery(file_name=name, size_bytes=size, modified_at=moment) for name, size, moment in rows}
+    return {DeliveredFile(file_name=name, size_bytes=size, modified_at=moment) for name, size, moment in rows}
 
 
-def record_file(
+def register_file(
     connection: psycopg.Connection,
     source: str,
-    delivery: Delivery,
+    file: DeliveredFile,
     *,
     status: str,
     table_name: str | None = None,
@@ -54,9 +54,9 @@ def record_file(
     slices: Iterable[date] = (),
     notes: str | None = None,
 ) -> None:
-    """Enter a delivery, in one transaction; one that is known already is left as it is, unless it had failed."""
+    """Register a delivery with its dates, in one transaction; a known one is left as it is, unless it had failed."""
     with connection.transaction():
-        entered = connection.execute(
+        inserted = connection.execute(
             "insert into etl.source_file"
             " (source, table_name, feed, file_name, size_bytes, modified_at, checksum, status, notes)"
             " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -68,25 +68,25 @@ def record_file(
                 source,
                 table_name,
                 feed,
-                delivery.file_name,
-                delivery.size_bytes,
-                delivery.modified_at,
+                file.file_name,
+                file.size_bytes,
+                file.modified_at,
                 checksum,
                 status,
                 notes,
             ],
         ).fetchone()
-        if entered:
+        if inserted:
             connection.execute(
                 "insert into etl.file_slice (file_id, slice) select %s, unnest(%s::date[]) on conflict do nothing",
-                [entered[0], sorted(set(slices))],
+                [inserted[0], sorted(set(slices))],
             )
 
 
-def twin_in_force(connection: psycopg.Connection, source: str, feed: str, checksum: str) -> str | None:
-    """The name of a file with the same content whose every word still holds, or that waits to be loaded.
+def duplicate_of(connection: psycopg.Connection, source: str, feed: str, checksum: str) -> str | None:
+    """The name of a file with the same checksum that is still in force for all its dates, or is pending.
 
-    A file whose dates have since been replaced by another is no twin: sent again, it is news.
+    A file whose dates have since been replaced by another is no duplicate: sent again, it is news.
     """
     row = connection.execute(
         "select file_name from etl.source_file as file"
@@ -96,8 +96,8 @@ def twin_in_force(connection: psycopg.Connection, source: str, feed: str, checks
         "     and not exists (select from etl.file_slice where file_id = file.file_id and not in_force)"
         " ) and not exists ("
         "     select from etl.source_file as later"
-        "     join etl.file_slice as said on said.file_id = later.file_id"
-        "     join etl.file_slice as own on own.slice = said.slice and own.file_id = file.file_id"
+        "     join etl.file_slice as covered on covered.file_id = later.file_id"
+        "     join etl.file_slice as own on own.slice = covered.slice and own.file_id = file.file_id"
         "     where later.source = file.source and later.feed = file.feed"
         "         and later.file_id > file.file_id and later.status in ('pending', 'loading')"
         " ) limit 1",
@@ -106,56 +106,56 @@ def twin_in_force(connection: psycopg.Connection, source: str, feed: str, checks
     return row[0] if row else None
 
 
-def was_touched(connection: psycopg.Connection, source: str, delivery: Delivery, checksum: str) -> bool:
-    """Whether the last delivery of this name is loaded and the same; if so, it gets the new time."""
+def only_mtime_changed(connection: psycopg.Connection, source: str, file: DeliveredFile, checksum: str) -> bool:
+    """Whether the last delivery of this name is loaded and has this checksum; if so, its mtime is updated."""
     return bool(
         connection.execute(
             "update etl.source_file set modified_at = %s where status = 'loaded' and checksum = %s and file_id = ("
             "     select max(file_id) from etl.source_file where source = %s and file_name = %s)",
-            [delivery.modified_at, checksum, source, delivery.file_name],
+            [file.modified_at, checksum, source, file.file_name],
         ).rowcount
     )
 
 
-def waiting(connection: psycopg.Connection, source: str) -> list[KnownFile]:
-    """The deliveries that have not been loaded yet, in the order in which they must be."""
+def pending_files(connection: psycopg.Connection, source: str) -> list[LedgerFile]:
+    """The files that are registered and not loaded yet, in the order in which they must be."""
     return _files(connection, "file.source = %(source)s and file.status = 'pending'", {"source": source})
 
 
-def speaking_of(
-    connection: psycopg.Connection, source: str, tables: Collection[str], span: tuple[date, date], *, again: bool
-) -> list[KnownFile]:
-    """The deliveries to load for a span of dates, both ends included, in the order in which they must be.
+def files_covering(
+    connection: psycopg.Connection, source: str, tables: Collection[str], span: Span, *, reload: bool
+) -> list[LedgerFile]:
+    """The files to load that cover any date of a span, both ends included, in the order in which they must be.
 
-    Those that wait, and where `again` is asked, those too that are in force for a date of the span.
+    The pending ones, and where `reload` is asked, those too that are in force for a date of the span.
     """
     return _files(
         connection,
         "file.source = %(source)s and file.table_name = any(%(tables)s)"
-        " and (file.status = 'pending' or %(again)s and file.status = 'loaded')"
-        " and exists (select from etl.file_slice as said where said.file_id = file.file_id"
-        "     and said.slice between %(first)s and %(last)s and (file.status = 'pending' or said.in_force))",
-        {"source": source, "tables": list(tables), "again": again, "first": span[0], "last": span[1]},
+        " and (file.status = 'pending' or %(reload)s and file.status = 'loaded')"
+        " and exists (select from etl.file_slice as covered where covered.file_id = file.file_id"
+        "     and covered.slice between %(first)s and %(last)s and (file.status = 'pending' or covered.in_force))",
+        {"source": source, "tables": list(tables), "reload": reload, "first": span.first, "last": span.last},
     )
 
 
-def _files(connection: psycopg.Connection, condition: str, values: Mapping[str, object]) -> list[KnownFile]:
+def _files(connection: psycopg.Connection, condition: str, values: Mapping[str, object]) -> list[LedgerFile]:
     rows = connection.execute(  # the condition is one of the two callers' above
         "select file.file_id, file.file_name, file.table_name, file.feed, file.status, array("
-        "     select slice from etl.file_slice as said where said.file_id = file.file_id"
-        "     and (file.status = 'pending' or said.in_force) order by slice"
+        "     select slice from etl.file_slice as covered where covered.file_id = file.file_id"
+        "     and (file.status = 'pending' or covered.in_force) order by slice"
         f" ) from etl.source_file as file where {condition}"
         " order by file.modified_at, file.file_name, file.file_id",
         values,
     )
     return [
-        KnownFile(file_id=key, file_name=name, table_name=table, feed=feed, status=status, slices=tuple(slices))
+        LedgerFile(file_id=key, file_name=name, table_name=table, feed=feed, status=status, slices=tuple(slices))
         for key, name, table, feed, status, slices in rows
     ]
 
 
-def claim(batch: Batch, file: KnownFile) -> bool:
-    """Take a file for a batch, so that everybody sees who is loading it; false where another has it.
+def claim_file(batch: Batch, file: LedgerFile) -> bool:
+    """Claim a pending file for a batch, so that no other batch loads it; false where another has it.
 
     One that is loaded again stays 'loaded': what it said is in force all the while.
     """
@@ -172,13 +172,13 @@ def claim(batch: Batch, file: KnownFile) -> bool:
 def record_loaded(
     connection: psycopg.Connection,
     batch: Batch,
-    file: KnownFile,
+    file: LedgerFile,
     counts: Counts,
     *,
     slices: Mapping[date, int],
     notes: str | None,
 ) -> None:
-    """A file was loaded: it is now in force for its dates, and earlier files of its feed are not.
+    """Mark a file as loaded: it is now in force for its dates, and earlier files of its feed are superseded.
 
     Runs in the load's transaction. Where the file was in force for some dates only, it stays so.
     """
@@ -189,8 +189,9 @@ def record_loaded(
     )
     if file.status == "pending":
         connection.execute(
-            "update etl.file_slice as said set in_force = false from etl.source_file as earlier"
-            " where earlier.file_id = said.file_id and earlier.feed = %s and said.in_force and said.slice = any(%s)",
+            "update etl.file_slice as covered set in_force = false from etl.source_file as earlier"
+            " where earlier.file_id = covered.file_id and earlier.feed = %s and covered.in_force"
+            " and covered.slice = any(%s)",
             [file.feed, list(slices)],
         )
         connection.execute("delete from etl.file_slice where file_id = %s", [file.file_id])
@@ -202,13 +203,13 @@ def record_loaded(
         "update etl.rejected_row as rejected set status = 'superseded' from etl.source_file as earlier"
         " where rejected.status = 'new' and earlier.file_id = rejected.file_id and earlier.file_id < %s"
         " and earlier.feed = %s and (earlier.file_name = %s or not exists ("
-        "     select from etl.file_slice as said where said.file_id = earlier.file_id and said.in_force))",
+        "     select from etl.file_slice as covered where covered.file_id = earlier.file_id and covered.in_force))",
         [file.file_id, file.feed, file.file_name],
     )
 
 
-def record_failed(connection: psycopg.Connection, batch: Batch, file: KnownFile, reason: str) -> None:
-    """A file was refused; it is not tried again until it is delivered anew. One in force stays in force."""
+def record_failed(connection: psycopg.Connection, batch: Batch, file: LedgerFile, reason: str) -> None:
+    """Mark a file as failed; it is not retried until it is delivered anew. One in force stays in force."""
     connection.execute(
         "update etl.source_file set status = case when %s = 'loaded' then 'loaded' else 'failed' end,"
         " batch_id = %s, load_ended_at = now(), notes = %s where file_id = %s",
@@ -216,33 +217,11 @@ def record_failed(connection: psycopg.Connection, batch: Batch, file: KnownFile,
     )
 
 
-def record_rejects(
-    connection: psycopg.Connection,
-    batch: Batch,
-    relation: Relation,
-    file_id: int | None,
-    rejects: Sequence[tuple[int | None, str | None, str, str]],
-) -> None:
-    """Keep each fault of each rejected row, as (line, column, reason, raw); those known already stay as they are.
-
-    A service's record has no file, and its id stands for the line; one that breaks again is new again.
-    """
-    connection.cursor().executemany(
-        "insert into etl.rejected_row as held"
-        " (batch_id, relation, file_id, line_number, column_name, reason, raw)"
-        " values (%s, %s, %s, %s, %s, %s, %s)"
-        " on conflict (relation, file_id, line_number, column_name, reason) do update"
-        " set status = 'new', batch_id = excluded.batch_id, raw = excluded.raw, rejected_at = now()"
-        " where held.file_id is null and held.status = 'superseded'",
-        [(batch.id, str(relation), file_id, *reject) for reject in rejects],
-    )
-
-
-def slices_in_force(connection: psycopg.Connection, source: str, first: date, last: date) -> list[date]:
-    """The dates of a span, both ends included, that a loaded file speaks of."""
+def loaded_slices(connection: psycopg.Connection, source: str, first: date, last: date) -> list[date]:
+    """The dates of a span, both ends included, that a loaded file covers and is in force for."""
     rows = connection.execute(
-        "select distinct said.slice from etl.file_slice as said join etl.source_file as file using (file_id)"
-        " where file.source = %s and said.in_force and said.slice between %s and %s order by said.slice",
+        "select distinct covered.slice from etl.file_slice as covered join etl.source_file as file using (file_id)"
+        " where file.source = %s and covered.in_force and covered.slice between %s and %s order by covered.slice",
         [source, first, last],
     )
     return [day for (day,) in rows]

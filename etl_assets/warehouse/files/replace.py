@@ -1,4 +1,4 @@
-"""Make the slices that a file speaks of hold what it says, and write only what differs."""
+"""Replace the slices that a file covers: delete, update and insert, writing only what differs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from datetime import date
 import psycopg
 from psycopg import sql
 
-from etl_assets.warehouse.files.incoming import INCOMING, SUSPECT, Delivery, one, readable_key
+from etl_assets.warehouse.files.incoming import INCOMING, REJECT_CANDIDATES, IncomingFile, fetch_row, readable_key
 from etl_assets.warehouse.relation import Relation
 
 MATCHED = Relation("pg_temp", "etl_matched")
 
 
 @dataclass(frozen=True)
-class Replaced:
-    """Rows that a file changed."""
+class ReplaceResult:
+    """Row counts of a replace, by operation, and the slices it touched."""
 
     inserted: int
     updated: int
@@ -24,19 +24,19 @@ class Replaced:
     """Rows that the file does not name and that were left, as one of its unreadable keys may be theirs."""
     slices: dict[date, int]
     """Slice date -> rows of the file that are in force now."""
-    moved_from: tuple[date, ...]
-    """Dates that the file says nothing of, and that rows of the file were held under."""
+    vacated_slices: tuple[date, ...]
+    """Previous dates of rows that the file moved to another date."""
 
 
-def take_out_twice(connection: psycopg.Connection, delivery: Delivery) -> list[tuple[int, int]]:
-    """Remove from `incoming` the rows whose key comes again later.
+def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tuple[int, int]]:
+    """Deduplicate `incoming` by key; the last row of a key stays.
 
     Returns:
         Ordinals: of each row that was removed, and of the one that stays.
     """
-    keys = delivery.key_of("incoming")
+    keys = file.key_expressions("incoming")
     single = sql.SQL("row({})").format(_listed(keys)) if len(keys) > 1 else keys[0]
-    rows, different = one(
+    rows, different = fetch_row(
         connection,
         sql.SQL("select count(*), count(distinct {}) from {} as incoming").format(single, INCOMING.identifier),
     )
@@ -71,32 +71,32 @@ def take_out_twice(connection: psycopg.Connection, delivery: Delivery) -> list[t
     return [(gone, stays) for gone, stays in removed]
 
 
-def match(connection: psycopg.Connection, delivery: Delivery) -> list[tuple[int, str, str]]:
-    """Find the held rows with the keys of `incoming`, and remove those that another feed holds.
+def match_existing(connection: psycopg.Connection, file: IncomingFile) -> list[tuple[int, str, str]]:
+    """Join `incoming` to the existing rows by key, and remove from it the keys that another feed owns.
 
     Returns:
-        Of each that was removed: its ordinal, and the feed and file that hold the key.
+        Of each that was removed: its ordinal, and the feed and file that own the key.
     """
-    data = [source for source in delivery.sources if source.column not in delivery.keys]
+    data = [source for source in file.sources if source.column not in file.keys]
     connection.execute(
         sql.SQL("""
             create temporary table {matched} on commit drop as
             select
                 incoming.ordinal,
-                held.feed,
-                held.file_name,
-                held.{slice_by} as slice,
-                row({held}) is distinct from row({new}) as differs
+                existing.feed,
+                existing.file_name,
+                existing.{slice_by} as slice,
+                row({existing}) is distinct from row({new}) as differs
             from {incoming} as incoming
-            inner join {target} as held on {same}
+            inner join {target} as existing on {same}
         """).format(
             matched=sql.Identifier(MATCHED.name),
-            slice_by=sql.Identifier(delivery.slice_by),
-            held=_listed([sql.Identifier("held", source.column) for source in data]),
-            new=_listed([source.of("incoming") for source in data]),
+            slice_by=sql.Identifier(file.slice_by),
+            existing=_listed([sql.Identifier("existing", source.column) for source in data]),
+            new=_listed([source.expression("incoming") for source in data]),
             incoming=INCOMING.identifier,
-            target=delivery.target.identifier,
-            same=_same_key(delivery),
+            target=file.target.identifier,
+            same=_same_key(file),
         )
     )
     foreign = connection.execute(
@@ -108,153 +108,158 @@ def match(connection: psycopg.Connection, delivery: Delivery) -> list[tuple[int,
                 incoming.ordinal,
                 matched.feed,
                 matched.file_name
-        """).format(incoming=INCOMING.identifier, matched=MATCHED.identifier, feed=sql.Literal(delivery.feed))
+        """).format(incoming=INCOMING.identifier, matched=MATCHED.identifier, feed=sql.Literal(file.feed))
     )
     return [(ordinal, feed, file) for ordinal, feed, file in foreign]
 
 
 def replace_slices(
     connection: psycopg.Connection,
-    delivery: Delivery,
+    file: IncomingFile,
     *,
     only: Collection[date] | None,
-    suspect_fields: list[tuple[str, str]] | None,
-    unread_keys: int,
-) -> Replaced:
-    """Delete, update and insert so that the target holds what `incoming` says.
+    candidate_fields: list[tuple[str, str]] | None,
+    unreadable_keys: int,
+) -> ReplaceResult:
+    """Delete, update and insert so that the target's slices equal `incoming`.
 
     Args:
         connection: With `incoming` filled and matched.
-        delivery: What the rows are written with.
+        file: What the rows are written with.
         only: The slice dates to touch; all of the file where None.
-        suspect_fields: The fields of `suspect`; None where there is none. The rows whose key a suspect has stay.
-        unread_keys: Lines whose key nobody knows. If there are any, no row is deleted: each may be what they say.
+        candidate_fields: The fields of `reject_candidate`; None where there is none. Existing rows with the key of a
+            candidate stay.
+        unreadable_keys: Lines whose key nobody knows. If there are any, no row is deleted: each may be what they say.
     """
-    day = delivery.source(delivery.slice_by).of("incoming")
-    chosen = sql.SQL("true") if only is None else sql.SQL("{} = any ({})").format(day, sql.Literal(list(only)))
+    day = file.source(file.slice_by).expression("incoming")
+    in_scope = sql.SQL("true") if only is None else sql.SQL("{} = any ({})").format(day, sql.Literal(list(only)))
     counts = connection.execute(
         sql.SQL("select {}, count(*) from {} as incoming where {} group by 1 order by 1").format(
-            day, INCOMING.identifier, chosen
+            day, INCOMING.identifier, in_scope
         )
     )
     slices: dict[date, int] = dict(counts.fetchall())
-    vanished = _vanished(connection, delivery, list(slices), suspect_fields, delete=not unread_keys)
-    any_matched, any_differs = one(
+    missing = _delete_missing(connection, file, list(slices), candidate_fields, delete=not unreadable_keys)
+    any_matched, any_differs = fetch_row(
         connection,
         sql.SQL("select count(*) > 0, coalesce(bool_or(differs), false) from {}").format(MATCHED.identifier),
     )
-    moved_from = _moved_from(connection, delivery, chosen) if any_differs else ()
-    updated = _update(connection, delivery, chosen) if any_differs else 0
-    inserted = _insert(connection, delivery, chosen, matched=any_matched)
-    return Replaced(
-        inserted, updated, 0 if unread_keys else vanished, vanished if unread_keys else 0, slices, moved_from
+    vacated_slices = _vacated_slices(connection, file, in_scope) if any_differs else ()
+    updated = _update(connection, file, in_scope) if any_differs else 0
+    inserted = _insert(connection, file, in_scope, matched=any_matched)
+    return ReplaceResult(
+        inserted, updated, 0 if unreadable_keys else missing, missing if unreadable_keys else 0, slices, vacated_slices
     )
 
 
-def _moved_from(connection: psycopg.Connection, delivery: Delivery, chosen: sql.Composable) -> tuple[date, ...]:
+def _vacated_slices(connection: psycopg.Connection, file: IncomingFile, in_scope: sql.Composable) -> tuple[date, ...]:
     days = connection.execute(
         sql.SQL("""
             select distinct matched.slice
             from {matched} as matched
             inner join {incoming} as incoming on incoming.ordinal = matched.ordinal
-            where matched.differs and matched.slice <> {day} and {chosen}
+            where matched.differs and matched.slice <> {day} and {in_scope}
             order by 1
         """).format(
             matched=MATCHED.identifier,
             incoming=INCOMING.identifier,
-            day=delivery.source(delivery.slice_by).of("incoming"),
-            chosen=chosen,
+            day=file.source(file.slice_by).expression("incoming"),
+            in_scope=in_scope,
         )
     )
     return tuple(day for (day,) in days)
 
 
-def _vanished(
+def _delete_missing(
     connection: psycopg.Connection,
-    delivery: Delivery,
+    file: IncomingFile,
     days: list[date],
-    suspect_fields: list[tuple[str, str]] | None,
+    candidate_fields: list[tuple[str, str]] | None,
     *,
     delete: bool,
 ) -> int:
-    """Delete, or count, the rows of the slices that the file does not name."""
-    where = sql.SQL("held.feed = {} and held.{} = any ({}::date[])").format(
-        sql.Literal(delivery.feed), sql.Identifier(delivery.slice_by), sql.Literal(days)
+    """Delete, or only count, the existing rows of the slices that are missing from the file."""
+    where = sql.SQL("existing.feed = {} and existing.{} = any ({}::date[])").format(
+        sql.Literal(file.feed), sql.Identifier(file.slice_by), sql.Literal(days)
     )
-    target = delivery.target.identifier
-    if not one(connection, sql.SQL("select exists (select from {} as held where {})").format(target, where))[0]:
+    target = file.target.identifier
+    if not fetch_row(connection, sql.SQL("select exists (select from {} as existing where {})").format(target, where))[
+        0
+    ]:
         return 0
-    named = [
-        sql.SQL("not exists (select from {} as incoming where {})").format(INCOMING.identifier, _same_key(delivery))
-    ]
-    if suspect_fields is not None:
-        readable, key = readable_key(delivery, suspect_fields)
-        held = [sql.Identifier("held", name) for name in delivery.keys]
+    named = [sql.SQL("not exists (select from {} as incoming where {})").format(INCOMING.identifier, _same_key(file))]
+    if candidate_fields is not None:
+        readable, key = readable_key(file, candidate_fields)
+        existing = [sql.Identifier("existing", name) for name in file.keys]
         # The cast stands behind the check, in a CASE, so that it is never tried on what cannot be read.
         same = sql.SQL(" and ").join(
             sql.SQL("{} = case when {} then {} end").format(name, readable, value)
-            for name, value in zip(held, key, strict=True)
+            for name, value in zip(existing, key, strict=True)
         )
-        named.append(sql.SQL("not exists (select from {} as suspect where {})").format(SUSPECT.identifier, same))
+        named.append(
+            sql.SQL("not exists (select from {} as candidate where {})").format(REJECT_CANDIDATES.identifier, same)
+        )
     condition = sql.SQL(" and ").join([where, *named])
     if not delete:
-        return int(one(connection, sql.SQL("select count(*) from {} as held where {}").format(target, condition))[0])
-    return connection.execute(sql.SQL("delete from {} as held where {}").format(target, condition)).rowcount
+        return int(
+            fetch_row(connection, sql.SQL("select count(*) from {} as existing where {}").format(target, condition))[0]
+        )
+    return connection.execute(sql.SQL("delete from {} as existing where {}").format(target, condition)).rowcount
 
 
-def _update(connection: psycopg.Connection, delivery: Delivery, chosen: sql.Composable) -> int:
+def _update(connection: psycopg.Connection, file: IncomingFile, in_scope: sql.Composable) -> int:
     written = [
-        (source.column, source.of("incoming")) for source in delivery.sources if source.column not in delivery.keys
+        (source.column, source.expression("incoming")) for source in file.sources if source.column not in file.keys
     ]
-    written += [(name, value) for name, value in _bookkeeping(delivery) if name not in {"feed", "first_load_datetime"}]
+    written += [(name, value) for name, value in _bookkeeping(file) if name not in {"feed", "first_load_datetime"}]
     return connection.execute(
         sql.SQL("""
-            update {target} as held
+            update {target} as existing
             set {assigned}
             from {incoming} as incoming, {matched} as matched
-            where matched.ordinal = incoming.ordinal and matched.differs and {same} and {chosen}
+            where matched.ordinal = incoming.ordinal and matched.differs and {same} and {in_scope}
         """).format(
-            target=delivery.target.identifier,
+            target=file.target.identifier,
             assigned=_listed([sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in written]),
             incoming=INCOMING.identifier,
             matched=MATCHED.identifier,
-            same=_same_key(delivery),
-            chosen=chosen,
+            same=_same_key(file),
+            in_scope=in_scope,
         )
     ).rowcount
 
 
-def _insert(connection: psycopg.Connection, delivery: Delivery, chosen: sql.Composable, *, matched: bool) -> int:
-    written = [(source.column, source.of("incoming")) for source in delivery.sources] + _bookkeeping(delivery)
+def _insert(connection: psycopg.Connection, file: IncomingFile, in_scope: sql.Composable, *, matched: bool) -> int:
+    written = [(source.column, source.expression("incoming")) for source in file.sources] + _bookkeeping(file)
     is_new = sql.SQL("not exists (select from {} as matched where matched.ordinal = incoming.ordinal)").format(
         MATCHED.identifier
     )
     return connection.execute(
         sql.SQL("insert into {} ({}) select {} from {} as incoming where {} and {}").format(
-            delivery.target.identifier,
+            file.target.identifier,
             _listed([sql.Identifier(name) for name, _ in written]),
             _listed([value for _, value in written]),
             INCOMING.identifier,
-            chosen,
+            in_scope,
             is_new if matched else sql.SQL("true"),
         )
     ).rowcount
 
 
-def _bookkeeping(delivery: Delivery) -> list[tuple[str, sql.Composable]]:
-    moment = sql.SQL("{}::timestamptz").format(sql.Literal(delivery.loaded_at))
+def _bookkeeping(file: IncomingFile) -> list[tuple[str, sql.Composable]]:
+    moment = sql.SQL("{}::timestamptz").format(sql.Literal(file.loaded_at))
     return [
-        ("feed", sql.Literal(delivery.feed)),
-        ("file_name", sql.Literal(delivery.file_name)),
+        ("feed", sql.Literal(file.feed)),
+        ("file_name", sql.Literal(file.file_name)),
         ("load_datetime", moment),
         ("first_load_datetime", moment),
         ("last_update_datetime", moment),
-        ("etl_batch_id", sql.SQL("{}::uuid").format(sql.Literal(str(delivery.batch_id)))),
+        ("etl_batch_id", sql.SQL("{}::uuid").format(sql.Literal(str(file.batch_id)))),
     ]
 
 
-def _same_key(delivery: Delivery) -> sql.Composed:
-    return _equal([sql.Identifier("held", name) for name in delivery.keys], delivery.key_of("incoming"))
+def _same_key(file: IncomingFile) -> sql.Composed:
+    return _equal([sql.Identifier("existing", name) for name in file.keys], file.key_expressions("incoming"))
 
 
 def _equal(

@@ -1,13 +1,13 @@
-"""A service's records on their way into staging: a temporary table of the session, and what becomes of the target.
+"""Document staging: COPY into a temporary table, upsert into the target, soft deletes.
 
-Documents go in as the bytes that the service sent, by binary COPY: a jsonb on the wire is one byte and the text. The
-target keeps one row a record, or one row for each document that a record has had. Where it holds nothing yet of what is
-read, they go straight in: the rows are then written once and not twice.
+Documents go in as the bytes that the service sent, by binary COPY. The target keeps one row a record, or one row for
+each document that a record has had. Where it holds nothing yet of what is read, they go straight in: the rows are then
+written once and not twice. The temporary table lives as long as the session, so that a list is read before the
+transaction that merges it, and the lock on the target, begin.
 """
 
-import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -15,48 +15,19 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.rest import Document
+from etl_assets.declare.dates import Span
+from etl_assets.declare.document_reader import Document, Key
 from etl_assets.warehouse.copy import copy_in, copy_line
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.rest.binary import binary_copy
+from etl_assets.warehouse.rest.tables import DocumentTable
 
-ARRIVED = Relation("pg_temp", "etl_arrived")
-_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
-_TRAILER = struct.pack(">h", -1)
-_ROW = struct.Struct(">hiqiiiB")
-_NULL_DATE_ROW = struct.Struct(">hiqiiB")
-_DATELESS_ROW = struct.Struct(">hiqiB")
-_BATCH = struct.Struct(">i16s")
-_JSONB_VERSION = 1
-_EPOCH = date(2000, 1, 1).toordinal()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A staging table of documents."""
-
-    relation: Relation
-    key: str
-    versions: bool
-    """Whether it keeps every document that a record has had; else the newest alone, with its date."""
-    without: Sequence[str] = ()
-    """Fields that must not be kept."""
-
-    def statement(self, text: str) -> sql.Composed:
-        """SQL with {target}, {key}, {said} (the documents that arrived, each record once) and {latest} filled in."""
-        return sql.SQL(text).format(
-            target=self.relation.identifier,
-            key=sql.Identifier(self.key),
-            latest=sql.SQL("is_latest" if self.versions else "true"),
-            said=sql.SQL(
-                "(select distinct on (key) key, slice, raw_data{} as raw_data"
-                " from pg_temp.etl_arrived order by key, place desc)"
-            ).format(sql.SQL(" - {}::text[]").format(sql.Literal(list(self.without))) if self.without else sql.SQL("")),
-        )
+STAGING = Relation("pg_temp", "etl_documents")
 
 
 @dataclass(frozen=True)
-class Merged:
-    """What a merge did to its target."""
+class MergeCounts:
+    """Rows that a merge inserted and updated."""
 
     inserted: int
     updated: int
@@ -64,31 +35,33 @@ class Merged:
     """Dates of which a row was written, or left."""
 
 
-def begin(connection: psycopg.Connection) -> None:
-    """Make the temporary table that the records arrive in, or empty it."""
-    connection.execute("drop table if exists pg_temp.etl_arrived")
+def create_staging(connection: psycopg.Connection, target: DocumentTable) -> None:
+    """Create the temporary table that the documents are staged in, in place of that of an earlier load."""
+    columns = [sql.SQL("{} {}").format(sql.Identifier(key.name), sql.SQL(key.type)) for key in target.keys]
+    connection.execute("drop table if exists pg_temp.etl_documents")
     connection.execute(
-        "create temporary table etl_arrived (place bigint generated always as identity, key bigint, slice date,"
-        " raw_data jsonb) on commit drop"
+        sql.SQL(
+            "create temporary table etl_documents (etl_seq bigint generated always as identity, {}, slice date,"
+            " raw_data jsonb) on commit preserve rows"
+        ).format(sql.SQL(", ").join(columns))
     )
 
 
-def holds_none(connection: psycopg.Connection, target: Target, window: tuple[date, date] | None) -> bool:
+def is_empty(connection: psycopg.Connection, target: DocumentTable, window: Span | None) -> bool:
     """Whether the target has no row of these dates, or none at all where no window is given."""
-    first, last = window or (None, None)
     row = connection.execute(
         target.statement(
-            "select not exists (select from {target}"
-            + ("" if window is None else " where slice between %(first)s and %(last)s")
-            + ")"
-        ),
-        {"first": first, "last": last},
+            "select not exists (select from {target} as existing where {instance} and {in_window})",
+            in_window=_in_window(window),
+        )
     ).fetchone()
     return bool(row and row[0])
 
 
-def put_straight(connection: psycopg.Connection, target: Target, batch: UUID, documents: Sequence[Document]) -> bool:
-    """Put some documents into the target itself, all of them or none.
+def copy_documents_into_target(
+    connection: psycopg.Connection, target: DocumentTable, batch: UUID, documents: Sequence[Document]
+) -> bool:
+    """Copy documents straight into the target, all of them or none.
 
     Args:
         connection: With its transaction begun.
@@ -99,37 +72,46 @@ def put_straight(connection: psycopg.Connection, target: Target, batch: UUID, do
     Returns:
         False where a record is held already, or cannot be kept: nothing was put in.
     """
-    if target.without:
+    if target.never_load:
         return False
-    slices = "" if target.versions else ", slice"
+    slices = "" if target.keeps_versions else ", slice"
     statement = target.statement(
-        f"copy {{target}} ({{key}}{slices}, raw_data, etl_batch_id) from stdin (format binary)"
+        f"copy {{target}} ({{target_keys}}{slices}, raw_data, etl_batch_id) from stdin (format binary)"
+    )
+    block = binary_copy(
+        documents,
+        target.key_types,
+        constants=[target.instance] if target.instance else [],
+        batch=batch,
+        with_date=not target.keeps_versions,
     )
     try:
         with connection.transaction():
-            copy_in(connection, statement, _binary(documents, batch=batch, dates=not target.versions))
+            copy_in(connection, statement, block)
     except (psycopg.DataError, psycopg.errors.UniqueViolation):
         return False
     return True
 
 
-def take_in(connection: psycopg.Connection, documents: Sequence[Document]) -> dict[int, str]:
-    """Put some documents into the temporary table.
+def copy_documents_into_staging(
+    connection: psycopg.Connection, target: DocumentTable, documents: Sequence[Document]
+) -> dict[int, str]:
+    """Copy documents into the temporary table.
 
     Returns:
-        Those that PostgreSQL could not read, by their place in `documents`, with its reason; the others are in.
+        Those that PostgreSQL could not read, by their position in `documents`, with its reason; the others are in.
     """
     if not documents:
         return {}
-    statement = sql.SQL("copy {} (key, slice, raw_data) from stdin").format(ARRIVED.identifier)
+    statement = target.statement("copy {staging} ({keys}, slice, raw_data) from stdin", staging=STAGING.identifier)
     try:
         with connection.transaction():
-            copy_in(connection, statement + sql.SQL(" (format binary)"), _binary(documents))
+            copy_in(connection, statement + sql.SQL(" (format binary)"), binary_copy(documents, target.key_types))
     except psycopg.DataError:
         # Some value fits no jsonb, a number beyond numeric's range say. The text form tells which.
         statement += sql.SQL(" (on_error ignore, log_verbosity verbose)")
         lines = (
-            copy_line([str(each.key), each.slice.isoformat() if each.slice else None, each.raw.decode()])
+            copy_line([*map(str, each.key), each.slice.isoformat() if each.slice else None, each.raw.decode()])
             for each in documents
         )
         skipped = copy_in(connection, statement, lines).skipped
@@ -137,30 +119,33 @@ def take_in(connection: psycopg.Connection, documents: Sequence[Document]) -> di
     return {}
 
 
-def forget_strangers(connection: psycopg.Connection, target: Target, window: tuple[date, date]) -> None:
-    """Take out of the temporary table what lies outside of the window, but for records that the target holds."""
+def drop_out_of_window(connection: psycopg.Connection, target: DocumentTable, window: Span) -> None:
+    """Drop staged documents outside of the window, but for records that the target holds."""
     connection.execute(
         target.statement(
-            "delete from pg_temp.etl_arrived as said where slice not between %s and %s"
-            " and not exists (select from {target} as held where held.{key} = said.key)"
-        ),
-        list(window),
+            "delete from pg_temp.etl_documents as incoming where slice not between {first} and {last}"
+            " and not exists (select from {target} as existing where {same})",
+            first=sql.Literal(window.first),
+            last=sql.Literal(window.last),
+        )
     )
 
 
-def arrived(connection: psycopg.Connection) -> Counter[date | None]:
-    """Of how many records of each date a document is in the temporary table; None stands for those without one."""
-    connection.execute("analyze pg_temp.etl_arrived")
+def staged_counts(connection: psycopg.Connection, target: DocumentTable) -> Counter[date | None]:
+    """Count the staged records by date; None stands for those without one."""
+    connection.execute("analyze pg_temp.etl_documents")
     rows = connection.execute(
-        "select slice, count(*) from ("
-        "     select distinct on (key) key, slice from pg_temp.etl_arrived order by key, place desc"
-        " ) as said group by slice order by slice"
+        target.statement(
+            "select slice, count(*) from ("
+            "     select distinct on ({keys}) {keys}, slice from pg_temp.etl_documents order by {keys}, etl_seq desc"
+            " ) as incoming group by slice order by slice"
+        )
     ).fetchall()
     return Counter(dict(rows))
 
 
-def merge(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged:
-    """Bring the target to what arrived; write only what differs, and delete nothing.
+def merge_documents(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergeCounts:
+    """Upsert the staged documents into the target; write only what differs, and delete nothing.
 
     Of a target with versions, those of new records count as inserted, those of known ones as updated.
 
@@ -169,131 +154,147 @@ def merge(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged
         target: Where to.
         batch: Whose work it is.
     """
-    return _add_versions(connection, target, batch) if target.versions else _keep_newest(connection, target, batch)
+    merge = _merge_versions if target.keeps_versions else _merge_newest
+    return merge(connection, target, batch)
 
 
-def _keep_newest(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged:
+def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergeCounts:
     row = connection.execute(
         target.statement("""
         with differing as (
-            select said.*, held.slice as was, held.{key} is null as is_new
-            from {said} as said left join {target} as held on held.{key} = said.key
-            where held.{key} is null or (held.slice, held.raw_data, held.vanished_at, held.deleted_at)
-                is distinct from (said.slice, said.raw_data, null::timestamptz, null::timestamptz)
+            select incoming.*, existing.slice as previous_slice, existing.loaded_at is null as is_new
+            from {incoming} as incoming left join {target} as existing on {same}
+            where
+                existing.loaded_at is null
+                or (existing.slice, existing.raw_data, existing.vanished_at, existing.deleted_at)
+                is distinct from (incoming.slice, incoming.raw_data, null::timestamptz, null::timestamptz)
         ),
         updated as (
-            update {target} as held
-            set slice = said.slice, raw_data = said.raw_data, loaded_at = now(), vanished_at = null, deleted_at = null,
-                etl_batch_id = %(batch)s
-            from differing as said where held.{key} = said.key and not said.is_new
+            update {target} as existing
+            set slice = incoming.slice, raw_data = incoming.raw_data, loaded_at = now(), vanished_at = null,
+                deleted_at = null, etl_batch_id = %(batch)s
+            from differing as incoming where {same} and not incoming.is_new
         ),
         inserted as (
-            insert into {target} ({key}, slice, raw_data, etl_batch_id)
-            select key, slice, raw_data, %(batch)s from differing where is_new
+            insert into {target} ({target_keys}, slice, raw_data, etl_batch_id)
+            select {instance_value} {keys}, slice, raw_data, %(batch)s from differing where is_new
         )
         select
             count(*) filter (where is_new),
             count(*) filter (where not is_new),
-            array_agg(distinct slice) || array_agg(distinct was) filter (where was is distinct from slice)
+            array_agg(distinct slice)
+                || array_agg(distinct previous_slice) filter (where previous_slice is distinct from slice)
         from differing
         """),
         {"batch": batch},
     ).fetchone()
     inserted, updated, slices = row or (0, 0, None)
-    return Merged(inserted, updated, tuple(sorted({day for day in slices or () if day})))
+    return MergeCounts(inserted, updated, tuple(sorted({day for day in slices or () if day})))
 
 
-def _add_versions(connection: psycopg.Connection, target: Target, batch: UUID) -> Merged:
+def _merge_versions(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergeCounts:
     # Two statements: in one, both would see the same snapshot and break the index of one latest version.
     reappeared, outdated, written = (
         connection.execute(target.statement(step), {"batch": batch}).rowcount
         for step in (
-            "update {target} as held set vanished_at = null, etl_batch_id = %(batch)s from {said} as said"
-            " where held.{key} = said.key and held.is_latest and held.vanished_at is not null"
-            " and held.deleted_at is null and held.raw_data = said.raw_data",
-            "update {target} as held set is_latest = false from {said} as said"
-            " where held.{key} = said.key and held.is_latest"
-            " and (held.deleted_at is not null or held.raw_data is distinct from said.raw_data)",
-            "insert into {target} ({key}, raw_data, etl_batch_id) select key, raw_data, %(batch)s from {said} as said"
-            " where not exists (select from {target} as held where held.{key} = said.key and held.is_latest)",
+            "update {target} as existing set vanished_at = null, etl_batch_id = %(batch)s from {incoming} as incoming"
+            " where {same} and existing.is_latest and existing.vanished_at is not null"
+            " and existing.deleted_at is null and existing.raw_data = incoming.raw_data",
+            "update {target} as existing set is_latest = false from {incoming} as incoming"
+            " where {same} and existing.is_latest"
+            " and (existing.deleted_at is not null or existing.raw_data is distinct from incoming.raw_data)",
+            "insert into {target} ({target_keys}, raw_data, etl_batch_id)"
+            " select {instance_value} {keys}, raw_data, %(batch)s from {incoming} as incoming where not exists ("
+            "select from {target} as existing where {same} and existing.is_latest)",
         )
     )
-    return Merged(written - outdated, outdated + reappeared)
+    return MergeCounts(written - outdated, outdated + reappeared)
 
 
-def absent(connection: psycopg.Connection, target: Target, window: tuple[date, date] | None) -> tuple[int, list[int]]:
-    """How many records the target holds, and the keys of those that did not arrive, those not marked before first.
+def current_keys(connection: psycopg.Connection, target: DocumentTable) -> list[Key]:
+    """The keys of the records that the source has not deleted, in order."""
+    return connection.execute(
+        target.statement(
+            "select {existing_keys} from {target} as existing where {instance} and {latest} and deleted_at is null"
+            " order by {existing_keys}"
+        )
+    ).fetchall()
+
+
+def missing_documents(
+    connection: psycopg.Connection, target: DocumentTable, window: Span | None
+) -> tuple[int, list[Key]]:
+    """Count the records of the target, and find the keys that were not staged, those not marked before first.
 
     Args:
         connection: With the documents in the temporary table.
         target: The staging table.
         window: Only records of these dates; all of them where None.
     """
-    first, last = window or (None, None)
     rows = connection.execute(
         target.statement(
-            "select held.{key}, exists (select from pg_temp.etl_arrived as said where said.key = held.{key})"
-            " from {target} as held where {latest} and deleted_at is null"
-            + ("" if window is None else " and slice between %(first)s and %(last)s")
-            + " order by vanished_at nulls first, held.{key}"
-        ),
-        {"first": first, "last": last},
+            "select exists (select from pg_temp.etl_documents as incoming where {same}), {existing_keys}"
+            " from {target} as existing where {instance} and {latest} and deleted_at is null and {in_window}"
+            " order by vanished_at nulls first, {existing_keys}",
+            in_window=_in_window(window),
+        )
     ).fetchall()
-    return len(rows), [key for key, is_there in rows if not is_there]
+    return len(rows), [tuple(key) for is_there, *key in rows if not is_there]
 
 
-def mark(
-    connection: psycopg.Connection, target: Target, batch: UUID, keys: Sequence[int], *, as_deleted: bool
+def mark_missing(
+    connection: psycopg.Connection, target: DocumentTable, batch: UUID, keys: Sequence[Key], *, as_deleted: bool
 ) -> list[date]:
-    """Note of records that the list no longer gives them or, `as_deleted`, that the source says they do not exist.
+    """Soft delete: mark records as vanished from the list or, `as_deleted`, as deleted at the source.
 
     Returns:
         Their dates, where they have any.
     """
+    columns = [list(values) for values in zip(*keys, strict=True)] or [[] for _ in target.keys]
+    arrays = [sql.SQL("%s::{}[]").format(sql.SQL(kind)) for kind in target.key_types]
     marked = connection.execute(
         target.statement(
-            "update {target} set etl_batch_id = %s, "
+            "update {target} as existing set etl_batch_id = %s, "
             + ("deleted_at = now(), vanished_at = null" if as_deleted else "vanished_at = now()")
-            + " where {key} = any(%s) and {latest}"
-            + ("" if as_deleted else " and vanished_at is null")
+            + " from unnest({arrays}) as incoming ({keys}) where {same} and {latest}"
+            + ("" if as_deleted else " and existing.vanished_at is null")
             + " returning "
-            + ("null::date" if target.versions else "slice")
+            + ("null::date" if target.keeps_versions else "existing.slice"),
+            arrays=sql.SQL(", ").join(arrays),
         ),
-        [batch, list(keys)],
+        [batch, *columns],
     )
     return sorted({day for (day,) in marked if day})
 
 
-def supersede_rejects(connection: psycopg.Connection, target: Target, batch: UUID) -> None:
-    """Settle the rejects of records that have arrived well since, and of those without an id, which nobody can follow.
+def resolve_rejects(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> None:
+    """Resolve the rejects of records that were loaded since, and of those without an id, which nobody can follow.
 
-    Before those of this load are written down.
+    To be called before those of this load are recorded.
     """
+    shown = reject_key_of(target)
     connection.execute(
         target.statement(
-            "update etl.rejected_row set status = 'superseded'"
-            " where relation = %(relation)s and file_id is null and status = 'new' and (line_number is null"
-            " or line_number in (select key from pg_temp.etl_arrived)"
-            " or line_number in (select {key} from {target} where etl_batch_id = %(batch)s))"
+            "update etl.rejected_row as reject set status = 'superseded'"
+            " where relation = %(relation)s and file_id is null and status = 'new'"
+            " and ((line_number is null and record_key is null)"
+            " or coalesce(record_key, line_number::text) in (select {shown} from pg_temp.etl_documents as incoming)"
+            " or coalesce(record_key, line_number::text) in ("
+            "     select {shown} from {target} as incoming where etl_batch_id = %(batch)s))",
+            shown=shown,
         ),
         {"relation": str(target.relation), "batch": batch},
     )
 
 
-def _binary(documents: Sequence[Document], *, batch: UUID | None = None, dates: bool = True) -> Iterator[bytes]:
-    """One block: the rows of a binary COPY of a bigint, a date (unless left out), a jsonb and a uuid (where given)."""
-    fields = 2 + dates + (batch is not None)
-    last = _BATCH.pack(16, batch.bytes) if batch else b""
-    rows = [_HEADER]
-    for each in documents:
-        size = len(each.raw) + 1
-        if not dates:
-            rows.append(_DATELESS_ROW.pack(fields, 8, each.key, size, _JSONB_VERSION))
-        elif each.slice is None:
-            rows.append(_NULL_DATE_ROW.pack(fields, 8, each.key, -1, size, _JSONB_VERSION))
-        else:
-            rows.append(_ROW.pack(fields, 8, each.key, 4, each.slice.toordinal() - _EPOCH, size, _JSONB_VERSION))
-        rows.append(each.raw)
-        rows.append(last)
-    rows.append(_TRAILER)
-    yield b"".join(rows)
+def reject_key_of(target: DocumentTable) -> sql.Composable:
+    """The key of `incoming` as the quarantine has it: of several columns or tenants, with bars between."""
+    columns = [sql.SQL("{}::text").format(sql.Identifier("incoming", name)) for name in target.key_names]
+    parts = ([sql.Literal(target.instance)] if target.instance else []) + columns
+    return parts[0] if len(parts) == 1 else sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join(parts))
+
+
+def _in_window(window: Span | None) -> sql.Composable:
+    if window is None:
+        return sql.SQL("true")
+    return sql.SQL("existing.slice between {} and {}").format(sql.Literal(window.first), sql.Literal(window.last))

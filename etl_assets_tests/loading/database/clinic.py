@@ -3,18 +3,23 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
-from etl_assets.declare.database import DatabaseReader
-from etl_assets.declare.source import Database, Source
-from etl_assets.declare.tables import Copied, Full, Incremental, Table
-from etl_assets.loading.database.load import load_tables
+from etl_assets.declare.database import CopiedTable, Database, Incremental
+from etl_assets.declare.database_reader import DatabaseReader
+from etl_assets.declare.dates import Span
+from etl_assets.declare.hours import AllowedHours
+from etl_assets.declare.source import Source
+from etl_assets.declare.tables import Full
+from etl_assets.loading.database.load import DatabaseStrategy
 from etl_assets.loading.report import LoadReport
 from etl_assets.readers.database import connect_database, open_connection
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets.warehouse.relation import Relation
+from etl_assets_tests.loading.runs import load_by
 
 SCHEMA = (
     "create table patient (PatNum bigint not null auto_increment primary key, LName varchar(100) not null default '',"
@@ -48,35 +53,39 @@ alter table etl.row_refused enable trigger user
 """
 
 
-def copied(importance: str = "critical", **words: Any) -> Copied:
-    return Copied(importance=importance, why="said by hand", batch_size=words.pop("batch_size", 10), **words)
+TODAY = Span(date(2026, 1, 1), date(2026, 1, 1))
+"""A database's tables are not loaded by date."""
+
+
+def copied(importance: str = "critical", **words: Any) -> dict[str, Any]:
+    return {"importance": importance, "why": "said by hand", "batch_size": 10, **words}
 
 
 TABLES = (
-    Table(
-        name="patient", key="patnum", load=Incremental(column="DateTStamp"), copied=copied(), never_load=["secretpin"]
+    CopiedTable(
+        name="patient", key="patnum", load=Incremental(column="DateTStamp"), **copied(), never_load=["secretpin"]
     ),
-    Table(
+    CopiedTable(
         name="appointment",
         key="aptnum",
         load=Incremental(column="DateTStamp"),
-        copied=copied(happens_on="aptdatetime"),
+        **copied(event_date="aptdatetime"),
     ),
-    Table(name="definition", key="defnum", load=Full(), copied=copied("reference")),
-    Table(
+    CopiedTable(name="definition", key="defnum", load=Full(), **copied("reference")),
+    CopiedTable(
         name="securitylog",
         key="securitylognum",
         load=Incremental(column="SecurityLogNum"),
-        copied=copied("audit", keep_deleted=True),
+        **copied("audit", retain_deleted=True),
     ),
-    Table(
+    CopiedTable(
         name="histappointment",
         key="histapptnum",
         load=Incremental(column="DateTStamp"),
-        copied=copied("audit", keep_deleted=True),
+        **copied("audit", retain_deleted=True),
     ),
-    Table(name="patlink", key=("patfrom", "patto"), load=Full(), copied=copied("important")),
-    Table(name="leftover", key=(), load=Full(), copied=copied("reference")),
+    CopiedTable(name="patlink", key=("patfrom", "patto"), load=Full(), **copied("important")),
+    CopiedTable(name="leftover", key=(), load=Full(), **copied("reference")),
 )
 NAMES = tuple(table.name for table in TABLES)
 
@@ -87,7 +96,7 @@ class Clinic:
 
     settings: Settings
     url: str
-    tables: tuple[Table, ...] = TABLES
+    tables: tuple[CopiedTable, ...] = TABLES
     connect: Callable[[Mapping[str, str]], DatabaseReader] = connect_database
     _connection: Any = field(default=None, repr=False)
 
@@ -95,7 +104,7 @@ class Clinic:
     def source(self) -> Source:
         database = Database(
             connect=self.connect,
-            needs=("url",),
+            required_settings=("url",),
             cron="0 * * * *",
             sweep_cron="0 3 * * *",
             start=date(2020, 1, 1),
@@ -134,10 +143,11 @@ class Clinic:
     def add(self, table: str, *rows: str, columns: str) -> None:
         self.execute(f"insert into {table} ({columns}) values {', '.join(f'({row})' for row in rows)}")
 
-    def load(self, *tables: str, **words: Any) -> dict[str, LoadReport]:
+    def load(self, *tables: str, hours: AllowedHours | None = None, **options: bool) -> dict[str, LoadReport]:
         """Load some tables; all of them where none is named."""
+        strategy = partial(DatabaseStrategy, hours=hours)
         with open_batch(self.settings, "open_dental", "load") as batch:
-            return load_tables(self.settings, self.source, tables or NAMES, batch, **words)
+            return load_by(strategy, self.settings, self.source, tables or NAMES, span=TODAY, batch=batch, **options)
 
     def take(self, table: str, **words: Any) -> LoadReport:
         """Load one table, which must go well."""

@@ -41,11 +41,11 @@ def outlives(report) -> object:
 @pytest.mark.parametrize("small", [False, True])
 def test_what_the_source_purges_stays_and_is_said_once(audited: Clinic, purge, sweep, small, monkeypatch) -> None:
     if not small:
-        monkeypatch.setattr(changes, "WHOLE_ROWS", 0)
+        monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", 0)
     audited.execute(purge)
     left = audited.execute("select count(*) from histappointment")[0][0]
     audited.execute("insert into histappointment (HistApptNum, AptNum) values (1000, 7)")
-    report = audited.take("histappointment", sweep=sweep)
+    report = audited.take("histappointment", full_compare=sweep)
     assert keys(audited) == {*range(1, ROWS + 1), 1000}
     found = outlives(report)
     assert not found.passed
@@ -58,7 +58,7 @@ def test_what_the_source_purges_stays_and_is_said_once(audited: Clinic, purge, s
     assert checks(report)["matches_source"]
 
     audited.execute("update histappointment set AptNum = 8 where HistApptNum = 1000")
-    again = audited.take("histappointment", sweep=sweep)
+    again = audited.take("histappointment", full_compare=sweep)
     assert outlives(again).metadata["lost_now"] == 0
     assert f"no longer has {ROWS - left} of them" in outlives(again).description
     assert again.counts.rows_updated == 1
@@ -101,11 +101,11 @@ def test_retention_is_explicit_written_down_and_lasts(audited: Clinic, sweep) ->
     )
     # The source has them still, and changes some.
     audited.execute("update histappointment set AptNum = 5", "delete from histappointment where HistApptNum = 59")
-    report = audited.take("histappointment", sweep=sweep)
+    report = audited.take("histappointment", full_compare=sweep)
     assert len(keys(audited)) == ROWS - gone
     assert outlives(report).metadata["lost_now"] == 1
     assert outlives(report).metadata["changed_now"] == ROWS - gone - 1
-    audited.take("histappointment", sweep=True)
+    audited.take("histappointment", full_compare=True)
     assert outlives(audited.take("histappointment")).passed
     assert len(keys(audited)) == ROWS - gone
 
@@ -139,10 +139,10 @@ def test_a_row_that_comes_back_is_at_the_source_again(audited: Clinic) -> None:
 def test_a_day_of_retention_is_one_of_utc_whoever_asks(audited: Clinic) -> None:
     audited.execute("set time_zone = '+00:00'")
     audited.add("histappointment", "1, '2010-01-01 00:00:00'", "2, '2009-12-31 23:59:59'", columns="AptNum, DateTStamp")
-    audited.take("histappointment", sweep=True)
+    audited.take("histappointment", full_compare=True)
     assert retain(audited, by="datetstamp") == 1
     audited.execute("update histappointment set AptNum = 3, DateTStamp = DateTStamp where AptNum = 2")
-    audited.take("histappointment", sweep=True)
+    audited.take("histappointment", full_compare=True)
     assert keys(audited) == set(range(1, ROWS + 2))
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from etl_assets.declare.hours import Hours
+from etl_assets.declare.hours import AllowedHours
 from etl_assets.errors import TransientError
 from etl_assets.loading.database import changes
 from etl_assets.warehouse.connection import connect
@@ -18,11 +18,11 @@ TEXT = {"securitylog": "LogText", "definition": "ItemName"}
 @pytest.mark.parametrize("whole", [0, 100_000])
 @pytest.mark.parametrize("table", TEXT)
 def test_rows_that_come_while_it_is_compared_are_no_doubt(clinic: Clinic, table, whole, monkeypatch) -> None:
-    monkeypatch.setattr(changes, "WHOLE_ROWS", whole)
+    monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", whole)
     clinic.add(table, *(f"'v{n}'" for n in range(100)), columns=TEXT[table])
     at_each(clinic, sums=lambda: clinic.add(table, "'live'", columns=TEXT[table]))
     for number in range(4):
-        report = clinic.take(table, sweep=number == 1)
+        report = clinic.take(table, full_compare=number == 1)
         assert checks(report).get("matches_source", True)
         assert not [note for note in report.notes if "read again" in note]
         assert clinic.query("select in_doubt, rows_apart from etl.extraction") == [(False, 0)]
@@ -31,11 +31,11 @@ def test_rows_that_come_while_it_is_compared_are_no_doubt(clinic: Clinic, table,
 
 def test_a_piece_that_is_read_again_leaves_the_others_to_be_compared(clinic: Clinic) -> None:
     clinic.add("histappointment", *(f"{n}, '2024-01-01'" for n in range(100)), columns="AptNum, DateTStamp")
-    clinic.take("histappointment", sweep=True)
-    clinic.take("histappointment", sweep=True)
+    clinic.take("histappointment", full_compare=True)
+    clinic.take("histappointment", full_compare=True)
     clinic.execute("update histappointment set AptNum = 999 where HistApptNum in (5, 45, 85)")
     at_each(clinic, sums=once(lambda: clinic.execute("delete from histappointment where HistApptNum = 6")))
-    report = clinic.take("histappointment", sweep=True)
+    report = clinic.take("histappointment", full_compare=True)
     assert checks(report)["matches_source"]
     assert len([note for note in report.notes if "read again" in note]) == 1
     assert clinic.query("select in_doubt, rows_apart from etl.extraction") == [(False, 1)]
@@ -45,15 +45,15 @@ def test_a_piece_that_is_read_again_leaves_the_others_to_be_compared(clinic: Cli
 @pytest.mark.parametrize("whole", [0, 100_000])
 @pytest.mark.parametrize("sweep", [False, True])
 def test_what_is_changed_for_a_moment_does_not_stay(clinic: Clinic, whole, sweep, monkeypatch) -> None:
-    monkeypatch.setattr(changes, "WHOLE_ROWS", whole)
+    monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", whole)
     clinic.add("definition", *(f"'v{n}'" for n in range(30)), columns="ItemName")
     clinic.take("definition")
     clinic.execute("update definition set ItemName = 'touched' where DefNum = 2")
     at_each(clinic, read=once(lambda: clinic.execute("update definition set ItemName = 'fleeting' where DefNum = 1")))
-    clinic.take("definition", sweep=sweep)
+    clinic.take("definition", full_compare=sweep)
     assert ("fleeting",) in clinic.query("select itemname from open_dental.definition")
     clinic.execute("update definition set ItemName = 'v0' where DefNum = 1")
-    clinic.take("definition", sweep=sweep)
+    clinic.take("definition", full_compare=sweep)
     assert clinic.same("definition", "DefNum, ItemName")
     assert counts(clinic.take("definition")) == (0, 0, 0, 0, 0)
 
@@ -93,7 +93,7 @@ def test_who_reads_the_warehouse_is_not_kept_waiting_by_a_reading(clinic: Clinic
 
 
 def test_a_new_column_does_not_wait_for_ever(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("etl_assets.warehouse.database.staging.PATIENCE", "100ms")
+    monkeypatch.setattr("etl_assets.warehouse.database.staging.LOCK_TIMEOUT", "100ms")
     clinic.add("definition", "'v'", columns="ItemName")
     clinic.take("definition")
     add_column(clinic)
@@ -106,12 +106,12 @@ def test_a_new_column_does_not_wait_for_ever(clinic: Clinic, monkeypatch: pytest
     assert clinic.same("definition", "DefNum, Extra")
 
 
-class UntilAsked(Hours):
+class UntilAsked(AllowedHours):
     """Hours that end when the source is asked in one way."""
 
     asked: tuple[list[str], str]
 
-    def allow(self, moment) -> bool:
+    def allows(self, moment) -> bool:
         said, last = self.asked
         return last not in said
 
@@ -131,7 +131,7 @@ def test_hours_hold_in_all_that_the_source_is_asked(clinic: Clinic, last, asked)
         read=lambda: said.append("read"),
         sums=lambda: said.append("sums"),
     )
-    hours = UntilAsked(*vars(Hours.of({"hours": "21:00-06:00"}, "ETL")).values())
+    hours = UntilAsked(*vars(AllowedHours.parse({"hours": "21:00-06:00"}, "ETL")).values())
     object.__setattr__(hours, "asked", (said, last))
     failure = clinic.load("definition", hours=hours)["definition"].failure
     assert isinstance(failure, TransientError)

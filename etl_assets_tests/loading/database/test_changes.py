@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from etl_assets.declare.database import DatabaseReader
-from etl_assets.declare.tables import Incremental, Table
+from etl_assets.declare.database import CopiedTable, Incremental
+from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.loading.database import changes
 from etl_assets.readers.database import connect_database
 from etl_assets_tests.loading.database.clinic import Clinic, copied, counts
@@ -17,7 +17,7 @@ OLD = "'2024-01-01 12:00:00'"
 @pytest.fixture(autouse=True)
 def _only_what_was_read_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small tables are compared whole, and so mended at once: here each way of reading must find its changes itself."""
-    monkeypatch.setattr(changes, "WHOLE_ROWS", 0)
+    monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", 0)
 
 
 def patients(clinic: Clinic, number: int = 30) -> None:
@@ -105,7 +105,7 @@ def test_a_stamp_without_a_zone_may_be_of_another_clock(clinic: Clinic, behind) 
         "set time_zone = '+00:00'",
         "create table sheet (SheetNum bigint not null auto_increment primary key, Words varchar(20), Edited datetime)",
     )
-    clinic.tables = (Table(name="sheet", key="sheetnum", load=Incremental(column="Edited"), copied=copied()),)
+    clinic.tables = (CopiedTable(name="sheet", key="sheetnum", load=Incremental(column="Edited"), **copied()),)
     written = f"now() - interval {behind} hour"
     clinic.add("sheet", *(f"'s{n}', {written}" for n in range(5)), columns="Words, Edited")
     clinic.take("sheet")
@@ -117,23 +117,23 @@ def test_a_stamp_without_a_zone_may_be_of_another_clock(clinic: Clinic, behind) 
 def test_an_update_that_does_not_move_the_stamp_is_found_by_the_sweep(clinic: Clinic) -> None:
     patients(clinic, 35)
     clinic.take("patient")
-    clinic.take("patient", sweep=True)
+    clinic.take("patient", full_compare=True)
     clinic.execute("update patient set LName = 'moved', DateTStamp = DateTStamp where PatNum between 12 and 14")
     clinic.take("patient")
     assert not clinic.same()
     # Ranges are of ten rows: only the second is read.
-    assert counts(clinic.take("patient", sweep=True)) == (10, 0, 3, 7, 0)
+    assert counts(clinic.take("patient", full_compare=True)) == (10, 0, 3, 7, 0)
     assert clinic.same()
-    assert counts(clinic.take("patient", sweep=True)) == (0, 0, 0, 0, 0)
+    assert counts(clinic.take("patient", full_compare=True)) == (0, 0, 0, 0, 0)
 
 
 def test_a_change_that_is_taken_back_without_a_stamp_is_found_by_the_sweep(clinic: Clinic) -> None:
     patients(clinic, 15)
-    clinic.take("patient", sweep=True)
+    clinic.take("patient", full_compare=True)
     clinic.execute("update patient set LName = 'there' where PatNum = 3")
     clinic.take("patient")
     clinic.execute(f"update patient set LName = 'p2', DateTStamp = {OLD} where PatNum = 3")
-    clinic.take("patient", sweep=True)
+    clinic.take("patient", full_compare=True)
     assert clinic.same()
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from etl_assets.declare.tables import Full, Table
+from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
 from etl_assets.loading.database import changes, table_load
-from etl_assets.loading.database.load import plan_tables
-from etl_assets.loading.database.plan import Way
+from etl_assets.loading.database.plan import ExtractMode, plan_tables
 from etl_assets_tests.loading.database.clinic import NAMES, Clinic, checks, copied, counts
 
 
@@ -82,8 +82,8 @@ def test_values_that_postgresql_cannot_hold_are_turned_and_counted(clinic: Clini
 
 
 def test_a_big_table_is_held_against_the_source_in_pieces(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "WHOLE_ROWS", 5)
-    monkeypatch.setattr(table_load, "PIECE_ROWS", 7)
+    monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", 5)
+    monkeypatch.setattr(table_load, "VERIFY_CHUNK_ROWS", 7)
     clinic.add("definition", *(f"'d{n}'" for n in range(40)), columns="ItemName")
     report = clinic.take("definition")
     assert checks(report)["matches_source"]
@@ -95,7 +95,7 @@ def test_an_empty_table_costs_milliseconds(clinic: Clinic) -> None:
     clinic.execute(
         *(f"create table {name} (Num bigint not null auto_increment primary key, Word varchar(20))" for name in names)
     )
-    clinic.tables = tuple(Table(name=name, key="num", load=Full(), copied=copied()) for name in names)
+    clinic.tables = tuple(CopiedTable(name=name, key="num", load=Full(), **copied()) for name in names)
     clinic.load(*names)
     for name in names[:20]:
         clinic.add(name, "'x'", columns="Word")
@@ -112,13 +112,13 @@ def test_tables_are_loaded_by_importance_and_the_plan_says_how(clinic: Clinic) -
     plans = plan_tables(clinic.settings, clinic.source, NAMES)
     importances = [plan.importance for plan in plans]
     assert importances == sorted(importances, key=["critical", "important", "audit", "reference"].index)
-    assert {plan.strategy for plan in plans} == {Way.FIRST.value}
+    assert {plan.strategy for plan in plans} == {ExtractMode.INITIAL.value}
     clinic.load()
     told = {plan.table: plan for plan in plan_tables(clinic.settings, clinic.source, NAMES)}
     assert "(DateTStamp)" in told["patient"].strategy
     assert told["patient"].since is not None
     assert told["securitylog"].after == 2 - 10
-    assert told["definition"].strategy == Way.COMPARED.value
+    assert told["definition"].strategy == ExtractMode.RANGE_CHECKSUM.value
     assert told["patient"].rows == 3
 
 
@@ -146,8 +146,8 @@ def test_the_plan_says_what_the_load_would_fail_of(clinic: Clinic) -> None:
 def test_the_plan_of_a_sweep_is_one_of_comparing(clinic: Clinic) -> None:
     fill(clinic)
     clinic.load()
-    plans = {plan.table: plan for plan in plan_tables(clinic.settings, clinic.source, NAMES, sweep=True)}
-    assert {plans[name].strategy for name in ("patient", "securitylog")} == {Way.COMPARED.value}
+    plans = {plan.table: plan for plan in plan_tables(clinic.settings, clinic.source, NAMES, full_compare=True)}
+    assert {plans[name].strategy for name in ("patient", "securitylog")} == {ExtractMode.RANGE_CHECKSUM.value}
     assert plans["patient"].since is None
 
 

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from etl_assets.declare.catalogue import Catalogue, ClassRule, Override, read_listing
-from etl_assets.declare.database import SourceColumn, SourceTable
-from etl_assets.declare.tables import Full, Incremental
+from etl_assets.declare.catalogue import Catalogue, ClassRule, Override, parse_catalogue
+from etl_assets.declare.database import Incremental
+from etl_assets.declare.database_reader import SourceColumn, SourceTable
+from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
-from etl_assets.loading.database.discovery import discover, drift, write_found
+from etl_assets.loading.database.discovery import build_catalogue, discover, find_drift
 from etl_assets.readers.database import connect_database, open_connection
 from etl_assets.sources.open_dental import SOURCE
 from etl_assets.sources.open_dental.tables import CATALOGUE
@@ -27,9 +28,9 @@ RULES = Catalogue(
         ClassRule(importance="reference", why="the rest", names="*"),
     ),
     append_only={"bill": "a bill is never changed"},
-    outlive="bill",
-    harmless="rowhash",
-    overrides={"bill": Override(never_load="cardtoken", happens_on="billdate")},
+    retain_deleted="bill",
+    not_secret="rowhash",  # noqa: S106 (the name of a column)
+    overrides={"bill": Override(never_load="cardtoken", event_date="billdate")},
 )
 # What the brief says of tables by name and by kind.
 BRIEF = {
@@ -40,9 +41,9 @@ BRIEF = {
 }
 
 
-def column(name: str, kind: str = "bigint(20)", *, moves: bool = False) -> SourceColumn:
+def column(name: str, kind: str = "bigint(20)", *, on_update_timestamp: bool = False) -> SourceColumn:
     staging = {"bigint(20)": "bigint", "timestamp": "timestamptz"}.get(kind, "text")
-    return SourceColumn(name=name, type=kind, staging_type=staging, moves=moves)
+    return SourceColumn(name=name, type=kind, staging_type=staging, on_update_timestamp=on_update_timestamp)
 
 
 def table(name: str, *more: SourceColumn, rows: int = 0, key: tuple[str, ...] | None = None) -> SourceTable:
@@ -55,11 +56,11 @@ def found(*tables: SourceTable) -> dict[str, SourceTable]:
 
 
 def line(*tables: SourceTable, name: str, held: str | None = None):
-    return read_listing(write_found(found(*tables), RULES, held), "tables.yaml").tables[name]
+    return parse_catalogue(build_catalogue(found(*tables), RULES, held), "tables.yaml").tables[name]
 
 
 BILL = table("bill", column("BillDate", "datetime"), column("CardToken", "text"), rows=5)
-VISIT = table("visit", column("Enters", "timestamp"), column("DateTStamp", "timestamp", moves=True))
+VISIT = table("visit", column("Enters", "timestamp"), column("DateTStamp", "timestamp", on_update_timestamp=True))
 
 
 def test_only_a_column_that_the_database_moves_says_what_changed() -> None:
@@ -70,17 +71,17 @@ def test_only_a_column_that_the_database_moves_says_what_changed() -> None:
 
 def test_rows_that_are_never_changed_are_found_by_their_key_unless_a_stamp_says_more() -> None:
     assert line(BILL, name="bill").load == Incremental(column="billnum")
-    stamped = replace(BILL, columns=(*BILL.columns, column("SecDateTEdit", "timestamp", moves=True)))
+    stamped = replace(BILL, columns=(*BILL.columns, column("SecDateTEdit", "timestamp", on_update_timestamp=True)))
     assert line(stamped, name="bill").load == Incremental(column="secdatetedit")
     texts = replace(BILL, columns=(column("BillNum", "varchar(20)"),))
     assert line(texts, name="bill").load == Full()
 
 
 def test_importance_keeps_its_reason_and_audit_outlives_its_source() -> None:
-    bill, log, rest = (line(BILL, table("visitlog"), VISIT, name=name).copied for name in ("bill", "visitlog", "visit"))
-    assert (bill.importance, bill.why, bill.keep_deleted) == ("critical", "money", True)
-    assert (log.importance, log.keep_deleted) == ("audit", True)
-    assert (rest.importance, rest.keep_deleted) == ("reference", False)
+    bill, log, rest = (line(BILL, table("visitlog"), VISIT, name=name) for name in ("bill", "visitlog", "visit"))
+    assert (bill.importance, bill.why, bill.retain_deleted) == ("critical", "money", True)
+    assert (log.importance, log.retain_deleted) == ("audit", True)
+    assert (rest.importance, rest.retain_deleted) == ("reference", False)
     assert (bill.monitoring.alert_on_failure, rest.monitoring.alert_on_failure) == (True, False)
     assert bill.monitoring.data_quality_threshold > 0.99
 
@@ -101,43 +102,43 @@ def test_importance_keeps_its_reason_and_audit_outlives_its_source() -> None:
     ],
 )
 def test_a_table_keeps_its_size_until_it_has_clearly_left_it(held: int | None, rows: int, size: str) -> None:
-    before = None if held is None else write_found(found(replace(VISIT, rows=held)), RULES, None)
-    assert line(replace(VISIT, rows=rows), name="visit", held=before).copied.size == size
+    before = None if held is None else build_catalogue(found(replace(VISIT, rows=held)), RULES, None)
+    assert line(replace(VISIT, rows=rows), name="visit", held=before).size == size
 
 
 def test_of_whole_documents_fewer_are_read_at_a_time() -> None:
     light, heavy = (table("visit", column("Note", kind), rows=3_000_000) for kind in ("text", "mediumtext"))
-    batches = [line(each, name="visit").copied.batch_size for each in (light, heavy)]
+    batches = [line(each, name="visit").batch_size for each in (light, heavy)]
     assert batches == [50_000, 5_000]
 
 
 def test_a_table_without_a_key_is_left_out_with_the_reason() -> None:
-    text = write_found(found(BILL, table("tempbill", key=()), table("my list")), RULES, None)
-    listing = read_listing(text, "tables.yaml")
+    text = build_catalogue(found(BILL, table("tempbill", key=()), table("my list")), RULES, None)
+    listing = parse_catalogue(text, "tables.yaml")
     assert list(listing.tables) == ["bill"]
     assert listing.left_out["tempbill"] == "has no key"
     assert "letters" in listing.left_out["my list"]
-    assert drift(found(BILL, table("tempbill", key=()), table("my list")), RULES, text) == []
+    assert find_drift(found(BILL, table("tempbill", key=()), table("my list")), RULES, text) == []
 
 
 def test_a_database_without_tables_is_not_believed() -> None:
     with pytest.raises(EtlError, match="shows no table"):
-        write_found({}, RULES, None)
+        build_catalogue({}, RULES, None)
 
 
 def test_drift_tells_of_a_table_that_is_spoken_of_and_gone() -> None:
     rules = replace(RULES, overrides={**RULES.overrides, "gone": Override(batch_size=1)})
-    text = write_found(found(BILL), rules, None)
-    assert drift(found(BILL), rules, text) == ["gone: tables.py speaks of it, and the source has no such table."]
+    text = build_catalogue(found(BILL), rules, None)
+    assert find_drift(found(BILL), rules, text) == ["gone: tables.py speaks of it, and the source has no such table."]
 
 
 def test_drift_says_what_became_of_each_table() -> None:
-    held = write_found(found(BILL, VISIT, table("gone")), RULES, None)
-    assert drift(found(BILL, VISIT, table("gone")), RULES, held) == []
+    held = build_catalogue(found(BILL, VISIT, table("gone")), RULES, None)
+    assert find_drift(found(BILL, VISIT, table("gone")), RULES, held) == []
     moved = replace(VISIT, columns=(*VISIT.columns[:2], column("DateTStamp", "timestamp")), key=("Enters",))
     renamed = replace(BILL, columns=(*BILL.columns[:2], column("CardTokenNew"), column("RowHash")))
-    assert drift(found(renamed, moved, table("fresh"), table("copy", key=())), RULES, held) == [
-        "bill: CardTokenNew may be secret by name; not loaded until tables.py says never_load or harmless.",
+    assert find_drift(found(renamed, moved, table("fresh"), table("copy", key=())), RULES, held) == [
+        "bill: CardTokenNew may be secret by name; not loaded until tables.py says never_load or not_secret.",
         "bill: tables.py speaks of cardtoken, and the source has no such column.",
         "copy: is new at the source, and cannot be loaded: has no key.",
         "fresh: is new at the source, of 1 column (reference: the rest). It is not loaded yet.",
@@ -149,7 +150,7 @@ def test_drift_says_what_became_of_each_table() -> None:
 
 @pytest.mark.parametrize("importance", BRIEF)
 def test_what_the_brief_names_is_in_the_class_that_it_gives(importance: str) -> None:
-    by_name = {each.name: each.copied.importance for each in SOURCE.tables}
+    by_name = {each.name: each.importance for each in SOURCE.tables}
     assert {name: by_name[name] for name in BRIEF[importance].split()} == dict.fromkeys(
         BRIEF[importance].split(), importance
     )
@@ -161,12 +162,12 @@ def test_what_the_brief_names_is_in_the_class_that_it_gives(importance: str) -> 
 def test_definitions_types_and_preferences_are_reference() -> None:
     named = [each for each in SOURCE.tables if each.name.endswith(("def", "type", "pref"))]
     assert len(named) > 30
-    assert {each.copied.importance for each in named} == {"reference"}
+    assert {each.importance for each in named} == {"reference"}
 
 
 def test_what_must_outlive_the_source_does() -> None:
-    kept = {each.name for each in SOURCE.tables if each.copied.keep_deleted}
-    assert kept >= {each.name for each in SOURCE.tables if each.copied.importance == "audit"}
+    kept = {each.name for each in SOURCE.tables if each.retain_deleted}
+    assert kept >= {each.name for each in SOURCE.tables if each.importance == "audit"}
     assert kept >= {"securitylog", "securityloghash", "histappointment", "inseditlog", "insverifyhist", "taskhist"}
     assert kept.isdisjoint({"procedurelog", "commlog", "claimcondcodelog", "patient"})  # a log in name alone
 
@@ -187,7 +188,7 @@ def test_no_business_date_is_taken_for_a_stamp() -> None:
 
 
 def test_the_shipped_catalogue_is_what_the_published_schema_makes(real_data: Path) -> None:
-    held, made = CATALOGUE.path.read_text(), write_found(as_found(read_schema(real_data)), CATALOGUE, None)
+    held, made = CATALOGUE.path.read_text(), build_catalogue(as_found(read_schema(real_data)), CATALOGUE, None)
     told = "\n".join(difflib.unified_diff(held.splitlines(), made.splitlines(), "shipped", "made", n=0, lineterm=""))
     assert made == held, f"python -m etl_assets_tests.open_dental_schema writes it anew.\n{told[:3000]}"
     assert len(SOURCE.tables) == 440
@@ -195,11 +196,11 @@ def test_the_shipped_catalogue_is_what_the_published_schema_makes(real_data: Pat
 
 def test_every_column_that_sounds_secret_has_been_decided_on(real_data: Path) -> None:
     found_there = as_found(read_schema(real_data))
-    assert drift(found_there, CATALOGUE, CATALOGUE.path.read_text()) == []
+    assert find_drift(found_there, CATALOGUE, CATALOGUE.path.read_text()) == []
     named = {name: {each.staging_name for each in table.columns} for name, table in found_there.items()}
     for each in SOURCE.tables:
         assert each.left_out(named[each.name]) == [name for name in named[each.name] if name in each.never_load]
-        assert each.copied.happens_on is None or each.copied.happens_on in named[each.name]
+        assert each.event_date is None or each.event_date in named[each.name]
 
 
 def as_read_only(cursor, url: str) -> str:
@@ -231,9 +232,9 @@ def test_all_440_tables_of_a_real_server_are_discovered_in_seconds(real_data: Pa
         text = discover(reader, CATALOGUE, None)
         assert time.monotonic() - began < 30
         assert discover(reader, CATALOGUE, text) == text
-        assert drift(reader.describe(), CATALOGUE, CATALOGUE.path.read_text()) == []
+        assert find_drift(reader.describe(), CATALOGUE, CATALOGUE.path.read_text()) == []
     finally:
         reader.close()
     empty = {name: {**table, "one_clinic": {}} for name, table in schema.items()}
     assert len(keyed(schema)) == 440
-    assert text == write_found(as_found(empty), CATALOGUE, None)
+    assert text == build_catalogue(as_found(empty), CATALOGUE, None)

@@ -12,10 +12,10 @@ from threading import Lock
 
 import pytest
 
-from etl_assets.declare.database import DatabaseReader
-from etl_assets.declare.hours import Hours
+from etl_assets.declare.database_reader import DatabaseReader
+from etl_assets.declare.hours import AllowedHours
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.loading.database import load
+from etl_assets.loading.database import extraction_window
 from etl_assets.readers.database import connect_database
 from etl_assets_tests.loading.database.clinic import Clinic, counts
 
@@ -29,8 +29,8 @@ class Interrupted:
     def __init__(self, reader: DatabaseReader, table: str, happens: Callable[[], None]) -> None:
         self._reader, self._table, self._happens = reader, table, happens
 
-    def read(self, table, piece, **words) -> Iterator[bytes]:
-        for number, block in enumerate(self._reader.read(table, piece, **words)):
+    def read(self, table, row_range, **words) -> Iterator[bytes]:
+        for number, block in enumerate(self._reader.read(table, row_range, **words)):
             if table.name == self._table and number == 3:
                 self._happens()
             yield block
@@ -191,7 +191,7 @@ def test_a_table_that_no_worker_takes_any_more_is_not_said_to_be_loaded(clinic: 
 
 
 def test_a_table_that_nobody_came_to_load_is_none_that_was_loaded(held: Clinic, monkeypatch) -> None:
-    monkeypatch.setattr("etl_assets.loading.database.load._Run.next", lambda run: None)
+    monkeypatch.setattr("etl_assets.loading.workers._Pool._next", lambda run: None)
     assert "nobody came to load it" in str(held.load("patient")["patient"].failure)
 
 
@@ -201,11 +201,11 @@ def test_a_source_that_cannot_be_reached_is_said_at_once(clinic: Clinic) -> None
         clinic.load("patient")
 
 
-def hours(*, allowed: bool) -> Hours:
+def hours(*, allowed: bool) -> AllowedHours:
     now = datetime.now(UTC)
     shift = timedelta(hours=-1 if allowed else 1)
     first, last = now + shift, now + shift + timedelta(hours=2 if allowed else 1)
-    return Hours.of({"hours": f"{first:%H:%M}-{last:%H:%M}"}, "ETL_OPEN_DENTAL")
+    return AllowedHours.parse({"hours": f"{first:%H:%M}-{last:%H:%M}"}, "ETL_OPEN_DENTAL")
 
 
 def test_the_source_is_read_at_its_hours_alone(held: Clinic) -> None:
@@ -224,7 +224,7 @@ def test_a_load_that_runs_into_the_clinic_s_day_is_ended(held: Clinic, monkeypat
         def now(cls, tz=None):
             return cls.moment.astimezone(tz)
 
-    monkeypatch.setattr(load, "datetime", Later)
+    monkeypatch.setattr(extraction_window, "datetime", Later)
 
     def opens() -> None:
         Later.moment += timedelta(hours=2)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from etl_assets.declare.tables import Monitoring
+from etl_assets.declare.database import Monitoring
 from etl_assets.errors import EtlError, SchemaDrift, ShrunkenLoad
 from etl_assets.loading.database import changes
 from etl_assets.loading.database.rollback import roll_back
@@ -27,7 +27,7 @@ def held(clinic: Clinic) -> Clinic:
 @pytest.fixture
 def by_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """No table is small enough to be compared whole."""
-    monkeypatch.setattr(changes, "WHOLE_ROWS", 0)
+    monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", 0)
 
 
 @pytest.mark.parametrize("table", ["patient", "definition"])
@@ -54,7 +54,7 @@ def test_a_changed_type_is_refused_by_name_and_costs_no_other_table(held: Clinic
     # What the message says to do.
     with connect(held.settings) as connection:
         connection.execute(str(failure).split("convert it: ")[1].split(";")[0])
-    assert held.take("patient", sweep=True).failure is None
+    assert held.take("patient", full_compare=True).failure is None
 
 
 def test_another_key_is_refused(held: Clinic) -> None:
@@ -88,7 +88,7 @@ def test_the_views_that_stand_on_a_changed_column_are_named(viewed: Clinic) -> N
     with connect(viewed.settings, role=None) as connection:
         connection.execute("drop view open_dental_typed.stg_patient cascade")
         connection.execute(told.split("convert it: ")[1].split(";", maxsplit=1)[0])
-    assert viewed.take("patient", sweep=True).failure is None
+    assert viewed.take("patient", full_compare=True).failure is None
     assert viewed.query("select distinct birthdate::text from open_dental.patient") == [("0001-01-01 00:00:00",)]
 
 
@@ -131,7 +131,7 @@ def test_a_dropped_column_stays(held: Clinic) -> None:
     assert held.same("patient", "PatNum, Note")
 
 
-@pytest.mark.parametrize(("table", "words"), [("patient", {}), ("patient", {"sweep": True}), ("definition", {})])
+@pytest.mark.parametrize(("table", "words"), [("patient", {}), ("patient", {"full_compare": True}), ("definition", {})])
 def test_a_source_that_has_lost_most_of_its_rows_is_not_believed(held: Clinic, table, words) -> None:
     key = {"patient": "PatNum", "definition": "DefNum"}[table]
     held.execute(f"delete from {table} where {key} > 5")
@@ -155,11 +155,11 @@ def test_a_row_that_was_changed_here_is_found_and_put_right(held: Clinic) -> Non
 
 
 def test_a_sweep_holds_a_small_table_against_its_source_though_nothing_changed_there(held: Clinic) -> None:
-    held.take("definition", sweep=True)
+    held.take("definition", full_compare=True)
     with connect(held.settings) as connection:
         connection.execute("update open_dental.definition set itemorder = 9 where defnum = 3")
     assert held.take("definition").counts.changed == 0
-    assert held.take("definition", sweep=True).counts.rows_updated == 1
+    assert held.take("definition", full_compare=True).counts.rows_updated == 1
     assert held.same("definition", "DefNum, ItemOrder")
 
 
@@ -172,7 +172,7 @@ create trigger spoil before insert or update on open_dental.patient for each row
 
 @pytest.mark.parametrize(("threshold", "is_error"), [(0.99, True), (0.5, False)])
 def test_what_stays_different_fails_the_check_and_is_compared_whole_the_next_time(held, threshold, is_error) -> None:
-    held.change("patient", copied=copied(monitoring=Monitoring(data_quality_threshold=threshold)))
+    held.change("patient", **copied(monitoring=Monitoring(data_quality_threshold=threshold)))
     with connect(held.settings) as connection:
         connection.execute(SPOIL)
     held.execute("update patient set LName = 'changed' where PatNum = 3")
@@ -207,7 +207,7 @@ def test_of_a_big_table_what_was_read_is_compared(held: Clinic, table) -> None:
 
 
 def test_a_slow_load_is_said(held: Clinic) -> None:
-    held.change("patient", copied=copied(monitoring=Monitoring(max_extraction_time_minutes=0)))
+    held.change("patient", **copied(monitoring=Monitoring(max_extraction_time_minutes=0)))
     held.execute("update patient set LName = 'x' where PatNum = 1")
     assert checks(held.take("patient")) == {"matches_source": True, "loads_in_time": False}
 
@@ -245,7 +245,7 @@ def test_the_last_load_that_changed_a_table_is_taken_back(held: Clinic, sweep) -
     before = held.held("patient")
     held.execute("update patient set LName = 'wrong' where PatNum in (1, 2)", "delete from patient where PatNum = 3")
     held.add("patient", "'wrong too'", columns="LName")
-    held.take("patient", sweep=sweep)
+    held.take("patient", full_compare=sweep)
     held.take("patient")  # changes nothing, and is not what is taken back
     after = held.held("patient")
     assert back(held) == Counts(rows_read=3, rows_inserted=3, rows_deleted=3)
@@ -299,7 +299,7 @@ def test_a_load_of_nothing_leaves_the_last_to_be_taken_back(clinic: Clinic) -> N
     clinic.take("definition")
     clinic.execute("delete from definition")
     clinic.take("definition", accept_shrink=True)
-    clinic.take("definition", sweep=True)
+    clinic.take("definition", full_compare=True)
     assert back(clinic, "definition").rows_inserted == 2
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from etl_assets.declare.tables import Full, Incremental, Table
+from etl_assets.declare.database import CopiedTable, Incremental
+from etl_assets.declare.tables import Full
 from etl_assets.readers.database import open_connection
 from etl_assets_tests.loading.database.clinic import Clinic, checks, copied, counts
 
@@ -29,8 +30,8 @@ def hosted(clinic: Clinic, new_database: Callable[[], str]) -> Clinic:
     to_schema = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dclinic"
     clinic.settings = replace(clinic.settings, given={**clinic.settings.given, "ETL_OPEN_DENTAL_URL": to_schema})
     clinic.tables = (
-        Table(name="patient", key="patnum", load=Incremental(column="seen"), copied=copied()),
-        Table(name="patlink", key=("patfrom", "patto"), load=Full(), copied=copied()),
+        CopiedTable(name="patient", key="patnum", load=Incremental(column="seen"), **copied()),
+        CopiedTable(name="patlink", key=("patfrom", "patto"), load=Full(), **copied()),
     )
     clinic.url = url
     return clinic
@@ -57,7 +58,7 @@ def test_what_changes_in_a_postgresql_is_loaded(hosted: Clinic) -> None:
         "delete from clinic.patient where patnum = 4",
         "insert into clinic.patlink values (7, 8)",
     )
-    reports = hosted.load("patient", "patlink", sweep=True)
+    reports = hosted.load("patient", "patlink", full_compare=True)
     assert [report.failure for report in reports.values()] == [None, None]
     assert counts(reports["patient"])[1:3] == (0, 2)
     assert reports["patient"].counts.rows_deleted == 1

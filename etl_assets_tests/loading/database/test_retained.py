@@ -17,7 +17,7 @@ LOGS = 60
 @pytest.fixture(autouse=True, params=["small", "big"])
 def _of_both_sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "big":
-        monkeypatch.setattr(changes, "WHOLE_ROWS", 0)
+        monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", 0)
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def test_a_new_column_overwrites_nothing(clinic: Clinic, table) -> None:
 
 @pytest.mark.parametrize("key", [3, LOGS - 2])
 def test_a_row_of_a_log_that_is_changed_at_the_source_stays_and_is_said(logged: Clinic, key) -> None:
-    logged.take("securitylog", sweep=True)
+    logged.take("securitylog", full_compare=True)
     logged.execute(f"update securitylog set LogText = 'tampered' where SecurityLogNum = {key}")
     logged.add("securitylog", "'new'", columns="LogText")
-    report = logged.take("securitylog", sweep=True)
+    report = logged.take("securitylog", full_compare=True)
     found = outlives(report)
     assert (found.passed, found.is_error, found.rows_broken) == (False, True, 1)
     assert f"(keys {key} to {key})" in found.description
@@ -87,14 +87,14 @@ def test_a_row_of_a_log_that_is_changed_at_the_source_stays_and_is_said(logged: 
     assert words(logged)[LOGS + 1] == "new"
     assert logged.query("select row_key, said ->> 'logtext' from etl.row_refused") == [(f"[{key}]", "tampered")]
 
-    assert counts_rejected(logged.take("securitylog", sweep=True)) == 0, "its range is not read for ever"
+    assert counts_rejected(logged.take("securitylog", full_compare=True)) == 0, "its range is not read for ever"
     assert logged.query("select in_doubt from etl.extraction") == [(False,)]
     logged.add("securitylog", "'newer'", columns="LogText")
     again = outlives(logged.take("securitylog"))
     assert (again.passed, again.is_error, again.rows_broken) == (False, False, 1)
 
     logged.execute(f"update securitylog set LogText = 'old {key - 1}' where SecurityLogNum = {key}")
-    assert outlives(logged.take("securitylog", sweep=True)).passed
+    assert outlives(logged.take("securitylog", full_compare=True)).passed
     assert logged.query("select count(*), bool_or(stands) from etl.row_refused") == [(1, False)]
 
 
@@ -151,7 +151,7 @@ def test_keys_that_are_given_again_before_the_last_ones_read(logged: Clinic) -> 
 
 def test_a_refused_row_that_the_source_has_lost_stands_no_more(logged: Clinic) -> None:
     logged.execute("update securitylog set LogText = 'tampered' where SecurityLogNum = 3")
-    assert outlives(logged.take("securitylog", sweep=True)).metadata["refused"] == 1
+    assert outlives(logged.take("securitylog", full_compare=True)).metadata["refused"] == 1
     logged.execute("delete from securitylog where SecurityLogNum = 3")
     found = outlives(logged.take("securitylog"))
     assert (found.metadata["refused"], found.metadata["lost_now"]) == (0, 1)
@@ -170,7 +170,7 @@ def test_rows_that_are_gone_at_the_end_are_looked_for_once(logged: Clinic) -> No
 
 @pytest.mark.parametrize("given_again", [10, 45])
 def test_a_copy_follows_a_source_that_was_set_back(logged: Clinic, given_again) -> None:
-    logged.change("securitylog", copied=copied())
+    logged.change("securitylog", **copied(retain_deleted=False))
     with connect(logged.settings) as connection:
         connection.execute("drop table open_dental.securitylog")
     logged.take("securitylog")

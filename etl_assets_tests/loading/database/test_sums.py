@@ -5,12 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from etl_assets.declare.database import Piece
-from etl_assets.declare.tables import Full, Incremental, Table
+from etl_assets.declare.database import CopiedTable, Incremental
+from etl_assets.declare.database_reader import RowRange
+from etl_assets.declare.tables import Full
 from etl_assets.loading.database.verify import Comparison
 from etl_assets.readers.database import connect_database
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.database.staging import Target
+from etl_assets.warehouse.database.staging import StagingTable
 from etl_assets.warehouse.database.sums import read_sums
 from etl_assets_tests.loading.database.clinic import Clinic, checks, copied
 
@@ -64,7 +65,7 @@ def quirks(clinic: Clinic) -> Clinic:
     clinic.execute(f"create table quirk (Num bigint not null auto_increment primary key, {lines})", "set sql_mode = ''")
     values = [", ".join(words) for words in zip(*(each[1:] for each in COLUMNS.values()), strict=True)]
     clinic.add("quirk", *values, ", ".join(["null"] * len(COLUMNS)), columns=", ".join(COLUMNS))
-    clinic.tables = (Table(name="quirk", key="num", load=Full(), copied=copied()),)
+    clinic.tables = (CopiedTable(name="quirk", key="num", load=Full(), **copied()),)
     report = clinic.take("quirk")
     assert checks(report)["matches_source"], report.checks[0].description
     return clinic
@@ -73,12 +74,12 @@ def quirks(clinic: Clinic) -> Clinic:
 def test_one_value_that_differs_changes_the_sum_of_its_column_alone(quirks: Clinic) -> None:
     reader = connect_database(quirks.settings.of_source("open_dental"))
     described = reader.describe(["quirk"])["quirk"]
-    there = reader.sums(described, Piece())
+    there = reader.sums(described, RowRange())
     kinds = {column.staging_name: column.staging_type for column in described.columns}
-    target = Target(relation=quirks.relation("quirk"), columns=kinds, keys=("num",))
+    target = StagingTable(relation=quirks.relation("quirk"), columns=kinds, keys=("num",))
     with connect(quirks.settings) as connection:
         connection.execute("set time zone 'UTC'")
-        assert not Comparison.of(there, read_sums(connection, target, Piece())).differs
+        assert not Comparison.between(there, read_sums(connection, target, RowRange())).differs
         for name in COLUMNS.keys() - {"huge"}:
             changed = OTHERWISE.get(kinds[name], "{0} - 1").format(name)
             for value in (changed, "null"):
@@ -87,8 +88,8 @@ def test_one_value_that_differs_changes_the_sum_of_its_column_alone(quirks: Clin
                         f"update open_dental.quirk set {name} = {value} where num ="
                         f" (select num from open_dental.quirk where {name} is not null order by num desc limit 1)"
                     )
-                    found = Comparison.of(there, read_sums(connection, target, Piece()))
-                assert set(found.broken) == {name}, value
+                    found = Comparison.between(there, read_sums(connection, target, RowRange()))
+                assert set(found.differing_columns) == {name}, value
     reader.close()
 
 
@@ -104,19 +105,19 @@ def test_the_sums_of_a_piece_are_of_its_rows(clinic: Clinic) -> None:
     reader = connect_database(clinic.settings.of_source("open_dental"))
     described = reader.describe(["patient"])["patient"].without(["secretpin"])
     kinds = {column.staging_name: column.staging_type for column in described.columns}
-    target = Target(relation=clinic.relation("patient"), columns=kinds, keys=("patnum",))
+    target = StagingTable(relation=clinic.relation("patient"), columns=kinds, keys=("patnum",))
     first = datetime(2024, 1, 1, 12, tzinfo=UTC)
-    pieces = {
-        Piece(after=3, upto=9): 6,
-        Piece(after=35): 5,
-        Piece(stamp="DateTStamp", since=first.replace(second=10), until=first.replace(second=20)): 10,
-        Piece(stamp="DateTStamp", since=first.replace(second=38)): 2,
+    row_ranges = {
+        RowRange(after=3, upto=9): 6,
+        RowRange(after=35): 5,
+        RowRange(cursor_column="DateTStamp", since=first.replace(second=10), until=first.replace(second=20)): 10,
+        RowRange(cursor_column="DateTStamp", since=first.replace(second=38)): 2,
     }
     with connect(clinic.settings) as connection:
         connection.execute("set time zone 'UTC'")
-        for piece, rows in pieces.items():
-            here = read_sums(connection, target, piece)
+        for row_range, rows in row_ranges.items():
+            here = read_sums(connection, target, row_range)
             assert here.rows == rows
-            assert not Comparison.of(reader.sums(described, piece), here).differs
+            assert not Comparison.between(reader.sums(described, row_range), here).differs
             assert here.columns["baltotal"].total % Decimal(5000) == 0
     reader.close()

@@ -5,9 +5,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import Table
-from etl_assets.loading.files.load_file import FileLoad, load_file
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable
+from etl_assets.loading.files.load_file import FileLoad, FileLoader
+from etl_assets.warehouse.files.tables import file_layout
 from etl_assets.warehouse.tables import ensure_table
 from etl_assets_tests.loading.files.visits import HEADER, ONE, VISITS, feed, table
 
@@ -21,13 +22,15 @@ def load(connection: psycopg.Connection, tmp_path: Path):
         header: str = HEADER,
         name: str = "a.csv",
         of: Feed | None = None,
-        into: Table | None = None,
+        into: FileTable | None = None,
         **words,
     ) -> FileLoad:
         path = tmp_path / name
         path.write_text("\n".join([header, *body]) + "\n", newline="")
         into = into or table()
-        ensure_table(connection, into, VISITS)
-        return load_file(connection, path, feed=of or feed(), table=into, target=VISITS, **{"batch_id": ONE} | words)
+        ensure_table(connection, VISITS, file_layout(into))
+        return FileLoader(
+            connection, path, feed=of or feed(), table=into, target=VISITS, **{"batch_id": ONE} | words
+        ).load()
 
     return load

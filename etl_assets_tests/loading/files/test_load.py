@@ -1,4 +1,4 @@
-"""The road as a whole: files in a landing folder, through the ledger, into staging; cut off, repeated and raced."""
+"""The file pipeline as a whole: landing folder, ledger, staging; cut off, repeated and raced."""
 
 import os
 import signal
@@ -12,14 +12,16 @@ from threading import Thread
 import psycopg
 import pytest
 
-from etl_assets.loading.files.landing import take_stock
-from etl_assets.loading.files.load import LoadReport, load_span
+from etl_assets.declare.dates import Span
+from etl_assets.loading.files.landing import scan_landing_folder
+from etl_assets.loading.files.load import FileStrategy, LoadReport
 from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import open_batch, repair
+from etl_assets.warehouse.ledger import abandon_dead_batches, open_batch
+from etl_assets_tests.loading.runs import load_by
 
-EVER = (date(2000, 1, 1), date(2100, 1, 1))
+EVER = Span(date(2000, 1, 1), date(2100, 1, 1))
 MONDAY = date(2026, 3, 2)
 HEADER = "case_id,surgery_date,room_id,or_in,or_out"
 
@@ -53,11 +55,11 @@ def drop(landing: Path, name: str, *rows: str) -> Path:
     return path
 
 
-def load(settings: Settings, *, again: bool = False, span: tuple[date, date] = EVER) -> LoadReport:
+def load(settings: Settings, *, again: bool = False, span: Span = EVER) -> LoadReport:
     with connect(settings, autocommit=True) as connection:
-        take_stock(settings, SOURCE, connection)
+        scan_landing_folder(settings, SOURCE, connection)
     with open_batch(settings, "operating_room", "load") as batch:
-        return load_span(settings, SOURCE, ["or_case"], span, batch, again=again)["or_case"]
+        return load_by(FileStrategy, settings, SOURCE, ["or_case"], span=span, batch=batch, reload=again)["or_case"]
 
 
 def cases(warehouse: psycopg.Connection) -> list[tuple]:
@@ -133,7 +135,7 @@ def test_a_date_that_was_lost_by_hand_is_brought_back_by_loading_it_again(settin
     drop(landing, "or_case_1.csv", row("A"), row("B", tuesday))
     load(settings)
     warehouse.execute("delete from stg.or_case")
-    assert load(settings, again=True, span=(MONDAY, MONDAY)).counts.rows_inserted == 2
+    assert load(settings, again=True, span=Span(MONDAY, MONDAY)).counts.rows_inserted == 2
 
 
 def test_a_case_that_moves_leaves_its_old_date_and_the_ledger_says_so(settings, landing, warehouse) -> None:
@@ -191,31 +193,31 @@ def test_a_file_still_being_written_is_left_alone(settings, landing) -> None:
     (landing / "or_case_1.csv").write_text(f"{HEADER}\n{row('A')}\n")
     drop(landing, "or_case_2.csv.part", row("B"))
     with connect(settings, autocommit=True) as connection:
-        stock = take_stock(patient, SOURCE, connection)
-    assert (stock.left_alone, stock.entered) == (["or_case_1.csv"], [])
+        scan = scan_landing_folder(patient, SOURCE, connection)
+    assert (scan.unsettled, scan.registered) == (["or_case_1.csv"], [])
 
 
-def test_ten_thousand_new_files_are_taken_stock_of_within_the_time_of_a_tick(settings, landing, warehouse) -> None:
+def test_ten_thousand_new_files_are_registered_within_the_time_of_a_tick(settings, landing, warehouse) -> None:
     for number in range(10_000):
         (landing / f"or_case_{number}.csv").write_text(
             f"{HEADER}\n{row(f'C{number}', MONDAY + timedelta(days=number % 28))}\n"
         )
-    looks = 0
-    while not (stock := take_stock(settings, SOURCE, warehouse, seconds=20)).complete:
-        assert stock.entered, "a look that enters nothing would never end"
-        looks += 1
+    scans = 0
+    while not (scan := scan_landing_folder(settings, SOURCE, warehouse, seconds=20)).complete:
+        assert scan.registered, "a scan that registers nothing would never end"
+        scans += 1
     assert warehouse.execute("select count(*) from etl.source_file where status = 'pending'").fetchone() == (10_000,)
-    assert looks < 10
+    assert scans < 10
 
 
 def test_two_runs_at_once_load_a_file_once(settings, landing, warehouse) -> None:
     drop(landing, "or_case_1.csv", *(row(f"C{n}") for n in range(5_000)))
-    take_stock(settings, SOURCE, warehouse)
+    scan_landing_folder(settings, SOURCE, warehouse)
     reports: list[LoadReport] = []
 
     def run() -> None:
         with open_batch(settings, "operating_room", "load") as batch:
-            reports.append(load_span(settings, SOURCE, ["or_case"], EVER, batch)["or_case"])
+            reports.append(load_by(FileStrategy, settings, SOURCE, ["or_case"], span=EVER, batch=batch)["or_case"])
 
     threads = [Thread(target=run) for _ in range(2)]
     for thread in threads:
@@ -232,12 +234,12 @@ def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_comple
     drop(landing, "or_case_0.csv", row("held"))
     load(settings)
     drop(landing, "or_case_1.csv", *(row(f"C{n}") for n in range(200_000)))
-    take_stock(settings, SOURCE, warehouse)
+    scan_landing_folder(settings, SOURCE, warehouse)
     program = (
-        "from etl_assets_tests.loading.files.test_load import EVER, SOURCE, load_span, open_batch\n"
+        "from etl_assets_tests.loading.files.test_load import EVER, SOURCE, FileStrategy, load_by, open_batch\n"
         "from etl_assets.settings import read_settings\n"
         "with open_batch(read_settings(), 'operating_room', 'load') as batch:\n"
-        "    load_span(read_settings(), SOURCE, ['or_case'], EVER, batch)\n"
+        "    load_by(FileStrategy, read_settings(), SOURCE, ['or_case'], span=EVER, batch=batch)\n"
     )
     environment = {**os.environ, "ETL_HOME": str(settings.home), "ETL_WAREHOUSE_URL": settings.warehouse_url}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)
@@ -256,7 +258,7 @@ def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_comple
     assert cases(warehouse) == [("held", 0, "1")]
     assert statuses(warehouse)["or_case_1.csv"] == "STARTED"
 
-    assert repair(warehouse) == 1
+    assert abandon_dead_batches(warehouse) == 1
     assert load(settings).counts.rows_inserted == 200_000
     assert len(cases(warehouse)) == 200_000
     batches = warehouse.execute("select status, count(*) from etl.batch group by status order by status").fetchall()

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl_assets.declare.files import read_feeds
-from etl_assets.loading.files.load_file import FileLoad, TooManyRejects, load_file
+from etl_assets.declare.feeds import read_feeds
+from etl_assets.loading.files.load_file import FileLoad, FileLoader, TooManyRejects
 from etl_assets.readers.files import lines
 from etl_assets.readers.files.headers import Layout
-from etl_assets.readers.files.open import survey
+from etl_assets.readers.files.open import profile_file
 from etl_assets.sources.operating_room.tables import TABLES
+from etl_assets.warehouse.files.tables import file_layout
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.tables import ensure_table
 from etl_assets_tests.loading.files.visits import (
@@ -215,13 +216,15 @@ def test_the_published_file_is_loaded_whole(connection, real_data) -> None:
     path = real_data / "operating_room" / "2022_q1_or_utilization.csv"
     chosen = next(
         each
-        for each in read_feeds(Path(__file__).parents[2] / "etl_assets/sources/operating_room/feeds.yaml")
-        if each.takes(path.name)
+        for each in read_feeds(Path(__file__).parents[3] / "etl_assets/sources/operating_room/feeds.yaml")
+        if each.matches(path.name)
     )
     cases = next(each for each in TABLES if each.name == chosen.table)
-    result = load_file(connection, path, feed=chosen, table=cases, target=Relation("stg", "or_case"), batch_id=ONE)
+    result = FileLoader(
+        connection, path, feed=chosen, table=cases, target=Relation("stg", "or_case"), batch_id=ONE
+    ).load()
     assert counts(result) == (2172, 2172, 0, 0, 0, 0)
-    assert tuple(result.slices) == survey(path, chosen, cases).dates
+    assert tuple(result.slices) == profile_file(path, chosen, cases).dates
     assert len(result.slices) == 62
     assert result.ignored == ("index",)
 
@@ -271,7 +274,7 @@ def test_the_quick_way_and_the_careful_way_load_the_same(  # noqa: PLR0917
         return result, held(connection, "visit_id", "visit_date", "room_name", "seen_at", "minutes", "file_name")
 
     with pytest.MonkeyPatch.context() as patch:
-        ensure_table(connection, table(), VISITS)
+        ensure_table(connection, VISITS, file_layout(table()))
         patch.setattr(lines, "BLOCK_BYTES", block)
         quick = outcome()
         patch.setattr(Layout, "one_to_one", False)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_assets.errors import FileRefused
-from etl_assets.readers.files.values import DateReader
+from etl_assets.readers.files.values import SliceDateParser
 from etl_assets_tests.loading.files.visits import HEADER, A, C, counts, feed, held, wall
 
 
@@ -179,7 +179,7 @@ SPELLINGS = st.one_of(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spellings=st.lists(SPELLINGS, min_size=50, max_size=100), order=st.sampled_from(["ymd", "mdy", "dmy"]))
 def test_a_plain_date_that_we_read_is_read_alike_by_postgresql(connection, spellings, order) -> None:
-    reader = DateReader.of(feed(date_order=order), "visit_date")
+    reader = SliceDateParser.for_feed(feed(date_order=order), "visit_date")
     ours = {text: day for text in spellings if (day := reader(text.encode()))}
     connection.execute("select set_config('datestyle', %s, true)", [f"ISO, {order}"])
     theirs = connection.execute(

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import psycopg
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import PerFile, Table, columns
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable, PerFile
+from etl_assets.declare.tables import columns
 from etl_assets.loading.files.load_file import FileLoad
 from etl_assets.warehouse.relation import Relation
 
@@ -18,11 +19,11 @@ DAY, NEXT = date(2024, 3, 23), date(2024, 3, 24)
 A, B, C = (f"{name},2024-03-23,Room {name},2024-03-23 06:10:00,30" for name in "ABC")
 
 
-def table(**words) -> Table:
+def table(**words) -> FileTable:
     typed = columns(text="visit_id room_name", date="visit_date", timestamp="seen_at", integer="minutes")
     typed += columns(numeric="price", boolean="is_new", time="called", text="time_zone")
     load = PerFile(slice_by="visit_date", start=date(2000, 1, 1), max_rejected=words.pop("max_rejected", 1.0))
-    return Table(**{"name": "visit", "key": "visit_id", "load": load, "columns": typed} | words)
+    return FileTable(**{"name": "visit", "key": "visit_id", "load": load, "columns": typed} | words)
 
 
 def feed(**words) -> Feed:

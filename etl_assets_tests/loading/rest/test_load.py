@@ -8,29 +8,32 @@ from uuid import UUID
 
 import pytest
 
+from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
-from etl_assets.loading.guards import FEW
+from etl_assets.loading.guards import SMALL_TABLE
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest import load as loading
-from etl_assets.loading.rest.load import TooManyRefused, load_documents
-from etl_assets.readers.rest.retries import Patience
+from etl_assets.loading.rest.load import RestStrategy
+from etl_assets.loading.rest.unit import TooManyRejected
+from etl_assets.readers.rest.retries import RetryPolicy
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import Service, serve
 from etl_assets.settings import Settings
 from etl_assets.sources.tracktik import SOURCE
-from etl_assets.sources.tracktik.reader import connect as connect_to_tenant
+from etl_assets.sources.tracktik.reader import connect_tracktik as connect_to_tenant
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
+from etl_assets_tests.loading.runs import load_by
 
 FIRST, LAST = date(2025, 12, 26), date(2026, 1, 22)
-TWO_PERIODS = (FIRST, LAST)
+TWO_PERIODS = Span(FIRST, LAST)
 NEXT_PERIOD = date(2026, 1, 9)
 LATER = datetime(2026, 1, 20, 12, tzinfo=UTC)
-IN_A_HURRY = Patience(
-    attempts=3,
-    first_wait=timedelta(milliseconds=5),
-    longest_wait=timedelta(milliseconds=20),
-    silence=timedelta(seconds=1),
+IN_A_HURRY = RetryPolicy(
+    max_attempts=3,
+    initial_backoff=timedelta(milliseconds=5),
+    max_backoff=timedelta(milliseconds=20),
+    read_timeout=timedelta(seconds=1),
 )
 
 
@@ -41,12 +44,14 @@ class Desk:
     settings: Settings
     service: Service
 
-    def load(self, *tables: str, span=TWO_PERIODS, **words: bool) -> dict[str, LoadReport]:
+    def load(self, *tables: str, span=TWO_PERIODS, **options: bool) -> dict[str, LoadReport]:
         """Load some tables; the shifts where none is named."""
-        impatient = replace(SOURCE.reader, connect=partial(connect_to_tenant, patience=IN_A_HURRY))
+        impatient = replace(SOURCE.reader, connect=partial(connect_to_tenant, retry_policy=IN_A_HURRY))
         source = replace(SOURCE, reader=impatient)
         with open_batch(self.settings, "tracktik", "load") as batch:
-            return load_documents(self.settings, source, tables or ("shifts",), span, batch, **words)
+            return load_by(
+                RestStrategy, self.settings, source, tables or ("shifts",), span=span, batch=batch, **options
+            )
 
     def query(self, question: str, *values: object) -> list[tuple]:
         with connect(self.settings, role=None) as connection:
@@ -54,7 +59,7 @@ class Desk:
 
     def held(self, table: str = "shifts") -> dict[int, dict]:
         """The newest document of each record that is there."""
-        latest = "" if SOURCE.table(table).has_slices else " and is_latest"
+        latest = "" if SOURCE.table(table).is_windowed else " and is_latest"
         return dict(self.query(f"select id, raw_data from tracktik_staging.{table} where deleted_at is null{latest}"))
 
 
@@ -148,7 +153,7 @@ def test_what_does_not_pass_leaves_nothing_half_and_a_retry_completes_it(desk: D
 
 def test_periods_that_were_read_before_the_service_went_down_stay(desk: Desk, company: Company) -> None:
     pages = len(desk.service.requests)
-    desk.load(span=(FIRST, FIRST))
+    desk.load(span=Span(FIRST, FIRST))
     pages = sum(asked.path == "shifts" for asked in desk.service.requests[pages:])
     desk.service.faults.plan("dropped", path="shifts", nth=pages + 1, times=10_000)
     assert isinstance(desk.load()["shifts"].failure, TransientError)
@@ -164,12 +169,12 @@ def test_nobody_listens_at_all(desk: Desk) -> None:
 
 
 def test_readers_see_the_old_rows_until_all_have_come(desk: Desk, company: Company) -> None:
-    desk.load(span=(FIRST, FIRST))
+    desk.load(span=Span(FIRST, FIRST))
     before = desk.held()
     for shift in list(before)[:30]:
         company.change_shift(shift, at=LATER, break_minutes=55)
     desk.service.faults.plan("status", path="shifts", nth=2, times=10_000)
-    desk.load(span=(FIRST, FIRST))
+    desk.load(span=Span(FIRST, FIRST))
     assert desk.held() == before
 
 
@@ -219,7 +224,7 @@ def test_a_shift_that_moves_to_another_period_is_held_once(desk: Desk, company: 
     desk.load()
     shift = next(shift.id for shift in company.shifts(FIRST, FIRST) if shift.employee is None)
     company.move_shift(shift, 15, at=LATER)
-    counts = desk.load(span=(FIRST, FIRST))["shifts"].counts  # the period that it left
+    counts = desk.load(span=Span(FIRST, FIRST))["shifts"].counts  # the period that it left
     assert (counts.rows_updated, counts.rows_deleted) == (1, 0)
     held = desk.query("select slice, vanished_at, deleted_at from tracktik_staging.shifts where id = %s", shift)
     assert held == [(FIRST + timedelta(days=15), None, None)]
@@ -257,7 +262,7 @@ def test_who_is_let_go_is_another_version_and_no_deletion(desk: Desk, company: C
 def test_a_list_that_shrinks_too_much_is_not_believed(desk: Desk, company: Company) -> None:
     desk.load("employees")
     everybody = list(company.documents("employees"))
-    assert len(everybody) > FEW
+    assert len(everybody) > SMALL_TABLE
     for someone in everybody[: len(everybody) // 3]:
         company.delete("employees", someone)
     failure = desk.load("employees")["employees"].failure
@@ -305,7 +310,7 @@ def test_every_row_names_the_batch_that_wrote_it(desk: Desk) -> None:
 
 def test_a_day_beside_the_period_does_not_pass_for_a_period(desk: Desk, company: Company) -> None:
     """The pad is asked for to find what moved; of shifts that are not held, a day would look like all of a period."""
-    desk.load("shifts", "work_sessions", span=(NEXT_PERIOD, NEXT_PERIOD))
+    desk.load("shifts", "work_sessions", span=Span(NEXT_PERIOD, NEXT_PERIOD))
     assert set(desk.held()) == ids(company, NEXT_PERIOD, LAST)
     assert min(desk.query("select slice from tracktik_staging.work_sessions"))[0] < NEXT_PERIOD
     assert desk.query(
@@ -314,7 +319,7 @@ def test_a_day_beside_the_period_does_not_pass_for_a_period(desk: Desk, company:
 
 
 def test_more_deletions_than_are_asked_for_at_once_are_found_load_by_load(desk: Desk, company, monkeypatch) -> None:
-    monkeypatch.setattr(loading, "MOST_ASKED", 5)
+    monkeypatch.setattr(loading, "MAX_LOOKUPS", 5)
     desk.load()
     for shift in company.shifts(FIRST, FIRST)[:8]:
         company.delete_shift(shift.id, at=LATER)
@@ -343,11 +348,11 @@ def test_a_record_that_cannot_be_kept_costs_no_other_and_is_told_until_it_is_men
 
 def test_a_list_of_which_nothing_can_be_kept_is_refused_and_told(desk: Desk, company: Company) -> None:
     everybody = list(company.documents("employees"))
-    assert len(everybody) > FEW
+    assert len(everybody) > SMALL_TABLE
     for someone in everybody:
         company.change_employee(someone, at=LATER, lastName="\x00")
     failure = desk.load("employees")["employees"].failure
-    assert isinstance(failure, TooManyRefused)
+    assert isinstance(failure, TooManyRejected)
     assert "\x00" not in str(failure)
     assert desk.held("employees") == {}
     assert desk.query("select count(*) from etl.rejected_row where status = 'new'") == [(len(everybody),)]

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from etl_assets.declare.database import Piece, SourceTable
+from etl_assets.declare.database_reader import RowRange, SourceTable
 from etl_assets.readers.database import connect_database
 from etl_assets.warehouse.copy import copy_in
 from etl_assets_tests.readers.database.databases import DRIVERS, execute
@@ -207,7 +207,7 @@ def test_every_value_is_as_it_was_or_turned_by_rule(
     table = reader.describe()["quirks"]
     types = {column.name: column.staging_type for column in table.columns}
     assert {name: types[name] for name in QUIRKS} == {name: kind for name, (_, kind, _) in QUIRKS.items()}
-    arrive(target, table, reader.read(table, Piece(), batch_size=batch_size))
+    arrive(target, table, reader.read(table, RowRange(), batch_size=batch_size))
     reader.close()
     target.execute("set time zone 'UTC'; set datestyle = 'ISO'")
     for name, (_, _, values) in QUIRKS.items():
@@ -223,7 +223,7 @@ def test_every_value_is_as_it_was_or_turned_by_rule(
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_what_is_turned_is_counted(quirks: str, driver: str) -> None:
     reader = connect_database({"url": quirks, "driver": driver})
-    turned = reader.sums(reader.describe()["quirks"], Piece()).turned
+    converted = reader.sums(reader.describe()["quirks"], RowRange()).converted
     reader.close()
     zero = {
         f"{name}: zero_date": sum(
@@ -233,7 +233,7 @@ def test_what_is_turned_is_counted(quirks: str, driver: str) -> None:
         for name, (kind, _, values) in QUIRKS.items()
         if kind.startswith("date")
     }
-    assert turned == {name: count for name, count in zero.items() if count}
+    assert converted == {name: count for name, count in zero.items() if count}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -252,12 +252,12 @@ def test_nul_and_impossible_days_and_half_a_pair_are_turned_when_postgres_has_re
     reader = connect_database({"url": url, "driver": driver})
     table = reader.describe()["held"]
     with pytest.raises(psycopg.errors.CharacterNotInRepertoire):
-        arrive(target, table, reader.read(table, Piece(), batch_size=2))
+        arrive(target, table, reader.read(table, RowRange(), batch_size=2))
     with pytest.raises(psycopg.errors.DatetimeFieldOverflow):
-        arrive(target, table, reader.read(table, Piece(keys=(3,)), batch_size=2))
-    arrive(target, table, reader.read(table, Piece(), batch_size=2, without_nul=True))
+        arrive(target, table, reader.read(table, RowRange(keys=(3,)), batch_size=2))
+    arrive(target, table, reader.read(table, RowRange(), batch_size=2, without_nul=True))
     found = target.execute("select short, western, day::text, bytes from held order by id").fetchall()
-    sums = reader.sums(table, Piece())
+    sums = reader.sums(table, RowRange())
     reader.close()
     assert found == [
         ("ab", "ü", "28.02.2024", b"\0"),
@@ -265,4 +265,4 @@ def test_nul_and_impossible_days_and_half_a_pair_are_turned_when_postgres_has_re
         ("plain", None, None, None),
         ("a\ufffdb", "", "29.02.2024", b""),
     ]
-    assert sums.turned == {"short: nul": 2, "short: half_pair": 1, "western: nul": 1, "day: zero_date": 1}
+    assert sums.converted == {"short: nul": 2, "short: half_pair": 1, "western: nul": 1, "day: zero_date": 1}

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from etl_assets.declare.database import Piece
+from etl_assets.declare.database_reader import RowRange
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.readers.database import connect_database, mysql_batches, open_connection
-from etl_assets.readers.database.address import Address
+from etl_assets.readers.database.database_url import DatabaseUrl
 from etl_assets_tests.readers.database.databases import DRIVERS, INSTALLED, execute, keys_of
 
 VALUE = "Kandinsky-Nobody"
@@ -58,9 +58,9 @@ def test_a_read_only_account_suffices_and_writes_nothing(reader_account: str, dr
     reader = connect_database({"url": reader_account, "driver": driver})
     table = reader.describe()["patient"]
     assert (table.key, reader.count(table)) == (("PatNum",), 20000)
-    assert keys_of(reader.read(table, Piece(keys=(5, 6)), batch_size=10)) == [5, 6]
+    assert keys_of(reader.read(table, RowRange(keys=(5, 6)), batch_size=10)) == [5, 6]
     assert sum(each.rows for each in reader.fingerprints(table, [], batch_size=9000)) == 20000
-    assert reader.sums(table, Piece(upto=3)).rows == 3
+    assert reader.sums(table, RowRange(upto=3)).rows == 3
     reader.close()
 
 
@@ -70,7 +70,7 @@ def test_nothing_can_be_written_by_a_reader_of_any_account(source: str, driver: 
     execute(source, f"create or replace table {database}.kept (a int) engine=InnoDB")
     reader = connect_database({"url": source, "driver": driver})
     with pytest.raises(EtlError, match="1792"):
-        reader._link.rows("insert into kept values (1)")  # type: ignore[attr-defined]  # noqa: SLF001
+        reader._connection.rows("insert into kept values (1)")  # type: ignore[attr-defined]  # noqa: SLF001
     reader.close()
 
 
@@ -99,7 +99,7 @@ def test_refusals_name_the_account_the_database_and_the_table(source: str, reade
     table = reader.describe()["patient"]
     execute(source, "rename table patient to away")
     with pytest.raises(EtlError, match=r"patient.* doesn't exist"):
-        list(reader.read(table, Piece(), batch_size=10))
+        list(reader.read(table, RowRange(), batch_size=10))
     execute(source, "rename table away to patient")
     assert reader.count(table) == 20000
     reader.close()
@@ -113,7 +113,7 @@ def test_a_connection_that_dies_in_mid_read_is_transient(
     url = source
     reader = connect_database({"url": url, "driver": driver})
     table = reader.describe()["patient"]
-    blocks = reader.read(table, Piece(), batch_size=100_000)
+    blocks = reader.read(table, RowRange(), batch_size=100_000)
     next(blocks)
     database = urlsplit(url).path[1:]
     other = open_connection(url)
@@ -134,11 +134,11 @@ def test_a_connection_that_dies_in_mid_read_is_transient(
 def test_a_table_that_somebody_keeps_locked_is_transient(source: str, driver: str) -> None:
     reader = connect_database({"url": source, "driver": driver})
     table = reader.describe()["patient"]
-    reader._link.rows("set session lock_wait_timeout = 1")  # type: ignore[attr-defined]  # noqa: SLF001
+    reader._connection.rows("set session lock_wait_timeout = 1")  # type: ignore[attr-defined]  # noqa: SLF001
     other = open_connection(source)
     other.cursor().execute("lock tables patient write")
     with pytest.raises(TransientError, match="a lock was not to be had") as caught:
-        list(reader.read(table, Piece(), batch_size=10))
+        list(reader.read(table, RowRange(), batch_size=10))
     hold_secrets(caught.value, source)
     other.close()
     assert reader.count(table) == 20000
@@ -153,7 +153,7 @@ def test_a_reader_is_closed_in_mid_read_without_a_word(
     monkeypatch.setattr(mysql_batches, "BATCH_BYTES", 1 << 16)
     for batch_size in (50, 100_000):
         reader = connect_database({"url": source, "driver": driver})
-        blocks = reader.read(reader.describe()["patient"], Piece(), batch_size=batch_size)
+        blocks = reader.read(reader.describe()["patient"], RowRange(), batch_size=batch_size)
         next(blocks)
         reader.close()
         with pytest.raises(StopIteration):
@@ -169,7 +169,7 @@ def test_a_connection_is_not_asked_two_things_at_once(
     monkeypatch.setattr(mysql_batches, "BATCH_BYTES", 1 << 16)
     reader = connect_database({"url": source, "driver": driver})
     table = reader.describe()["patient"]
-    blocks = reader.read(table, Piece(), batch_size=100_000)
+    blocks = reader.read(table, RowRange(), batch_size=100_000)
     next(blocks)
     with pytest.raises(RuntimeError, match="still being taken"):
         reader.count(table)
@@ -178,11 +178,13 @@ def test_a_connection_is_not_asked_two_things_at_once(
 
 
 def test_a_url_is_read_as_it_is_written_and_shown_without_its_password() -> None:
-    address = Address.of("mysql://o%40d:p%40ss%2Fw%3Ard%25%3F%23@db.example:3307/open%20dental?ssl_ca=/etc/ca.pem", "X")
-    assert (address.user, address.password, address.database) == ("o@d", PASSWORD, "open dental")
-    assert (address.host, address.port, address.options) == ("db.example", 3307, {"ssl_ca": "/etc/ca.pem"})
-    assert PASSWORD not in repr(address)
-    assert Address.of("mysql:///opendental?socket=/run/s", "X").place == "opendental at /run/s"
+    url = DatabaseUrl.parse(
+        "mysql://o%40d:p%40ss%2Fw%3Ard%25%3F%23@db.example:3307/open%20dental?ssl_ca=/etc/ca.pem", "X"
+    )
+    assert (url.user, url.password, url.database) == ("o@d", PASSWORD, "open dental")
+    assert (url.host, url.port, url.options) == ("db.example", 3307, {"ssl_ca": "/etc/ca.pem"})
+    assert PASSWORD not in repr(url)
+    assert DatabaseUrl.parse("mysql:///opendental?socket=/run/s", "X").display_name == "opendental at /run/s"
 
 
 @pytest.mark.parametrize(

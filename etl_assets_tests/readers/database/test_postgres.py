@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from etl_assets.declare.database import DatabaseReader, Piece, SourceTable
+from etl_assets.declare.database_reader import DatabaseReader, RowRange, SourceTable
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.readers.database import connect_database
 from etl_assets.readers.database.postgres import PostgresReader
-from etl_assets.readers.database.postgres_sums import read_sums, select_sums
+from etl_assets.readers.database.postgres_sums import parse_sums, sums_select_list
 from etl_assets.warehouse.copy import copy_in
 from etl_assets_tests.readers.database.databases import execute, keys_of, rows_of
 
@@ -114,15 +114,15 @@ def test_the_catalogue_says_keys_indexes_and_stamps_and_no_views(reader: Databas
     described = reader.describe()
     assert list(described) == ["gone", "held", "keyless", "pair", "paysplit"]
     paysplit = described["paysplit"]
-    assert [(column.name, column.type, column.nullable, column.moves) for column in paysplit.columns] == [
+    assert [(column.name, column.type, column.nullable, column.on_update_timestamp) for column in paysplit.columns] == [
         ("note", "text", True, False),
         ("num", "bigint", False, False),
         ("edited", "timestamp with time zone", True, True),
         ("seen", "timestamp without time zone", True, False),
     ]
-    assert (paysplit.key, paysplit.indexes, paysplit.ranged) == (("num",), (("edited",),), True)
+    assert (paysplit.key, paysplit.indexes, paysplit.has_integer_key) == (("num",), (("edited",),), True)
     assert [column.name for column in described["gone"].columns] == ["a"]
-    assert (described["pair"].key, described["pair"].ranged) == (("b", "a"), False)
+    assert (described["pair"].key, described["pair"].has_integer_key) == (("b", "a"), False)
     assert reader.describe(["pair", "not_there"]) == {"pair": described["pair"]}
     types = {column.name: column.staging_type for column in described["held"].columns}
     assert {name: types[name] for name in COLUMNS} == {name: kind for name, (_, kind, _) in COLUMNS.items()}
@@ -132,7 +132,7 @@ def test_the_catalogue_says_keys_indexes_and_stamps_and_no_views(reader: Databas
 def test_every_value_is_as_it_was(reader: DatabaseReader, connection: psycopg.Connection, batch_size: int) -> None:
     table = reader.describe()["held"]
     connection.execute("set local time zone 'America/Chicago'; set local datestyle = 'SQL'")
-    arrive(connection, table, reader.read(table, Piece(), batch_size=batch_size))
+    arrive(connection, table, reader.read(table, RowRange(), batch_size=batch_size))
     connection.execute("set local time zone 'UTC'; set local datestyle = 'ISO'")
     for name, (kind, _, values) in COLUMNS.items():
         shown = sql.SQL("select held.{0}::text, held.{0}::text = {1}::{2}::text from held order by id")
@@ -153,36 +153,36 @@ def test_every_value_is_as_it_was(reader: DatabaseReader, connection: psycopg.Co
 
 def test_sums_are_those_of_staging(reader: DatabaseReader, connection: psycopg.Connection) -> None:
     table = reader.describe()["held"]
-    arrive(connection, table, reader.read(table, Piece(), batch_size=10))
+    arrive(connection, table, reader.read(table, RowRange(), batch_size=10))
     names = [(column.staging_name, column.staging_type) for column in table.columns]
-    row = connection.execute(f"select {select_sums(names)} from held".encode()).fetchone()
-    ours = reader.sums(table, Piece())
-    assert ours == read_sums([name for name, _ in names], [row or ()])
+    row = connection.execute(f"select {sums_select_list(names)} from held".encode()).fetchone()
+    ours = reader.sums(table, RowRange())
+    assert ours == parse_sums([name for name, _ in names], [row or ()])
     assert ours.rows == ROWS
     assert ours.columns["note"].values == ROWS - 1
-    assert reader.sums(table, Piece(keys=(1, 3))).rows == 2
-    assert reader.sums(table, Piece(keys=())).rows == 0
+    assert reader.sums(table, RowRange(keys=(1, 3))).rows == 2
+    assert reader.sums(table, RowRange(keys=())).rows == 0
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, len(KEYS), 100])
 def test_batches_and_pieces(reader: DatabaseReader, batch_size: int) -> None:
     table = reader.describe()["paysplit"]
 
-    def read(piece: Piece) -> list[int]:
-        rows = [int(row[1]) for row in rows_of(reader.read(table, piece, batch_size=batch_size))]
-        assert rows == keys_of(reader.keys(table, piece, batch_size=batch_size))
+    def read(row_range: RowRange) -> list[int]:
+        rows = [int(row[1]) for row in rows_of(reader.read(table, row_range, batch_size=batch_size))]
+        assert rows == keys_of(reader.keys(table, row_range, batch_size=batch_size))
         return rows
 
-    assert read(Piece()) == KEYS
-    assert read(Piece(after=-7, upto=10)) == [0, 1, 2, 3, 10]
-    assert read(Piece(keys=(10, 99, -900, 10))) == [-900, 10]
-    assert read(Piece(keys=())) == []
+    assert read(RowRange()) == KEYS
+    assert read(RowRange(after=-7, upto=10)) == [0, 1, 2, 3, 10]
+    assert read(RowRange(keys=(10, 99, -900, 10))) == [-900, 10]
+    assert read(RowRange(keys=())) == []
     second = timedelta(seconds=1)
     for stamp in ("edited", "seen"):
-        assert read(Piece(stamp=stamp, since=NOON + second, until=NOON + 2 * second)) == KEYS[3:6]
-    assert read(Piece(stamp="edited", since=NOON + second, after=2)) == KEYS[5:]
+        assert read(RowRange(cursor_column=stamp, since=NOON + second, until=NOON + 2 * second)) == KEYS[3:6]
+    assert read(RowRange(cursor_column="edited", since=NOON + second, after=2)) == KEYS[5:]
     described = reader.describe()
-    assert rows_of(reader.read(described["keyless"], Piece(), batch_size=batch_size)) == [["1"], ["1"]]
+    assert rows_of(reader.read(described["keyless"], RowRange(), batch_size=batch_size)) == [["1"], ["1"]]
     assert (reader.count(table), reader.count(described["pair"])) == (len(KEYS), 0)
     assert abs(reader.now() - datetime.now(UTC)) < timedelta(minutes=1)
 
@@ -225,7 +225,7 @@ def test_fingerprints_cover_the_table_and_change_with_it(new_database: Callable[
 def test_nothing_can_be_written(reader: DatabaseReader) -> None:
     assert isinstance(reader, PostgresReader)
     with pytest.raises(EtlError, match="25006"):
-        reader._link.rows("insert into clinic.keyless values (1) returning a")  # noqa: SLF001
+        reader._connection.rows("insert into clinic.keyless values (1) returning a")  # noqa: SLF001
 
 
 def test_failures_are_said_in_our_words(source: str, new_database: Callable[[], str]) -> None:
@@ -250,7 +250,7 @@ def test_failures_are_said_in_our_words(source: str, new_database: Callable[[], 
     )
     reader = connect_database({"url": url})
     table = reader.describe()["patient"]
-    blocks = reader.read(table, Piece(), batch_size=1_000_000)
+    blocks = reader.read(table, RowRange(), batch_size=1_000_000)
     next(blocks)
     execute(
         url,
@@ -264,5 +264,5 @@ def test_failures_are_said_in_our_words(source: str, new_database: Callable[[], 
     reader = connect_database({"url": url})
     execute(url, "drop table patient")
     with pytest.raises(EtlError, match=r"patient.* does not exist"):
-        list(reader.read(table, Piece(), batch_size=10))
+        list(reader.read(table, RowRange(), batch_size=10))
     reader.close()

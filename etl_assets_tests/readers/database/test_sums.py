@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from etl_assets.declare.database import DatabaseReader, Fingerprint, Piece
-from etl_assets.readers.database import connect_database, mysql_batches, mysql_parts
+from etl_assets.declare.database_reader import DatabaseReader, Fingerprint, RowRange
+from etl_assets.readers.database import connect_database, mysql_batches, mysql_ranges
 from etl_assets.readers.database.mysql import MysqlReader
-from etl_assets.readers.database.postgres_sums import read_sums, select_sums
+from etl_assets.readers.database.postgres_sums import parse_sums, sums_select_list
 from etl_assets.warehouse.copy import copy_in
 from etl_assets_tests.readers.database.databases import DRIVERS, execute
 
@@ -64,7 +64,7 @@ def reader(source: str, request: pytest.FixtureRequest) -> Iterator[DatabaseRead
 def test_sums_are_the_same_in_both_databases(
     reader: DatabaseReader, connection: psycopg.Connection, stride: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mysql_parts, "STRIDE", stride)
+    monkeypatch.setattr(mysql_ranges, "STRIDE", stride)
     for table in reader.describe(["held", "western", "odd"]).values():
         names = [(column.staging_name, column.staging_type) for column in table.columns]
         columns = sql.SQL(", ").join(
@@ -73,35 +73,35 @@ def test_sums_are_the_same_in_both_databases(
         connection.execute(sql.SQL("create temporary table held ({}) on commit drop").format(columns))
         connection.execute("set local time zone 'Asia/Tokyo'")
         copy_in(
-            connection, sql.SQL("copy held from stdin"), reader.read(table, Piece(), batch_size=2, without_nul=True)
+            connection, sql.SQL("copy held from stdin"), reader.read(table, RowRange(), batch_size=2, without_nul=True)
         )
-        for where, piece in (("true", Piece()), ("num > 0 and num <= 5", Piece(after=0, upto=5))):
-            row = connection.execute(f"select {select_sums(names)} from held where {where}".encode()).fetchone()
-            ours = reader.sums(table, piece)
-            theirs = read_sums([name for name, _ in names], [row or ()])
+        for where, row_range in (("true", RowRange()), ("num > 0 and num <= 5", RowRange(after=0, upto=5))):
+            row = connection.execute(f"select {sums_select_list(names)} from held where {where}".encode()).fetchone()
+            ours = reader.sums(table, row_range)
+            theirs = parse_sums([name for name, _ in names], [row or ()])
             assert ours.rows == theirs.rows
             assert ours.columns == theirs.columns
         connection.rollback()
 
 
 def test_the_measure_of_each_type(reader: DatabaseReader) -> None:
-    sums = reader.sums(reader.describe()["held"], Piece(keys=(2,)))
+    sums = reader.sums(reader.describe()["held"], RowRange(keys=(2,)))
     assert {name: each.total for name, each in sums.columns.items()} == {
         "num": 2, "u": 7, "t": -1, "b": 0, "f": 167772160000, "d": -12345678, "n": Decimal("-0.0000000001"), "day": 0,
         "moment": -730119 * 86400, "stamp": datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC).timestamp() - 946684800,
         "span": 838 * 3600 + 59 * 60 + 59, "fine": Decimal("3723.000004"), "note": 0xD41D8CD9, "raw": 0xD41D8CD9,
     }  # fmt: skip
     assert {name: each.values for name, each in sums.columns.items() if not each.values} == {"day": 0}
-    assert sums.turned == {"day: zero_date": 1}
-    empty = reader.sums(reader.describe()["held"], Piece(keys=()))
+    assert sums.converted == {"day: zero_date": 1}
+    empty = reader.sums(reader.describe()["held"], RowRange(keys=()))
     assert (empty.rows, {each.values for each in empty.columns.values()}) == (0, {0})
 
 
 def test_a_piece_by_its_stamp_is_summed_alone(reader: DatabaseReader) -> None:
-    piece = Piece(
-        stamp="stamp", since=datetime(2000, 1, 1, tzinfo=UTC), until=datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
+    row_range = RowRange(
+        cursor_column="stamp", since=datetime(2000, 1, 1, tzinfo=UTC), until=datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
     )
-    sums = reader.sums(reader.describe()["held"], piece)
+    sums = reader.sums(reader.describe()["held"], row_range)
     assert (sums.rows, sums.columns["num"].total) == (1, 6)
 
 
@@ -109,8 +109,8 @@ def test_texts_that_postgres_cannot_hold_are_counted_by_the_rule_that_turns_them
     table = reader.describe()["odd"]
     texts = {"short: nul": 2, "short: half_pair": 2, "more: nul": 1, "wide: half_pair": 1}
     expected = texts | {"stamp: zero_date": 1, "day: zero_date": 2}
-    assert reader.sums(table, Piece()).turned == expected
-    assert reader.sums(table, Piece(after=5)).turned == {}
+    assert reader.sums(table, RowRange()).converted == expected
+    assert reader.sums(table, RowRange(after=5)).converted == {}
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -127,26 +127,26 @@ def test_of_heavy_rows_few_are_looked_at_by_one_statement(
     reader = connect_database({"url": url, "driver": driver})
     assert isinstance(reader, MysqlReader)
     table = reader.describe()["document"]
-    fingerprints, sums = list(reader.fingerprints(table, [30], batch_size=20)), reader.sums(table, Piece())
+    fingerprints, sums = list(reader.fingerprints(table, [30], batch_size=20)), reader.sums(table, RowRange())
 
     def asked() -> int:
-        return int(reader._link.rows("show session status like 'com_select'")[0][1] or 0)  # noqa: SLF001
+        return int(reader._connection.rows("show session status like 'com_select'")[0][1] or 0)  # noqa: SLF001
 
-    for module in (mysql_parts, mysql_batches):
+    for module in (mysql_ranges, mysql_batches):
         monkeypatch.setattr(module, "BATCH_BYTES", 110_000)
     steps = [asked()]
     assert list(reader.fingerprints(table, [30], batch_size=20)) == fingerprints
     steps.append(asked())
-    assert reader.sums(table, Piece()) == sums
+    assert reader.sums(table, RowRange()) == sums
     steps.append(asked())
-    list(reader.read(table, Piece(), batch_size=1000))
+    list(reader.read(table, RowRange(), batch_size=1000))
     steps.append(asked())
-    assert reader.sums(table, Piece(), at_once=True) == sums
+    assert reader.sums(table, RowRange(), single_statement=True) == sums
     steps.append(asked())
     reader.close()
-    *in_parts, at_once = (later - earlier for earlier, later in pairwise(steps))
+    *in_parts, single_statement = (later - earlier for earlier, later in pairwise(steps))
     assert min(in_parts) >= 8
-    assert at_once == 1
+    assert single_statement == 1
 
 
 CHANGES = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from etl_assets.errors import FileRefused, TransientError
 from etl_assets.readers.files import lines, splitting
 from etl_assets.readers.files.headers import Layout
-from etl_assets.readers.files.open import survey
+from etl_assets.readers.files.open import profile_file
 from etl_assets_tests.readers.files.visits import HEADER, VISIT, feed, read, write
 
 
@@ -17,8 +17,8 @@ def rooms(path: Path, **words) -> dict[int, str]:
     return {line: row["room_name"] for line, row in read(path, **words)[0].items()}
 
 
-def rejects(reading) -> list[tuple[int, str]]:
-    return [(reject.line, reject.reason) for reject in reading.progress.rejects]
+def rejects(reader) -> list[tuple[int, str]]:
+    return [(reject.line, reject.reason) for reject in reader.result.rejects]
 
 
 GOOD = "A1,2024-03-23,Room 1,2024-03-23 06:10:00,30"
@@ -48,7 +48,7 @@ GOOD = "A1,2024-03-23,Room 1,2024-03-23 06:10:00,30"
 def test_a_field_is_what_stands_there(tmp_path, body, expected) -> None:
     found = rooms(write(tmp_path, f"{HEADER}\n{body}"))
     assert found == expected
-    assert survey(tmp_path / "visits.csv", feed(), VISIT).rows == len(expected)
+    assert profile_file(tmp_path / "visits.csv", feed(), VISIT).rows == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -69,32 +69,32 @@ def test_a_field_is_what_stands_there(tmp_path, body, expected) -> None:
 def test_a_broken_line_is_rejected_and_its_neighbours_arrive(tmp_path, body, rejected) -> None:
     lines_ = [HEADER.encode(), b'A0,2024-03-23,"Room, 0",,', body.rstrip(b"\n"), b'A1,2024-03-23,"Room, 1",,']
     path = write(tmp_path, b"\n".join(lines_) + b"\n")
-    rows, reading = read(path)
+    rows, reader = read(path)
     assert {line: row["room_name"] for line, row in rows.items()} == {2: "Room, 0", 4: "Room, 1"}
-    assert rejects(reading) == [(3, rejected)]
-    assert reading.progress.rows == survey(path, feed(), VISIT).rows == 3
+    assert rejects(reader) == [(3, rejected)]
+    assert reader.result.rows == profile_file(path, feed(), VISIT).rows == 3
 
 
 def test_what_was_rejected_is_shown_with_its_bad_bytes(tmp_path) -> None:
-    _, reading = read(write(tmp_path, HEADER.encode() + b"\nA2,2024-03-23,Caf\xe9 \0\n"))
-    assert reading.progress.rejects[0].raw == "A2,2024-03-23,Caf\\xe9 \\x00"
+    _, reader = read(write(tmp_path, HEADER.encode() + b"\nA2,2024-03-23,Caf\xe9 \0\n"))
+    assert reader.result.rejects[0].raw == "A2,2024-03-23,Caf\\xe9 \\x00"
 
 
 def test_raw_text_is_withheld_where_the_file_has_what_must_not_be_loaded(tmp_path) -> None:
     path = write(tmp_path, f"{HEADER},SSN\n{GOOD},123-45-6789\nA2,2024-03-23,123-45-6789\nA3,then,,,,123-45-6789\n")
-    rows, reading = read(path)
-    suspects = list(reading.suspects({4}))
+    rows, reader = read(path)
+    reject_candidates = list(reader.reject_candidates({4}))
     assert list(rows) == [2]
-    assert "123-45-6789" not in f"{rows} {reading.progress.rejects} {suspects}"
-    assert suspects[0].raw == "(withheld: the file has columns that must not be loaded: SSN)"
+    assert "123-45-6789" not in f"{rows} {reader.result.rejects} {reject_candidates}"
+    assert reject_candidates[0].raw == "(withheld: the file has columns that must not be loaded: SSN)"
 
 
 def test_an_unclosed_quote_does_not_swallow_rows_even_over_blocks(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(lines, "BLOCK_BYTES", 256)
-    monkeypatch.setattr(splitting, "LONGEST_RECORD", 1_000)
+    monkeypatch.setattr(splitting, "MAX_RECORD_BYTES", 1_000)
     body = "".join(f"A{n},2024-03-23,Room {n},,\n" for n in range(200))
-    rows, reading = read(write(tmp_path, f'{HEADER}\nB,2024-03-23,"open,,\n{body}'))
-    assert rejects(reading) == [(2, "a quote is opened and never closed")]
+    rows, reader = read(write(tmp_path, f'{HEADER}\nB,2024-03-23,"open,,\n{body}'))
+    assert rejects(reader) == [(2, "a quote is opened and never closed")]
     assert list(rows) == list(range(3, 203))
 
 
@@ -130,9 +130,9 @@ def test_a_byte_order_mark_is_believed_more_than_the_feed(tmp_path) -> None:
 
 def test_a_byte_that_windows_1252_lacks_costs_its_line_only(tmp_path) -> None:
     body = HEADER.encode() + b"\nA1,2024-03-23,\x81,,\nA2,2024-03-23,\x80,,\n"
-    rows, reading = read(write(tmp_path, body), encoding="cp1252")
+    rows, reader = read(write(tmp_path, body), encoding="cp1252")
     assert [row["room_name"] for row in rows.values()] == ["€"]
-    assert rejects(reading) == [(2, "byte 0x81 at character 15 is not cp1252")]
+    assert rejects(reader) == [(2, "byte 0x81 at character 15 is not cp1252")]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -154,10 +154,10 @@ def test_headers_are_known_by_their_letters(tmp_path, header) -> None:
     line = ",".join(
         values.get(name.lower().strip("?").replace(" ", "_").replace("-", "_"), "x") for name in header.split(",")
     )
-    rows, reading = read(write(tmp_path, f"{header}\n{line}\n"))
+    rows, reader = read(write(tmp_path, f"{header}\n{line}\n"))
     assert rows == {2: values}
-    assert reading.layout.ignored == (("Extra",) if "Extra" in header else ())
-    assert reading.layout.missing == ("note", "called", "price", "is_new")
+    assert reader.layout.ignored == (("Extra",) if "Extra" in header else ())
+    assert reader.layout.missing == ("note", "called", "price", "is_new")
 
 
 def test_a_title_above_the_header_is_passed_over(tmp_path) -> None:
@@ -202,39 +202,39 @@ def test_columns_are_taken_from_the_headers_that_the_feed_names(tmp_path) -> Non
 )
 def test_a_file_that_cannot_be_read_is_refused_with_its_name_and_the_reason(tmp_path, name, content, told) -> None:
     with pytest.raises(FileRefused, match=told) as refused:
-        survey(write(tmp_path, content, name), feed(), VISIT)
+        profile_file(write(tmp_path, content, name), feed(), VISIT)
     assert str(refused.value).startswith(f"{name}: ")
 
 
 def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path) -> None:
     for path in (tmp_path, tmp_path / "gone.csv"):
         with pytest.raises(FileRefused, match=path.name):
-            survey(path, feed(), VISIT)
+            profile_file(path, feed(), VISIT)
 
 
 def test_a_missing_header_is_told_with_what_was_found_and_sought(tmp_path) -> None:
     with pytest.raises(FileRefused, match=r"visit_date \(Day\).*'Visit Id', 'Tag'.*feed clinic"):
-        survey(write(tmp_path, "Visit Id,Tag\n1,2\n"), feed(columns={"visit_date": ("Day",)}), VISIT)
+        profile_file(write(tmp_path, "Visit Id,Tag\n1,2\n"), feed(columns={"visit_date": ("Day",)}), VISIT)
 
 
 def test_an_unknown_encoding_zone_or_format_is_refused(tmp_path) -> None:
     path = write(tmp_path, f"{HEADER}\n{GOOD}\n")
     for words in ({"encoding": "klingon"}, {"time_zone": "Mars/Base"}, {"formats": {"seen_at": "%Q"}}):
         with pytest.raises(FileRefused, match="mend the feed"):
-            survey(path, feed(**words), VISIT)
+            profile_file(path, feed(**words), VISIT)
 
 
-def test_a_survey_tells_checksum_rows_and_dates(tmp_path) -> None:
+def test_a_profile_tells_checksum_rows_and_dates(tmp_path) -> None:
     body = "B,23/03/2024,,,\nA,1/2/24,,,\nC,never,,,\nD,,,,\nE,2024-03-23,,,\n"
     path = write(tmp_path, f"{HEADER}\n{body}")
-    found = survey(path, feed(date_order="dmy"), VISIT)
+    found = profile_file(path, feed(date_order="dmy"), VISIT)
     assert (found.rows, found.dates) == (5, (date(2024, 2, 1), date(2024, 3, 23)))
     assert len(found.checksum) == 64
 
 
 def test_a_constant_may_be_the_slice_date(tmp_path) -> None:
     path = write(tmp_path, "visit_id\nA\nB\n")
-    found = survey(path, feed(constants={"visit_date": "2024-03-23"}), VISIT)
+    found = profile_file(path, feed(constants={"visit_date": "2024-03-23"}), VISIT)
     assert (found.rows, found.dates) == (2, (date(2024, 3, 23),))
 
 
@@ -245,10 +245,10 @@ def test_a_gzipped_file_is_read_like_a_plain_one(tmp_path) -> None:
 
 def test_a_file_that_changes_while_it_is_read_is_not_trusted(tmp_path) -> None:
     path = write(tmp_path, f"{HEADER}\nA,never,,,\n")
-    _, reading = read(path)
+    _, reader = read(path)
     write(tmp_path, f"{HEADER}\nAB,never,,,\n")
     with pytest.raises(TransientError, match="it changed"):
-        list(reading.suspects({2}))
+        list(reader.reject_candidates({2}))
 
 
 FIELDS = st.sampled_from(
@@ -324,16 +324,19 @@ def test_the_quick_way_and_the_careful_way_agree(  # noqa: PLR0917
     path = write(tmp_path, content)
 
     def outcome():
-        found, reading = read(path)
+        found, reader = read(path)
         for row in found.values():
-            row["visit_date"] = reading.dates(row["visit_date"].encode())
-        progress = reading.progress
-        bad = [(suspect.line, suspect.values, suspect.raw) for suspect in reading.suspects(set(progress.suspects))]
-        surveyed = survey(path, feed(), VISIT)
-        assert surveyed.rows == progress.rows == progress.sent + progress.unsplit + len(progress.suspects)
-        assert {row["visit_date"] for row in found.values()} <= set(surveyed.dates)
-        assert [line for line, *_ in bad] == list(progress.suspects)
-        return found, progress.rejects, bad, surveyed.dates
+            row["visit_date"] = reader.dates(row["visit_date"].encode())
+        result = reader.result
+        bad = [
+            (candidate.line, candidate.values, candidate.raw)
+            for candidate in reader.reject_candidates(set(result.reject_candidates))
+        ]
+        profile = profile_file(path, feed(), VISIT)
+        assert profile.rows == result.rows == result.sent + result.malformed + len(result.reject_candidates)
+        assert {row["visit_date"] for row in found.values()} <= set(profile.dates)
+        assert [line for line, *_ in bad] == list(result.reject_candidates)
+        return found, result.rejects, bad, profile.dates
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "BLOCK_BYTES", block)

@@ -8,7 +8,7 @@ import pytest
 
 from etl_assets.errors import FileRefused
 from etl_assets.readers.files import tabular
-from etl_assets.readers.files.open import survey
+from etl_assets.readers.files.open import profile_file
 from etl_assets_tests.readers.files.visits import VISIT, feed, read
 
 wall = datetime.fromisoformat
@@ -27,7 +27,7 @@ PARQUET = {
 
 def test_parquet_comes_as_text_with_row_numbers(tmp_path) -> None:
     pq.write_table(pa.table(PARQUET), tmp_path / "visits.parquet")
-    rows, reading = read(tmp_path / "visits.parquet")
+    rows, reader = read(tmp_path / "visits.parquet")
     assert rows == {
         1: {
             "visit_id": "A",
@@ -40,8 +40,8 @@ def test_parquet_comes_as_text_with_row_numbers(tmp_path) -> None:
             "note": 'two\nlines, "quoted"',
         }
     }
-    assert list(reading.progress.suspects) == [2]
-    assert next(reading.suspects({2})).raw.startswith('{"visit_id": "B", "visit_date": ""')
+    assert list(reader.result.reject_candidates) == [2]
+    assert next(reader.reject_candidates({2})).raw.startswith('{"visit_id": "B", "visit_date": ""')
 
 
 def test_a_parquet_time_with_a_zone_becomes_the_sites_wall_clock(tmp_path) -> None:
@@ -72,7 +72,7 @@ def test_excel_comes_as_text_with_its_own_row_numbers(tmp_path) -> None:
         (),
         ("B", "never", None, None, 1.5, None, None),
     )
-    rows, reading = read(path)
+    rows, reader = read(path)
     assert rows[3] == {
         "visit_id": "7",
         "visit_date": "2024-03-23",
@@ -82,9 +82,9 @@ def test_excel_comes_as_text_with_its_own_row_numbers(tmp_path) -> None:
         "is_new": "true",
         "note": "two\nlines",
     }
-    assert list(reading.progress.suspects) == [5]
-    assert next(reading.suspects({5})).raw.startswith('{"Visit Id": "B"')
-    assert survey(path, feed(), VISIT).rows == 2
+    assert list(reader.result.reject_candidates) == [5]
+    assert next(reader.reject_candidates({5})).raw.startswith('{"Visit Id": "B"')
+    assert profile_file(path, feed(), VISIT).rows == 2
 
 
 def test_a_sheet_is_chosen_by_name(tmp_path) -> None:
@@ -95,7 +95,7 @@ def test_a_sheet_is_chosen_by_name(tmp_path) -> None:
 
 
 def test_parquet_and_excel_over_several_batches_keep_their_numbers(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(tabular, "ROWS_A_BATCH", 7)
+    monkeypatch.setattr(tabular, "BATCH_ROWS", 7)
     ids = [f"A{n}" for n in range(40)]
     notes = ["two\nlines" if n % 3 == 0 else "one" for n in range(40)]
     days = [date(2024, 3, 23)] * 40

@@ -5,11 +5,12 @@ import io
 from datetime import date
 from pathlib import Path
 
-from etl_assets.declare.files import Feed
-from etl_assets.declare.tables import PerFile, Table, columns
+from etl_assets.declare.feeds import Feed
+from etl_assets.declare.files import FileTable, PerFile
+from etl_assets.declare.tables import columns
 from etl_assets.readers.files.open import open_file
 
-VISIT = Table(
+VISIT = FileTable(
     name="visit",
     key="visit_id",
     load=PerFile(slice_by="visit_date", start=date(2000, 1, 1)),
@@ -38,11 +39,11 @@ def write(folder: Path, content: str | bytes, name: str = "visits.csv", encoding
 
 
 def read(path: Path, **words):
-    """The rows by line, and the reading."""
-    reading = open_file(path, feed=feed(**words), table=VISIT)
-    sent = b"".join(reading.stream()).decode()
-    rows = list(csv.reader(io.StringIO(sent, newline=""), delimiter=reading.delimiter))
-    names = [field.name for field in reading.layout.fields]
-    progress = reading.progress
-    assert progress.sent == len(rows)
-    return {progress.line_of(at): dict(zip(names, row, strict=True)) for at, row in enumerate(rows)}, reading
+    """The rows by line, and the reader."""
+    reader = open_file(path, feed=feed(**words), table=VISIT)
+    sent = b"".join(reader.stream()).decode()
+    rows = list(csv.reader(io.StringIO(sent, newline=""), delimiter=reader.delimiter))
+    names = [field.name for field in reader.layout.fields]
+    result = reader.result
+    assert result.sent == len(rows)
+    return {result.line_of(at): dict(zip(names, row, strict=True)) for at, row in enumerate(rows)}, reader

@@ -4,37 +4,44 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from etl_assets.declare.tables import Endpoint, Full, Table, Window
+from etl_assets.declare.rest import Endpoint, Offset, Records, RestTable, Single, Window
+from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
-from etl_assets.readers.rest.client import HttpClient, Patience
-from etl_assets.readers.rest.paging import OffsetPages
+from etl_assets.readers.rest.client import HttpClient, RetryPolicy
+from etl_assets.readers.rest.reader import RestReader
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, Script, StandIn, stand_in
 
-QUICK = Patience(
-    connect=timedelta(seconds=0.5),
-    silence=timedelta(seconds=2),
-    attempts=4,
-    first_wait=timedelta(milliseconds=5),
-    longest_wait=timedelta(milliseconds=20),
-    total=timedelta(seconds=10),
+QUICK = RetryPolicy(
+    connect_timeout=timedelta(seconds=0.5),
+    read_timeout=timedelta(seconds=2),
+    max_attempts=4,
+    initial_backoff=timedelta(milliseconds=5),
+    max_backoff=timedelta(milliseconds=20),
+    total_timeout=timedelta(seconds=10),
 )
-CLIENTS = Table(
+listed = partial(
+    Endpoint,
+    envelope=Records(at="data"),
+    paging=Offset(limit="limit", offset="offset", count="meta.count", echo="meta.offset"),
+    lookup=Single(at="data"),
+)
+CLIENTS = RestTable(
     name="clients",
     key="id",
     load=Full(),
-    endpoint=Endpoint(
-        path="clients", parameters={"includeInactive": "true", "include": "address", "fields": "id,name"}
-    ),
+    endpoint=listed(path="clients", parameters={"includeInactive": "true", "include": "address", "fields": "id,name"}),
 )
-SHIFTS = Table(
+SHIFTS = RestTable(
     name="shifts",
     key="id",
     load=Window(slice_by="startDateTime"),
-    endpoint=Endpoint(
+    endpoint=listed(
         path="shifts",
         parameters={"includeInactive": "true"},
         window="startDateTime:between",
@@ -61,8 +68,8 @@ class Service:
 
     def page(self, offset: int, limit: int, **meta: object) -> Answer:
         given = self.records[offset : offset + min(limit, self.cap or limit)]
-        said = {"count": len(self.records), "itemCount": len(given), "limit": limit, "offset": offset, **meta}
-        body = b'{"meta":' + json.dumps(said).encode() + b',"data":[' + b",".join(given) + b"]}"
+        envelope = {"count": len(self.records), "itemCount": len(given), "limit": limit, "offset": offset, **meta}
+        body = b'{"meta":' + json.dumps(envelope).encode() + b',"data":[' + b",".join(given) + b"]}"
         return Answer(body=body, after=self.after)
 
     def one(self, key: int) -> Answer:
@@ -76,30 +83,42 @@ def clients(count: int) -> list[bytes]:
     return [b'{"id": %d, "rate": 12.50, "name": "Client %d"}' % (key, key) for key in range(1, count + 1)]
 
 
+class SmallPages(RestReader):
+    """Reads tables that are paged by offset in pages of another size than they declare."""
+
+    def __init__(self, client: HttpClient, *, size: int, connections: int) -> None:
+        super().__init__(client, connections=connections)
+        self.size = size
+
+    def read(self, table, window=None, parent=None):
+        paging = replace(table.endpoint.paging, size=self.size)
+        return super().read(replace(table, endpoint=replace(table.endpoint, paging=paging)), window, parent)
+
+
 @contextmanager
 def pages_of(
-    script: Script, *, limit: int = 10, connections: int = 6, **words
-) -> Iterator[tuple[OffsetPages, StandIn]]:
+    script: Script, *, limit: int = 10, connections: int = 6, **options
+) -> Iterator[tuple[RestReader, StandIn]]:
     with stand_in(script) as server:
-        client = HttpClient(f"{server.url}/rest", patience=QUICK, **words)
-        reader = OffsetPages(client, limit=limit, connections=connections)
+        client = HttpClient(f"{server.url}/rest", retry_policy=QUICK, **options)
+        reader = SmallPages(client, size=limit, connections=connections)
         try:
             yield reader, server
         finally:
             reader.close()
 
 
-def read_all(reader: OffsetPages, table: Table = CLIENTS, window=None) -> tuple[list, list]:
+def read_all(reader: RestReader, table: RestTable = CLIENTS, window=None) -> tuple[list, list]:
     """The documents and the refused records."""
-    documents, refused = [], []
+    documents, rejected = [], []
     for page in reader.read(table, window):
         documents += page.documents
-        refused += page.refused
-    return documents, refused
+        rejected += page.rejected
+    return documents, rejected
 
 
-def failure(script, table: Table = CLIENTS, window=None, **words) -> EtlError:
-    with pages_of(script, **words) as (reader, _), pytest.raises(EtlError) as raised:
+def failure(script, table: RestTable = CLIENTS, window=None, **options) -> EtlError:
+    with pages_of(script, **options) as (reader, _), pytest.raises(EtlError) as raised:
         read_all(reader, table, window)
     return raised.value
 

@@ -116,12 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
     stand_in: StandIn
 
     def do_GET(self) -> None:
-        told = urlsplit(self.path)
+        parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         asked = Asked(
             method=self.command,
-            path=told.path,
-            query=dict(parse_qsl(told.query)),
+            path=parts.path,
+            query=dict(parse_qsl(parts.query)),
             headers=dict(self.headers),
             form=dict(parse_qsl(body.decode())),
             at=time.monotonic(),
@@ -179,8 +179,8 @@ def in_turn(*answers: Answer) -> Script:
     return script
 
 
-def json_answer(content: object, **words: Any) -> Answer:
-    return Answer(body=json.dumps(content).encode(), **words)
+def json_answer(content: object, **options: Any) -> Answer:
+    return Answer(body=json.dumps(content).encode(), **options)
 
 
 def zipped(content: object) -> Answer:

@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 
 from etl_assets.errors import EtlError, TransientError
+from etl_assets.readers.cancellation import Cancelled
 from etl_assets.readers.rest import client as http_client
-from etl_assets.readers.rest.client import HttpClient, NotFound, Pace, Patience, Refused
-from etl_assets.readers.rest.rate_limit import Abandoned
+from etl_assets.readers.rest.client import HttpClient, NotFound, RateLimiter, RequestRejected, RetryPolicy
 from etl_assets_tests.readers.rest.calls import GOOD, QUICK, failed, get, service
 from etl_assets_tests.readers.rest.stand_in import Answer, StandIn, http_date, in_turn, json_answer, stand_in, zipped
 
@@ -53,7 +53,7 @@ def test_what_may_pass_is_tried_again(answer) -> None:
 def test_what_will_not_pass_fails_at_once_and_says_what_the_service_says(status) -> None:
     error, server = failed(json_answer({"message": "Unknown field startDate"}, status=status), GOOD)
     assert len(server.asked) == 1
-    assert isinstance(error, Refused)
+    assert isinstance(error, RequestRejected)
     assert not isinstance(error, TransientError)
     assert isinstance(error, NotFound) == (status == 404)
     assert error.status == status
@@ -77,11 +77,11 @@ def test_giving_up_says_what_was_tried_how_often_and_for_how_long() -> None:
     error, server = failed(Answer(status=503, body=b"maintenance"), Answer(hang_up=True), Answer(status=503))
     assert isinstance(error, TransientError)
     assert len(server.asked) == 4
-    said = str(error)
-    assert said.startswith("GET shifts: given up after 4 tries in 0.")
-    assert "503 Service Unavailable: maintenance (1x)" in said
-    assert "503 Service Unavailable (2x)" in said
-    assert "RemoteDisconnected: Remote end closed connection without response (1x)" in said
+    message = str(error)
+    assert message.startswith("GET shifts: given up after 4 tries in 0.")
+    assert "503 Service Unavailable: maintenance (1x)" in message
+    assert "503 Service Unavailable (2x)" in message
+    assert "RemoteDisconnected: Remote end closed connection without response (1x)" in message
 
 
 def test_a_time_out_is_told_as_one() -> None:
@@ -90,26 +90,31 @@ def test_a_time_out_is_told_as_one() -> None:
 
 
 def test_patience_ends_before_the_attempts_where_it_is_short() -> None:
-    patience = Patience(attempts=1000, first_wait=timedelta(milliseconds=50), total=timedelta(milliseconds=300))
-    error, server = failed(Answer(status=500), patience=patience)
+    retry_policy = RetryPolicy(
+        max_attempts=1000, initial_backoff=timedelta(milliseconds=50), total_timeout=timedelta(milliseconds=300)
+    )
+    error, server = failed(Answer(status=500), retry_policy=retry_policy)
     assert isinstance(error, TransientError)
     assert 2 <= len(server.asked) <= 4
     assert server.times()[-1] - server.times()[0] < 0.3
 
 
 def test_the_wait_doubles_up_to_its_longest() -> None:
-    patience = Patience(
-        attempts=5, first_wait=timedelta(milliseconds=40), longest_wait=timedelta(milliseconds=100), total=QUICK.total
+    retry_policy = RetryPolicy(
+        max_attempts=5,
+        initial_backoff=timedelta(milliseconds=40),
+        max_backoff=timedelta(milliseconds=100),
+        total_timeout=QUICK.total_timeout,
     )
-    _, server = failed(Answer(status=500), patience=patience)
+    _, server = failed(Answer(status=500), retry_policy=retry_policy)
     for gap, wait in zip(gaps(server), [0.04, 0.08, 0.1, 0.1], strict=True):
         assert wait <= gap < wait + 0.04 + 0.15
 
 
 def test_threads_that_failed_together_do_not_come_back_together() -> None:
-    patience = Patience(attempts=2, first_wait=timedelta(seconds=0.5))
+    retry_policy = RetryPolicy(max_attempts=2, initial_backoff=timedelta(seconds=0.5))
     together = in_turn(*[Answer(status=500, after=0.05)] * 8, GOOD)
-    with service(together, patience=patience) as (client, server), ThreadPoolExecutor(8) as threads:
+    with service(together, retry_policy=retry_policy) as (client, server), ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: get(client), range(8)))
     back = server.times()[8:]
     assert back[-1] - back[0] > 0.1
@@ -119,10 +124,15 @@ def test_a_refused_connection_is_tried_again_and_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with HttpClient(url, patience=QUICK) as client, pytest.raises(TransientError, match=r"Connection refused.*\(4x\)"):
+    with (
+        HttpClient(url, retry_policy=QUICK) as client,
+        pytest.raises(TransientError, match=r"Connection refused.*\(4x\)"),
+    ):
         get(client)
-    patience = Patience(attempts=50, first_wait=timedelta(milliseconds=20), longest_wait=timedelta(milliseconds=20))
-    with HttpClient(url, patience=patience) as client, ThreadPoolExecutor(1) as threads:
+    retry_policy = RetryPolicy(
+        max_attempts=50, initial_backoff=timedelta(milliseconds=20), max_backoff=timedelta(milliseconds=20)
+    )
+    with HttpClient(url, retry_policy=retry_policy) as client, ThreadPoolExecutor(1) as threads:
         answer = threads.submit(get, client)
         time.sleep(0.1)
         with stand_in(in_turn(GOOD), port=port):
@@ -135,7 +145,7 @@ def test_a_connection_that_is_not_made_in_time_is_told_as_that() -> None:
         for each in waiting:
             each.setblocking(False)
             each.connect_ex(full.getsockname())
-        client = HttpClient(f"http://127.0.0.1:{full.getsockname()[1]}", patience=QUICK)
+        client = HttpClient(f"http://127.0.0.1:{full.getsockname()[1]}", retry_policy=QUICK)
         with client, pytest.raises(TransientError, match=r"no connection within 0.2 s \(4x\)"):
             get(client)
         for each in waiting:
@@ -143,14 +153,14 @@ def test_a_connection_that_is_not_made_in_time_is_told_as_that() -> None:
 
 
 def test_an_answer_without_end_is_given_up() -> None:
-    patience = Patience(silence=timedelta(seconds=5), attempts=2, total=timedelta(seconds=0.4))
-    error, _ = failed(Answer(body=b" " * 60, drip=0.05), patience=patience)
+    retry_policy = RetryPolicy(read_timeout=timedelta(seconds=5), max_attempts=2, total_timeout=timedelta(seconds=0.4))
+    error, _ = failed(Answer(body=b" " * 60, drip=0.05), retry_policy=retry_policy)
     assert isinstance(error, TransientError)
     assert "the answer has no end" in str(error)
 
 
 def test_an_answer_beyond_all_measure_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr(http_client, "LARGEST_BODY", 1000)
+    monkeypatch.setattr(http_client, "MAX_BODY_BYTES", 1000)
     error, server = failed(zipped("x" * 5000))
     assert not isinstance(error, TransientError)
     assert "larger than" in str(error)
@@ -213,7 +223,10 @@ def test_a_reset_beyond_all_patience_is_not_waited_for() -> None:
 
 def test_the_pace_is_kept_over_all_threads_as_the_service_counts_it() -> None:
     per = 0.4
-    with service(in_turn(json_answer({}, after=0.02)), pace=Pace(5, timedelta(seconds=per))) as (client, server):
+    with service(in_turn(json_answer({}, after=0.02)), rate_limiter=RateLimiter(5, timedelta(seconds=per))) as (
+        client,
+        server,
+    ):
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda _: get(client), range(17)))
         times = server.times()
@@ -224,8 +237,14 @@ def test_the_pace_is_kept_over_all_threads_as_the_service_counts_it() -> None:
 
 
 def test_waiting_its_turn_does_not_cost_a_call_its_patience() -> None:
-    patience = Patience(attempts=2, first_wait=timedelta(milliseconds=1), total=timedelta(milliseconds=300))
-    with service(in_turn(GOOD, Answer(status=500), GOOD), patience=patience, pace=Pace(1, timedelta(seconds=0.5))) as (
+    retry_policy = RetryPolicy(
+        max_attempts=2, initial_backoff=timedelta(milliseconds=1), total_timeout=timedelta(milliseconds=300)
+    )
+    with service(
+        in_turn(GOOD, Answer(status=500), GOOD),
+        retry_policy=retry_policy,
+        rate_limiter=RateLimiter(1, timedelta(seconds=0.5)),
+    ) as (
         client,
         _,
     ):
@@ -239,7 +258,7 @@ def test_the_reader_of_a_body_may_say_that_it_is_no_use_at_all() -> None:
 
     with service(in_turn(GOOD)) as (client, server):
         with pytest.raises(EtlError, match="no count"):
-            client.get("shifts", read=read)
+            client.get("shifts", parse=read)
         assert len(server.asked) == 1
 
 
@@ -247,7 +266,7 @@ def test_a_call_is_what_was_asked_for() -> None:
     with service(in_turn(zipped({"a": 1})), headers={"Accept": "application/vnd.x+json"}) as (client, server):
         asked = {"startDateTime:between": "2025-05-01|2025-05-31", "include": "a,b"}
         assert get(client, parameters=asked, headers={"TTC-Region-Filter": "7"}) == {"a": 1}
-        assert client.post("/token", {"grant": "x y&z"}, read=json.loads) == {"a": 1}
+        assert client.post("/token", {"grant": "x y&z"}, parse=json.loads) == {"a": 1}
     first, second = server.asked
     assert (first.method, first.path, first.query) == ("GET", "/shifts", asked)
     assert first.headers["User-Agent"].startswith("etl-assets")
@@ -269,21 +288,21 @@ USED_UP = json_answer({}, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Re
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "options"),
     [
-        pytest.param(UNAVAILABLE, lambda: {"patience": Patience()}, id="for another try"),
-        pytest.param(GOOD, lambda: {"pace": Pace(1)}, id="for its turn"),
-        pytest.param(USED_UP, lambda: {"patience": Patience()}, id="for the end of the quiet"),
+        pytest.param(UNAVAILABLE, lambda: {"retry_policy": RetryPolicy()}, id="for another try"),
+        pytest.param(GOOD, lambda: {"rate_limiter": RateLimiter(1)}, id="for its turn"),
+        pytest.param(USED_UP, lambda: {"retry_policy": RetryPolicy()}, id="for the end of the quiet"),
     ],
 )
 @pytest.mark.parametrize("how", ["close", "stop"])
-def test_a_thread_that_waits_ends_when_nobody_waits_for_it(answer, words, how) -> None:
-    with service(in_turn(answer), **words()) as (client, server):
-        stop = client.stop.child()
+def test_a_thread_that_waits_ends_when_nobody_waits_for_it(answer, options, how) -> None:
+    with service(in_turn(answer), **options()) as (client, server):
+        cancellation = client.cancellation.child()
 
         def ask_for_ever() -> None:
             while True:
-                get(client, stop=stop)
+                get(client, cancellation=cancellation)
 
         with ThreadPoolExecutor(1) as threads:
             asking = threads.submit(ask_for_ever)
@@ -291,22 +310,22 @@ def test_a_thread_that_waits_ends_when_nobody_waits_for_it(answer, words, how) -
                 time.sleep(0.01)
             time.sleep(0.1)
             began = time.monotonic()
-            (client.close if how == "close" else stop.set)()
-            assert isinstance(asking.exception(timeout=5), Abandoned)
+            (client.close if how == "close" else cancellation.cancel)()
+            assert isinstance(asking.exception(timeout=5), Cancelled)
             assert time.monotonic() - began < 0.5
         assert len(server.asked) == 1
         if how == "stop":
-            client.stop.check()
+            client.cancellation.check()
 
 
 @pytest.mark.parametrize("how", ["close", "stop"])
 def test_an_answer_that_nobody_waits_for_is_not_read_to_its_end(how) -> None:
     with service(in_turn(Answer(body=b" " * 200, drip=0.02))) as (client, _), ThreadPoolExecutor(1) as threads:
-        stop = client.stop.child()
-        reading = threads.submit(get, client, stop=stop)
+        cancellation = client.cancellation.child()
+        reading = threads.submit(get, client, cancellation=cancellation)
         time.sleep(0.2)
-        (client.close if how == "close" else stop.set)()
-        assert isinstance(reading.exception(timeout=1), Abandoned)
+        (client.close if how == "close" else cancellation.cancel)()
+        assert isinstance(reading.exception(timeout=1), Cancelled)
 
 
 def test_a_closed_client_sends_nothing_more() -> None:
@@ -314,7 +333,7 @@ def test_a_closed_client_sends_nothing_more() -> None:
         client = HttpClient(server.url)
         client.close()
         client.close()
-        with pytest.raises(Abandoned):
+        with pytest.raises(Cancelled):
             get(client)
         assert server.asked == []
 

@@ -1,6 +1,6 @@
 import pytest
 
-from etl_assets.declare.rest import Document
+from etl_assets.declare.document_reader import Document
 from etl_assets.errors import ListChanged, TransientError
 from etl_assets_tests.readers.rest.services import Service, clients, failure, offsets, pages_of, read_all
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, json_answer
@@ -36,7 +36,7 @@ def test_a_record_nested_without_end_is_an_error_and_no_crash() -> None:
 
 def test_a_count_may_be_a_string_of_digits() -> None:
     with pages_of(lambda _: Answer(body=b'{"data": [{"id": "007"}], "meta": {"count": "1"}}')) as (reader, _):
-        assert read_all(reader)[0] == [Document(7, None, b'{"id": "007"}')]
+        assert read_all(reader)[0] == [Document((7,), None, b'{"id": "007"}')]
 
 
 class Changing(Service):
@@ -101,7 +101,7 @@ def test_a_count_that_is_not_that_of_the_list_is_not_believed(wrong) -> None:
 def test_a_service_that_caps_its_pages_is_paged_by_what_it_gives() -> None:
     with pages_of(Service(clients(50), cap=7)) as (reader, server):
         documents, _ = read_all(reader)
-    assert [document.key for document in documents] == list(range(1, 51))
+    assert [document.key for document in documents] == [(key,) for key in range(1, 51)]
     assert offsets(server) == [*range(0, 50, 7)]
     assert {asked.query["limit"] for asked in server.asked[1:]} == {"7"}
 

@@ -8,22 +8,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from etl_assets.declare.rest import Document
+from etl_assets.declare.document_reader import Document
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
-from etl_assets.readers.rest.envelopes import RecordReader
+from etl_assets.readers.rest.envelopes import EnvelopeParser
 from etl_assets_tests.readers.rest.services import CLIENTS, SHIFTS
 
-RECORDS = RecordReader(CLIENTS)
-DATED = RecordReader(SHIFTS)
+RECORDS = EnvelopeParser(CLIENTS)
+DATED = EnvelopeParser(SHIFTS)
 
 
-def page(*records: bytes, reader: RecordReader = RECORDS, **words):
-    return reader.page(b'{"meta": {"count": %d}, "data": [' % len(records) + b", ".join(records) + b"]}", **words)
+def page(*records: bytes, reader: EnvelopeParser = RECORDS, **options):
+    return reader.parse_page(
+        b'{"meta": {"count": %d}, "data": [' % len(records) + b", ".join(records) + b"]}", **options
+    )
 
 
 @pytest.mark.parametrize(
-    ("told", "key"),
+    ("value", "key"),
     [
         (b"7", 7),
         (b'"7"', 7),
@@ -46,18 +48,18 @@ def page(*records: bytes, reader: RecordReader = RECORDS, **words):
         (b'{"id": 7}', None),
     ],
 )
-def test_the_key_is_a_whole_number_or_its_digits(told, key) -> None:
-    answer = page(b'{"id": ' + told + b"}", b'{"id": 1}')
-    assert [document.key for document in answer.documents] == ([1] if key is None else [key, 1])
+def test_the_key_is_a_whole_number_or_its_digits(value, key) -> None:
+    answer = page(b'{"id": ' + value + b"}", b'{"id": 1}')
+    assert [document.key for document in answer.documents] == ([(1,)] if key is None else [(key,), (1,)])
     if key is None:
-        (refused,) = answer.refused
-        assert (refused.key, refused.place, refused.field) == (None, 0, "id")
-        assert refused.reason == f"{told.decode()} is not a whole number that a bigint holds"
-        assert refused.raw == '{"id": ' + told.decode() + "}"
+        (rejected,) = answer.rejected
+        assert (rejected.key, rejected.position, rejected.field) == (None, 0, "id")
+        assert rejected.reason == f"{value.decode()} is not a whole number that a bigint holds"
+        assert rejected.raw == '{"id": ' + value.decode() + "}"
 
 
 @pytest.mark.parametrize(
-    ("told", "day"),
+    ("value", "day"),
     [
         ("2025-05-30T23:00:00-04:00", date(2025, 5, 30)),
         ("2025-05-30", date(2025, 5, 30)),
@@ -73,15 +75,15 @@ def test_the_key_is_a_whole_number_or_its_digits(told, key) -> None:
         (1748577600, None),
     ],
 )
-def test_the_slice_is_the_date_that_its_field_begins_with(told, day) -> None:
-    raw = json.dumps({"id": 7, "startDateTime": told}).encode()
+def test_the_slice_is_the_date_that_its_field_begins_with(value, day) -> None:
+    raw = json.dumps({"id": 7, "startDateTime": value}).encode()
     answer = page(raw, reader=DATED)
     if day:
-        assert answer.documents == [Document(7, day, raw)]
+        assert answer.documents == [Document((7,), day, raw)]
     else:
-        (refused,) = answer.refused
-        assert (refused.key, refused.field) == (7, "startDateTime")
-        assert refused.reason == f"{json.dumps(told)} is not a text that begins with YYYY-MM-DD"
+        (rejected,) = answer.rejected
+        assert (rejected.key, rejected.field) == ((7,), "startDateTime")
+        assert rejected.reason == f"{json.dumps(value)} is not a text that begins with YYYY-MM-DD"
 
 
 @pytest.mark.parametrize(
@@ -95,27 +97,27 @@ def test_the_slice_is_the_date_that_its_field_begins_with(told, day) -> None:
     ],
 )
 def test_what_is_no_record_is_told_as_what_it_is(raw, field, reason) -> None:
-    (refused,) = page(raw, reader=DATED).refused
-    assert (refused.field, refused.reason, refused.raw) == (field, reason, raw.decode())
+    (rejected,) = page(raw, reader=DATED).rejected
+    assert (rejected.field, rejected.reason, rejected.raw) == (field, reason, raw.decode())
 
 
 def test_a_long_record_is_cut_where_it_is_refused_and_whole_where_it_is_kept() -> None:
-    kept, refused = b'{"id": 7, "a": "%s"}' % (b"x" * 9000), b'{"id": "%s"}' % (b"x" * 9000)
-    answer = page(kept, refused)
+    kept, rejected = b'{"id": 7, "a": "%s"}' % (b"x" * 9000), b'{"id": "%s"}' % (b"x" * 9000)
+    answer = page(kept, rejected)
     assert answer.documents[0].raw == kept
-    assert len(answer.refused[0].raw) < 2100
-    assert len(answer.refused[0].reason) < 120
+    assert len(answer.rejected[0].raw) < 2100
+    assert len(answer.rejected[0].reason) < 120
 
 
 def test_places_count_from_the_first_of_the_page() -> None:
-    answer = page(b'{"id": 1}', b"{}", b'{"id": 3}', b"{}", first_place=40)
-    assert [refused.place for refused in answer.refused] == [41, 43]
-    assert answer.first_key == 1
-    assert answer.given == 4
+    answer = page(b'{"id": 1}', b"{}", b'{"id": 3}', b"{}", first_position=40)
+    assert [rejected.position for rejected in answer.rejected] == [41, 43]
+    assert answer.first_key == (1,)
+    assert answer.size == 4
 
 
 def test_the_first_key_is_that_of_the_first_record_kept_or_not() -> None:
-    assert page(b'{"id": 1, "a": "\\u0000"}', b'{"id": 2}').first_key == 1
+    assert page(b'{"id": 1, "a": "\\u0000"}', b'{"id": 2}').first_key == (1,)
     assert page(b"{}", b'{"id": 2}').first_key is None
     assert page().first_key is None
 
@@ -126,25 +128,25 @@ def test_a_nest_without_bottom_is_an_error_and_no_crash() -> None:
 
 
 REFUSED = [
-    (rb'"\u0000"', jsonb.ZERO),
-    (rb'"a\\\u0000"', jsonb.ZERO),
-    (rb'{"\u0000": 1}', jsonb.ZERO),
-    (rb'"\ud83d"', jsonb.SURROGATE),
-    (rb'"\uD83D and more of it"', jsonb.SURROGATE),
-    (rb'"\ude00"', jsonb.SURROGATE),
-    (rb'"\ude00\ud83d"', jsonb.SURROGATE),
-    (rb'"\ud83d\u0041"', jsonb.SURROGATE),
-    (rb'"\ud83d\ud83d\ude00"', jsonb.SURROGATE),
-    (rb'"\ud83d\\ude00"', jsonb.SURROGATE),
-    (rb'"\\\ud83d"', jsonb.SURROGATE),
-    (b'"\xff"', jsonb.ENCODING),
-    (b'"\xed\xa0\xbd"', jsonb.ENCODING),
-    (b'"\xc0\x80"', jsonb.ENCODING),
-    (b'{"\xff": 1}', jsonb.ENCODING),
-    (b"1e131072", jsonb.NUMBER),
-    (b"-1E+400000", jsonb.NUMBER),
-    (b"1.5e-16383", jsonb.NUMBER),
-    (b"1e99999999999999999999999", jsonb.NUMBER),
+    (rb'"\u0000"', jsonb.NUL_CHARACTER),
+    (rb'"a\\\u0000"', jsonb.NUL_CHARACTER),
+    (rb'{"\u0000": 1}', jsonb.NUL_CHARACTER),
+    (rb'"\ud83d"', jsonb.LONE_SURROGATE),
+    (rb'"\uD83D and more of it"', jsonb.LONE_SURROGATE),
+    (rb'"\ude00"', jsonb.LONE_SURROGATE),
+    (rb'"\ude00\ud83d"', jsonb.LONE_SURROGATE),
+    (rb'"\ud83d\u0041"', jsonb.LONE_SURROGATE),
+    (rb'"\ud83d\ud83d\ude00"', jsonb.LONE_SURROGATE),
+    (rb'"\ud83d\\ude00"', jsonb.LONE_SURROGATE),
+    (rb'"\\\ud83d"', jsonb.LONE_SURROGATE),
+    (b'"\xff"', jsonb.INVALID_UTF8),
+    (b'"\xed\xa0\xbd"', jsonb.INVALID_UTF8),
+    (b'"\xc0\x80"', jsonb.INVALID_UTF8),
+    (b'{"\xff": 1}', jsonb.INVALID_UTF8),
+    (b"1e131072", jsonb.NUMBER_OVERFLOW),
+    (b"-1E+400000", jsonb.NUMBER_OVERFLOW),
+    (b"1.5e-16383", jsonb.NUMBER_OVERFLOW),
+    (b"1e99999999999999999999999", jsonb.NUMBER_OVERFLOW),
 ]
 KEPT = [
     rb'"\\u0000"',
@@ -169,19 +171,19 @@ def test_what_jsonb_refuses_is_refused_alone(value, reason, connection) -> None:
     raw = b'{"id": 7, "value": ' + value + b"}"
     answer = page(b'{"id": 1}', raw, b'{"id": 3}')
     assert [document.raw for document in answer.documents] == [b'{"id": 1}', b'{"id": 3}']
-    (refused,) = answer.refused
-    assert (refused.place, refused.field, refused.reason) == (1, None, reason)
-    assert refused.raw == raw.decode(errors="backslashreplace")
+    (rejected,) = answer.rejected
+    assert (rejected.position, rejected.field, rejected.reason) == (1, None, reason)
+    assert rejected.raw == raw.decode(errors="backslashreplace")
     if b"\xff" not in raw[:20] or b'"\xff": ' not in raw:
-        assert refused.key == 7
-    assert not taken_by_postgresql(connection, raw), "else it would be refused for nothing"
+        assert rejected.key == (7,)
+    assert not taken_by_postgresql(connection, raw), "else it would be rejected for nothing"
 
 
 @pytest.mark.parametrize("value", KEPT)
 def test_what_jsonb_takes_is_kept(value, connection) -> None:
     raw = b'{"id": 7, "value": ' + value + b"}"
-    assert page(b'{"id": 1}', raw).documents[1:] == [Document(7, None, raw)]
-    assert page(b'{"id": 1, "a": "\\ud800 \\u0000"}', raw).documents == [Document(7, None, raw)]
+    assert page(b'{"id": 1}', raw).documents[1:] == [Document((7,), None, raw)]
+    assert page(b'{"id": 1, "a": "\\ud800 \\u0000"}', raw).documents == [Document((7,), None, raw)]
     assert taken_by_postgresql(connection, raw)
 
 
@@ -209,7 +211,7 @@ def test_what_is_refused_is_what_postgresql_refuses(connection, pieces) -> None:
     answer = page(b'{"id": 1}', raw, b'{"id": 2}')
     taken = connection.execute("select pg_input_is_valid(%s, 'jsonb')", (raw.decode(),)).fetchone()[0]
     assert [document.raw for document in answer.documents] == [b'{"id": 1}', *[raw] * taken, b'{"id": 2}']
-    assert [refused.raw for refused in answer.refused] == [raw.decode()] * (not taken)
+    assert [rejected.raw for rejected in answer.rejected] == [raw.decode()] * (not taken)
 
 
 @pytest.mark.parametrize(
@@ -225,20 +227,20 @@ def test_what_is_refused_is_what_postgresql_refuses(connection, pieces) -> None:
 )
 def test_a_broken_body_is_told_as_that(body) -> None:
     with pytest.raises(ValueError, match=r"malformed|truncated|UTF-8"):
-        RECORDS.page(body)
+        RECORDS.parse_page(body)
 
 
 def test_records_are_the_services_own_bytes_where_half_a_pair_is_among_them() -> None:
     twin = b'{ "id":1 , "rate":12.50,"a":"\\ud83d"}'
     body = b'{"meta":{"count":3,"resource":{ "id":1 }},"data":\n[ { "id":1 },' + twin + b' ,{ "id":1 } ]}'
-    answer = RECORDS.page(body)
+    answer = RECORDS.parse_page(body)
     assert [document.raw for document in answer.documents] == [b'{ "id":1 }'] * 2
-    assert [refused.raw for refused in answer.refused] == [twin.decode()]
+    assert [rejected.raw for rejected in answer.rejected] == [twin.decode()]
 
 
 def test_a_single_record_is_read_from_its_envelope() -> None:
-    assert RECORDS.single(b'{"meta": {}, "data": {"id": 7}}') == Document(7, None, b'{"id": 7}')
+    assert RECORDS.parse_single(b'{"meta": {}, "data": {"id": 7}}') == Document((7,), None, b'{"id": 7}')
     with pytest.raises(EtlError, match="clients: the answer is not of the form data"):
-        RECORDS.single(b"[]")
+        RECORDS.parse_single(b"[]")
     with pytest.raises(msgspec.DecodeError):
-        RECORDS.single(b'{"data": {"id": 7}')
+        RECORDS.parse_single(b'{"data": {"id": 7}')

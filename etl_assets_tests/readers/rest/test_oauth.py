@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.readers.rest.client import HttpClient, Refused
+from etl_assets.readers.rest.client import HttpClient, RequestRejected
 from etl_assets.readers.rest.oauth import PasswordGrant
 from etl_assets_tests.readers.rest.calls import QUICK, everything_in, get
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, json_answer, stand_in
@@ -79,9 +79,9 @@ class Office:
 
 
 @contextmanager
-def let_in(office: Office, **words):
-    grant = PasswordGrant(**{**WORDS, "variables": "ETL_TRACKTIK", **words})
-    with stand_in(office) as server, HttpClient(f"{server.url}/rest", authority=grant, patience=QUICK) as client:
+def let_in(office: Office, **options):
+    grant = PasswordGrant(**{**WORDS, "env_prefix": "ETL_TRACKTIK", **options})
+    with stand_in(office) as server, HttpClient(f"{server.url}/rest", auth=grant, retry_policy=QUICK) as client:
         yield client, server
 
 
@@ -157,7 +157,7 @@ def test_a_second_refusal_in_a_row_is_final() -> None:
     office = Office()
     with let_in(office) as (client, server):
         office.lets_in = False
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(RequestRejected) as raised:
             get(client)
     assert raised.value.status == 401
     assert not isinstance(raised.value, TransientError)
@@ -204,8 +204,8 @@ def test_many_threads_renew_a_refused_token_once() -> None:
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(lambda _: get(client), range(8))) == [{"a": 1}] * 8
     assert office.grants == {"password": 1, "refresh_token": 1}
-    refused = [asked for asked in server.asked if asked.headers.get("Authorization") == "Bearer access-token-1"]
-    assert len(refused) == 1 + 8
+    rejected = [asked for asked in server.asked if asked.headers.get("Authorization") == "Bearer access-token-1"]
+    assert len(rejected) == 1 + 8
 
 
 def test_many_threads_get_their_first_token_once() -> None:
@@ -252,8 +252,8 @@ def test_wrong_credentials_say_where_to_look_and_are_tried_once(answer, reason, 
             "ETL_TRACKTIK_PASSWORD",
         )
         assert all(name in str(error) for name in names)
-        said = everything_in(error) + caplog.text
-        assert not [value for value in WORDS.values() if value in said or json.dumps(value)[1:-1] in said]
+        message = everything_in(error) + caplog.text
+        assert not [value for value in WORDS.values() if value in message or json.dumps(value)[1:-1] in message]
 
 
 def test_a_token_office_that_is_down_is_asked_again() -> None:
@@ -270,13 +270,13 @@ def test_a_token_office_that_stays_down_is_transient_and_one_that_is_not_there_i
     with let_in(office) as (client, _), pytest.raises(TransientError, match=r"POST oauth2/access_token: given up"):
         get(client)
     office.says = [Answer(status=404)] * 100
-    with let_in(office) as (client, _), pytest.raises(Refused, match=r"POST oauth2/access_token.*404"):
+    with let_in(office) as (client, _), pytest.raises(RequestRejected, match=r"POST oauth2/access_token.*404"):
         get(client)
 
 
 def test_no_secret_and_no_token_is_told(caplog) -> None:
     caplog.set_level(logging.DEBUG)
-    said = ""
+    message = ""
     office = Office()
     with let_in(office) as (client, _):
         get(client)
@@ -289,16 +289,16 @@ def test_no_secret_and_no_token_is_told(caplog) -> None:
         office.forget()
         with pytest.raises(EtlError) as raised:
             get(client)
-        said += everything_in(raised.value)
+        message += everything_in(raised.value)
     with stand_in(lambda _: json_answer(WORDS, status=404)) as server:
-        grant = PasswordGrant(**WORDS, variables="ETL_TRACKTIK")
-        with HttpClient(server.url, authority=grant, patience=QUICK) as client, pytest.raises(Refused) as raised:
+        grant = PasswordGrant(**WORDS, env_prefix="ETL_TRACKTIK")
+        with HttpClient(server.url, auth=grant, retry_policy=QUICK) as client, pytest.raises(RequestRejected) as raised:
             get(client)
-        said += everything_in(raised.value) + repr(client) + repr(grant) + str(grant) + repr([grant])
-    said += caplog.text
-    assert "oauth2/access_token" in said
+        message += everything_in(raised.value) + repr(client) + repr(grant) + str(grant) + repr([grant])
+    message += caplog.text
+    assert "oauth2/access_token" in message
     secrets = [*WORDS.values(), *tokens]
-    assert not [value for value in secrets if value in said or json.dumps(value)[1:-1] in said]
+    assert not [value for value in secrets if value in message or json.dumps(value)[1:-1] in message]
 
 
 def test_a_token_that_no_header_can_carry_is_no_token(caplog) -> None:

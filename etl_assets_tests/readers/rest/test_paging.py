@@ -6,35 +6,37 @@ from datetime import date, timedelta
 
 import pytest
 
-from etl_assets.declare.rest import Document
-from etl_assets.declare.tables import Endpoint, Table, Window
+from etl_assets.declare.dates import Span
+from etl_assets.declare.document_reader import Document
+from etl_assets.declare.rest import RestTable, Window
 from etl_assets.errors import EtlError, ListChanged, TransientError
-from etl_assets.readers.rest.client import HttpClient, Refused
-from etl_assets.readers.rest.paging import OffsetPages
-from etl_assets.readers.rest.rate_limit import Abandoned
+from etl_assets.readers.cancellation import Cancelled
+from etl_assets.readers.rest.client import HttpClient, RequestRejected
+from etl_assets.readers.rest.reader import RestReader
 from etl_assets_tests.readers.rest.services import (
     CLIENTS,
     SHIFTS,
     Service,
     clients,
     failure,
+    listed,
     offsets,
     pages_of,
     read_all,
 )
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, json_answer, stand_in
 
-MAY = (date(2025, 5, 2), date(2025, 5, 29))
+MAY = Span(date(2025, 5, 2), date(2025, 5, 29))
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 95])
 def test_every_record_comes_once_in_order_as_the_services_own_bytes(count) -> None:
     records = clients(count)
     with pages_of(Service(records)) as (reader, server):
-        documents, refused = read_all(reader)
+        documents, rejected = read_all(reader)
         again, _ = read_all(reader)
-    assert documents == again == [Document(key, None, raw) for key, raw in enumerate(records, 1)]
-    assert refused == []
+    assert documents == again == [Document((key,), None, raw) for key, raw in enumerate(records, 1)]
+    assert rejected == []
     assert offsets(server) == sorted([*range(0, max(count, 1), 10)] * 2), "and no page is asked for that is not there"
 
 
@@ -45,9 +47,9 @@ def test_an_empty_list_gives_no_page() -> None:
 
 def test_a_list_is_asked_for_as_its_endpoint_says() -> None:
     with stand_in(Service(clients(3))) as server:
-        reader = OffsetPages(HttpClient(server.url), headers={"TTC-Region-Filter": "7,8"})
+        reader = RestReader(HttpClient(server.url), headers={"TTC-Region-Filter": "7,8"})
         read_all(reader)
-        reader.find(CLIENTS, 2)
+        reader.find(CLIENTS, (2,))
         reader.close()
     listed, found = server.asked
     assert (listed.path, listed.query) == (
@@ -76,7 +78,7 @@ def test_pages_that_overtake_each_other_are_put_in_order() -> None:
         return answer
 
     with pages_of(script) as (reader, _):
-        assert [document.key for document in read_all(reader)[0]] == list(range(1, 201))
+        assert [document.key for document in read_all(reader)[0]] == [(key,) for key in range(1, 201)]
 
 
 def test_no_more_pages_are_fetched_than_are_soon_wanted() -> None:
@@ -114,7 +116,7 @@ def test_leaving_a_read_early_stops_its_threads() -> None:
         pages = reader.read(CLIENTS)
         next(pages)
         time.sleep(0.1)
-        fetching = {thread for thread in threading.enumerate() if thread.name.startswith("ahead")} - before
+        fetching = {thread for thread in threading.enumerate() if thread.name.startswith("prefetch")} - before
         assert fetching
         began = time.monotonic()
         pages.close()
@@ -133,14 +135,14 @@ def test_a_reader_is_of_use_after_a_read_that_was_left() -> None:
         next(pages)
         pages.close()
         assert len(read_all(reader)[0]) == 100
-        assert reader.find(CLIENTS, 1)
+        assert reader.find(CLIENTS, (1,))
 
 
 def test_closing_the_reader_ends_a_read_under_way() -> None:
     with pages_of(lambda asked: Answer(status=503, headers={"Retry-After": "8"})) as (reader, _):
         threading.Timer(0.2, reader.close).start()
         began = time.monotonic()
-        with pytest.raises(Abandoned):
+        with pytest.raises(Cancelled):
             read_all(reader)
         assert time.monotonic() - began < 2
 
@@ -171,9 +173,9 @@ def test_a_page_that_stays_broken_is_transient() -> None:
 
 def test_a_refusal_of_one_page_ends_the_read_without_the_others() -> None:
     service = Service(clients(500), after=0.01)
-    refused = json_answer({"message": "Unknown field q"}, status=400)
-    with pages_of(lambda asked: refused if asked.query["offset"] == "40" else service(asked)) as (reader, server):
-        with pytest.raises(Refused, match="Unknown field q"):
+    rejected = json_answer({"message": "Unknown field q"}, status=400)
+    with pages_of(lambda asked: rejected if asked.query["offset"] == "40" else service(asked)) as (reader, server):
+        with pytest.raises(RequestRejected, match="Unknown field q"):
             read_all(reader)
         assert len(server.asked) < 25
 
@@ -200,7 +202,7 @@ class Shifts(Service):
 
 def test_a_window_is_asked_for_with_its_pad() -> None:
     with pages_of(Shifts(), limit=100) as (reader, server):
-        documents, _ = read_all(reader, SHIFTS, (date(2025, 5, 2), date(2025, 5, 15)))
+        documents, _ = read_all(reader, SHIFTS, Span(date(2025, 5, 2), date(2025, 5, 15)))
     assert server.asked[0].query == {
         "includeInactive": "true",
         "startDateTime:between": "2025-05-01|2025-05-16",
@@ -210,19 +212,19 @@ def test_a_window_is_asked_for_with_its_pad() -> None:
     assert [document.slice for document in documents] == [date(2025, 5, day) for day in range(1, 17)]
 
 
-def with_load(**words) -> Table:
-    endpoint = {"path": "shifts", "window": "startDateTime:between", "longest": timedelta(days=40), **words}
+def with_load(**options) -> RestTable:
+    endpoint = {"path": "shifts", "window": "startDateTime:between", "longest": timedelta(days=40), **options}
     pad = endpoint.pop("pad", timedelta(days=1))
-    return Table(
+    return RestTable(
         name="shifts",
         key="id",
         load=Window(slice_by="startDateTime", pad=pad),
-        endpoint=Endpoint(**endpoint),
+        endpoint=listed(**endpoint),
     )
 
 
 @pytest.mark.parametrize(
-    ("words", "asked"),
+    ("options", "asked"),
     [
         pytest.param({"pad": timedelta(0)}, ["2025-05-02|2025-05-29"], id="without a pad"),
         pytest.param({"pad": timedelta(hours=25)}, ["2025-04-30|2025-05-31"], id="a pad of more than a day is two"),
@@ -237,9 +239,9 @@ def with_load(**words) -> Table:
         ),
     ],
 )
-def test_a_window_is_cut_into_what_the_service_allows(words, asked) -> None:
+def test_a_window_is_cut_into_what_the_service_allows(options, asked) -> None:
     with pages_of(Shifts(), limit=5) as (reader, server):
-        documents, _ = read_all(reader, with_load(**words), MAY)
+        documents, _ = read_all(reader, with_load(**options), MAY)
     assert sorted({each.query["startDateTime:between"] for each in server.asked}) == asked
     days = [document.slice for document in documents]
     assert days == sorted(set(days))
@@ -253,12 +255,12 @@ def test_a_record_that_comes_in_two_pieces_of_a_window_is_a_change() -> None:
 
 def test_a_day_beyond_the_window_is_the_services_own_midnight() -> None:
     with pages_of(Shifts(beyond=timedelta(days=1)), limit=100) as (reader, _):
-        documents, _ = read_all(reader, SHIFTS, (date(2025, 5, 2), date(2025, 5, 15)))
+        documents, _ = read_all(reader, SHIFTS, Span(date(2025, 5, 2), date(2025, 5, 15)))
     assert [documents[0].slice, documents[-1].slice] == [date(2025, 4, 30), date(2025, 5, 17)]
 
 
 def test_a_service_that_ignores_the_window_is_found_out() -> None:
-    error = failure(Shifts(beyond=timedelta(days=2)), SHIFTS, (date(2025, 5, 2), date(2025, 5, 15)), limit=100)
+    error = failure(Shifts(beyond=timedelta(days=2)), SHIFTS, Span(date(2025, 5, 2), date(2025, 5, 15)), limit=100)
     assert not isinstance(error, TransientError)
     assert "asked for startDateTime:between=2025-05-01|2025-05-16, the service gave a record of 2025-04-29" in str(
         error
@@ -267,17 +269,17 @@ def test_a_service_that_ignores_the_window_is_found_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "window", "said"),
+    ("table", "window", "message"),
     [
         pytest.param(SHIFTS, None, "read by window", id="no window"),
-        pytest.param(SHIFTS, MAY[::-1], "from a first date to a last", id="the wrong way round"),
+        pytest.param(SHIFTS, Span(MAY.last, MAY.first), "from a first date to a last", id="the wrong way round"),
         pytest.param(CLIENTS, MAY, "read whole", id="a window for what has none"),
         pytest.param(with_load(longest=timedelta(hours=3)), MAY, "a day is the shortest", id="no day fits"),
     ],
 )
-def test_a_window_is_for_tables_that_have_one(table, window, said) -> None:
+def test_a_window_is_for_tables_that_have_one(table, window, message) -> None:
     with pages_of(Service([])) as (reader, server):
-        with pytest.raises(EtlError, match=said):
+        with pytest.raises(EtlError, match=message):
             read_all(reader, table, window)
         assert server.asked == []
 
@@ -288,9 +290,13 @@ def test_records_that_cannot_be_kept_do_not_cost_the_others() -> None:
     records[17] = b'{"name": "nobody"}'
     records[29] = b'{"id": 30, "name": "half \\ud83d"}'
     with pages_of(Service(records)) as (reader, _):
-        documents, refused = read_all(reader)
-    assert [document.key for document in documents] == [key for key in range(1, 30) if key not in {5, 18}]
-    assert [(each.place, each.key, each.field) for each in refused] == [(4, 5, None), (17, None, "id"), (29, 30, None)]
+        documents, rejected = read_all(reader)
+    assert [document.key for document in documents] == [(key,) for key in range(1, 30) if key not in {5, 18}]
+    assert [(each.position, each.key, each.field) for each in rejected] == [
+        (4, (5,), None),
+        (17, None, "id"),
+        (29, (30,), None),
+    ]
 
 
 def test_places_count_through_all_pieces_of_a_window() -> None:
@@ -300,20 +306,20 @@ def test_places_count_through_all_pieces_of_a_window() -> None:
             return super().page(offset, limit, **meta)
 
     with pages_of(WithoutDate(), limit=5) as (reader, _):
-        _, refused = read_all(reader, with_load(longest=timedelta(days=10)), MAY)
-    assert [each.place for each in refused] == [9, 19, 29]
+        _, rejected = read_all(reader, with_load(longest=timedelta(days=10)), MAY)
+    assert [each.position for each in rejected] == [9, 19, 29]
 
 
 def test_one_record_is_found_by_its_id() -> None:
-    records = [shift(7, MAY[0])]
+    records = [shift(7, MAY.first)]
     with pages_of(Service(records)) as (reader, server):
-        assert reader.find(SHIFTS, 7) == Document(7, MAY[0], records[0])
-        assert reader.find(SHIFTS, 8) is None
+        assert reader.find(SHIFTS, (7,)) == Document((7,), MAY.first, records[0])
+        assert reader.find(SHIFTS, (8,)) is None
     assert [(asked.path, asked.query) for asked in server.asked] == [("/rest/shifts/7", {}), ("/rest/shifts/8", {})]
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         pytest.param(Answer(body=b'{"data": {"id": 8}}'), "clients 7: the service gave record 8", id="another"),
         pytest.param(Answer(body=b'{"data": {"id": 7, "a": "\\u0000"}}'), r"clients 7: .*\\u0000", id="not to be kept"),
@@ -323,18 +329,21 @@ def test_one_record_is_found_by_its_id() -> None:
         pytest.param(Answer(status=403), "403", id="refused"),
     ],
 )
-def test_a_record_that_is_not_the_one_asked_for_is_refused(answer, said) -> None:
-    with pages_of(lambda _: answer) as (reader, _), pytest.raises(EtlError, match=said) as raised:
-        reader.find(CLIENTS, 7)
+def test_a_record_that_is_not_the_one_asked_for_is_refused(answer, message) -> None:
+    with pages_of(lambda _: answer) as (reader, _), pytest.raises(EtlError, match=message) as raised:
+        reader.find(CLIENTS, (7,))
     assert not isinstance(raised.value, TransientError)
 
 
 def test_a_record_that_cannot_be_asked_for_is_not_said_to_be_gone() -> None:
     with pages_of(lambda _: Answer(status=503)) as (reader, _), pytest.raises(TransientError):
-        reader.find(CLIENTS, 7)
+        reader.find(CLIENTS, (7,))
 
 
-def test_a_table_with_many_keys_is_not_read() -> None:
-    double = Table(name="pairs", key=("a", "b"), load=CLIENTS.load, endpoint=Endpoint(path="x"))
-    error = failure(Service([]), double)
-    assert "pairs: a service's record is known by one id, not by a, b" in str(error)
+def test_a_table_with_many_keys_is_read_by_all_of_them() -> None:
+    double = RestTable(name="pairs", key=("a", "b"), load=CLIENTS.load, endpoint=listed(path="x"))
+    records = [b'{"a": 1, "b": 1}', b'{"a": 1, "b": 2}', b'{"a": 1}']
+    with pages_of(Service(records)) as (reader, _):
+        documents, rejected = read_all(reader, double)
+    assert [document.key for document in documents] == [(1, 1), (1, 2)]
+    assert [(each.key, each.field) for each in rejected] == [(None, "b")]

@@ -1,13 +1,14 @@
 import pytest
 
-from etl_assets.readers.rest.rate_limit import Abandoned, Pace, Stop, retry_after, until_reset
+from etl_assets.readers.cancellation import CancellationToken, Cancelled
+from etl_assets.readers.rest.rate_limit import RateLimiter, retry_after, seconds_until_reset
 
 NOW = "Fri, 30 May 2025 12:00:00 GMT"
 EPOCH = 1748606400
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("header", "seconds"),
     [
         ("120", 120),
         ("0", 0),
@@ -24,8 +25,8 @@ EPOCH = 1748606400
         (None, None),
     ],
 )
-def test_the_wait_is_read_as_seconds_or_as_a_date_of_the_services_own_clock(said, seconds) -> None:
-    assert retry_after({"Date": NOW} | ({} if said is None else {"Retry-After": said})) == seconds
+def test_the_wait_is_read_as_seconds_or_as_a_date_of_the_services_own_clock(header, seconds) -> None:
+    assert retry_after({"Date": NOW} | ({} if header is None else {"Retry-After": header})) == seconds
 
 
 @pytest.mark.parametrize(
@@ -41,26 +42,26 @@ def test_the_wait_is_read_as_seconds_or_as_a_date_of_the_services_own_clock(said
     ],
 )
 def test_calls_are_allowed_again_in_seconds_or_at_a_moment(remaining, reset, seconds) -> None:
-    said = {"Date": NOW, "X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
-    assert until_reset({name: value for name, value in said.items() if value is not None}) == seconds
+    headers = {"Date": NOW, "X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
+    assert seconds_until_reset({name: value for name, value in headers.items() if value is not None}) == seconds
 
 
 def test_without_the_services_clock_ours_must_do() -> None:
     assert retry_after({"Retry-After": NOW}) == 0
-    assert until_reset({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}) > 0
+    assert seconds_until_reset({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}) > 0
 
 
 def test_a_pace_that_lets_nothing_out_is_none() -> None:
     with pytest.raises(ValueError, match="a pace of 0 calls"):
-        Pace(0)
+        RateLimiter(0)
 
 
 def test_a_stop_ends_its_children_and_not_its_parent() -> None:
-    parent = Stop()
+    parent = CancellationToken()
     early, other = parent.child(), parent.child()
-    early.set()
-    assert (early.is_set, other.is_set, parent.is_set) == (True, False, False)
-    parent.set()
-    assert other.is_set
-    with pytest.raises(Abandoned):
+    early.cancel()
+    assert (early.is_cancelled, other.is_cancelled, parent.is_cancelled) == (True, False, False)
+    parent.cancel()
+    assert other.is_cancelled
+    with pytest.raises(Cancelled):
         parent.child().child().wait(60)

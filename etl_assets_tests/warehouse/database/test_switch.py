@@ -8,7 +8,7 @@ import pytest
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.database.switch import positions, switch
+from etl_assets.warehouse.database.switch import switch, switch_states
 from etl_assets_tests.old_pipeline import PRACTICE, ZONE, make, put_new, put_old
 
 
@@ -83,7 +83,7 @@ def test_equal_rows_look_the_same_from_both_sides(login, loader) -> None:
 def test_who_turned_a_view_is_kept(login, loader) -> None:
     turn(loader, "old", "visit", "pair")
     turn(loader, "new", "pair", by="grace")
-    assert [(each.relation, each.reads, each.switched_by) for each in positions(loader)] == [
+    assert [(each.relation, each.reads, each.switched_by) for each in switch_states(loader)] == [
         ("open_dental.pair", "new", "grace"),
         ("open_dental.visit", "old", "ada"),
     ]
@@ -93,7 +93,7 @@ def test_all_views_are_turned_or_none(login, loader) -> None:
     login.execute("drop table old_raw.visit")
     with pytest.raises(EtlError, match=r"old_raw\.visit is not in this database"):
         turn(loader, "old", "visit", "pair")
-    assert positions(loader) == []
+    assert switch_states(loader) == []
     assert login.execute("select to_regclass('open_dental_live.pair')").fetchone() == (None,)
 
 
@@ -123,4 +123,4 @@ def test_what_stands_in_the_way_is_told(login, loader, before, options, told) ->
     login.execute(before)
     with pytest.raises(EtlError, match=told):
         turn(loader, "old", **options)
-    assert positions(loader) == []
+    assert switch_states(loader) == []

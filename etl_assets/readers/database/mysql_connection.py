@@ -1,4 +1,4 @@
-"""One connection to MySQL or MariaDB by either driver: rows as the bytes that the server sent, failures in our words.
+"""One connection to MySQL or MariaDB by either driver: rows as raw bytes, driver errors translated.
 
 mysqlclient needs a compiler to be installed and takes two thirds of pymysql's time; pymysql runs everywhere.
 """
@@ -10,12 +10,12 @@ from threading import Lock
 from typing import Any
 
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.readers.database.address import Address
+from etl_assets.readers.database.database_url import DatabaseUrl
 
 DRIVERS = {"mysqlclient": "MySQLdb", "pymysql": "pymysql"}
 CONNECT_SECONDS = 20
 READ_SECONDS = 600
-"""After which a source that says nothing is taken to be gone."""
+"""The read timeout: after it a source that says nothing is taken to be gone."""
 FETCH_ROWS = 400
 OPTIONS = ("socket", "ssl_ca", "ssl_cert", "ssl_key", "charset")
 Row = tuple[bytes | None, ...]
@@ -53,23 +53,23 @@ _NAMING = (1044, 1045, 1046, 1049, 1054, 1064, 1130, 1142, 1143, 1144, 1146, 122
 _DAMAGED = (126, 127, 144, 145, 1034, 1035, 1194, 1195)
 
 
-class MysqlLink:
-    """A connection whose results are the server's own bytes, unconverted.
+class MysqlConnection:
+    """A read-only connection whose results are the server's own bytes, unconverted.
 
     Its methods raise TransientError where the server is away or busy, EtlError where it refuses; neither with a secret
     or a value of a row.
     """
 
-    def __init__(self, address: Address, driver: str) -> None:
-        self.address = address
+    def __init__(self, url: DatabaseUrl, driver: str) -> None:
+        self.url = url
         self._free = Lock()
         unconverted = {"conv": {}, "use_unicode": False, "autocommit": None}
-        self._module, self._connection = _connect(address, driver, unconverted)
-        with self._speaking():
+        self._module, self._connection = _connect(url, driver, unconverted)
+        with self._translating_errors():
             for statement in SESSION:
                 self._connection.query(statement)
-        self.packet = int(self.row("select @@max_allowed_packet")[0] or 0)
-        """The longest text that the server makes, in bytes."""
+        self.max_packet_bytes = int(self.row("select @@max_allowed_packet")[0] or 0)
+        """max_allowed_packet: the longest text that the server makes."""
 
     def rows(self, statement: str) -> list[Row]:
         """All rows of a small result."""
@@ -79,7 +79,7 @@ class MysqlLink:
         """The one row of a result."""
         return self.rows(statement)[0]
 
-    def blocks(self, statement: str, at_once: int = FETCH_ROWS) -> Generator[list[Row]]:
+    def blocks(self, statement: str, fetch_rows: int = FETCH_ROWS) -> Generator[list[Row]]:
         """The rows of a result as they arrive, so many at a time.
 
         Raises:
@@ -88,37 +88,37 @@ class MysqlLink:
         if not self._free.acquire(blocking=False):
             raise RuntimeError("The connection is asked something while a result of it is still being taken.")
         try:
-            with self._speaking():
-                yield from self._results(statement, at_once)
+            with self._translating_errors():
+                yield from self._results(statement, fetch_rows)
         finally:
             self._free.release()
 
-    def _results(self, statement: str, at_once: int) -> Generator[list[Row]]:
-        """The rows of a result, in the words of the driver; all are taken from the connection when it ends."""
+    def _results(self, statement: str, fetch_rows: int) -> Generator[list[Row]]:
+        """The rows of a result, by this driver; when it ends, nothing is left on the connection."""
         raise NotImplementedError
 
     def close(self) -> None:
         """End the connection; what is still to come of a result is not waited for."""
-        with self._speaking():
+        with self._translating_errors():
             self._connection.close()
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Have what the driver raises said in our words."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Translate the driver's exceptions into TransientError and EtlError."""
         try:
             yield
         except self._module.Error as error:
-            raise _in_our_words(error, self.address) from None
+            raise _translate_error(error, self.url) from None
 
 
-class _Mysqlclient(MysqlLink):
-    def _results(self, statement: str, at_once: int) -> Generator[list[Row]]:
+class _Mysqlclient(MysqlConnection):
+    def _results(self, statement: str, fetch_rows: int) -> Generator[list[Row]]:
         self._connection.query(statement)
         result = self._connection.use_result()
         if result is None:
             return
         try:
-            while rows := result.fetch_row(at_once, 0):
+            while rows := result.fetch_row(fetch_rows, 0):
                 yield rows
         finally:
             # Of a connection that was lost nothing is left to be taken; that is said already, or nobody asks.
@@ -126,12 +126,12 @@ class _Mysqlclient(MysqlLink):
                 result.discard()
 
 
-class _Pymysql(MysqlLink):
-    def _results(self, statement: str, at_once: int) -> Generator[list[Row]]:
+class _Pymysql(MysqlConnection):
+    def _results(self, statement: str, fetch_rows: int) -> Generator[list[Row]]:
         cursor = self._connection.cursor(import_module("pymysql.cursors").SSCursor)
         try:
             cursor.execute(statement)
-            while rows := cursor.fetchmany(at_once):
+            while rows := cursor.fetchmany(fetch_rows):
                 yield rows
         except self._module.Error:
             # Else it looks for the rest of the result when it is collected, on a connection that may be none any more.
@@ -144,11 +144,11 @@ class _Pymysql(MysqlLink):
                 cursor.close()
 
 
-def connect_link(address: Address, driver: str | None) -> MysqlLink:
+def connect_mysql(url: DatabaseUrl, driver: str | None) -> MysqlConnection:
     """Open a connection for reading.
 
     Args:
-        address: Where.
+        url: Where.
         driver: `mysqlclient` or `pymysql`; the first that is installed where left out.
 
     Raises:
@@ -156,16 +156,16 @@ def connect_link(address: Address, driver: str | None) -> MysqlLink:
         TransientError: The server cannot be reached.
     """
     chosen = choose_driver(driver)
-    return (_Mysqlclient if chosen == "mysqlclient" else _Pymysql)(address, chosen)
+    return (_Mysqlclient if chosen == "mysqlclient" else _Pymysql)(url, chosen)
 
 
-def open_mysql(address: Address, driver: str | None) -> Any:
-    """A connection of the driver's own, that writes and converts as the driver does; autocommit is on.
+def open_mysql(url: DatabaseUrl, driver: str | None) -> Any:
+    """Open a DB-API connection of the driver's own, which writes and converts values; autocommit is on.
 
     Raises:
-        EtlError, TransientError: As `connect_link`.
+        EtlError, TransientError: As `connect_mysql`.
     """
-    return _connect(address, choose_driver(driver), {"autocommit": True})[1]
+    return _connect(url, choose_driver(driver), {"autocommit": True})[1]
 
 
 def choose_driver(wanted: str | None) -> str:
@@ -185,37 +185,37 @@ def choose_driver(wanted: str | None) -> str:
     raise EtlError(f"The driver {wanted or 'pymysql'} is not installed: pip install {wanted or 'pymysql'}.")
 
 
-def _connect(address: Address, driver: str, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
+def _connect(url: DatabaseUrl, driver: str, wanted: Mapping[str, Any]) -> tuple[Any, Any]:
     """The driver's module, and a connection of it."""
     module = import_module(DRIVERS[driver])
     given = {
-        "host": address.host,
-        "port": address.port or 3306,
-        "user": address.user,
-        "password": address.password,
+        "host": url.host,
+        "port": url.port or 3306,
+        "user": url.user,
+        "password": url.password,
         "charset": "utf8mb4",
         "connect_timeout": CONNECT_SECONDS,
         "read_timeout": READ_SECONDS,
-        **({"database": address.database} if address.database else {}),
-        **_options(address, driver),
+        **({"database": url.database} if url.database else {}),
+        **_options(url, driver),
         **wanted,
     }
     try:
         return module, module.connect(**given)
     except module.Error as error:
-        raise _in_our_words(error, address) from None
+        raise _translate_error(error, url) from None
     except OSError:
-        raise EtlError(f"{address.place}: a file that the URL's ssl options name cannot be read.") from None
+        raise EtlError(f"{url.display_name}: a file that the URL's ssl options name cannot be read.") from None
 
 
-def _options(address: Address, driver: str) -> dict[str, Any]:
-    unknown = sorted(set(address.options) - set(OPTIONS))
+def _options(url: DatabaseUrl, driver: str) -> dict[str, Any]:
+    unknown = sorted(set(url.options) - set(OPTIONS))
     if unknown:
-        raise EtlError(f"The URL of {address.place} has the option {unknown[0]!r}; there are {', '.join(OPTIONS)}.")
+        raise EtlError(f"The URL of {url.display_name} has the option {unknown[0]!r}; there are {', '.join(OPTIONS)}.")
     given: dict[str, Any] = {}
-    if socket := address.options.get("socket"):
+    if socket := url.options.get("socket"):
         given["unix_socket"] = socket
-    files = {name: address.options.get(f"ssl_{name}") for name in ("ca", "cert", "key")}
+    files = {name: url.options.get(f"ssl_{name}") for name in ("ca", "cert", "key")}
     if any(files.values()):
         # With an authority at hand the server must prove that it is the host of the URL.
         named = {name: path for name, path in files.items() if path}
@@ -225,18 +225,18 @@ def _options(address: Address, driver: str) -> dict[str, Any]:
     return given
 
 
-def _in_our_words(error: Exception, address: Address) -> EtlError:
-    """What a driver's error says, without what it may hold of a row."""
+def _translate_error(error: Exception, url: DatabaseUrl) -> EtlError:
+    """Translate a driver's error, without any value of a row."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if code in _BUSY:
-        return TransientError(f"{address.place}: {_BUSY[code]} (error {code}). Nothing was changed there.")
+        return TransientError(f"{url.display_name}: {_BUSY[code]} (error {code}). Nothing was changed there.")
     if code in _NAMING:
-        said = error.args[1]
-        text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-        return EtlError(f"{address.place} refuses (error {code}): {text}")
+        message = error.args[1]
+        text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
+        return EtlError(f"{url.display_name} refuses (error {code}): {text}")
     if code in _DAMAGED:
-        return EtlError(f"{address.place}: a table is damaged (error {code}); whoever runs it must repair it.")
+        return EtlError(f"{url.display_name}: a table is damaged (error {code}); whoever runs it must repair it.")
     if code == 0:
         # Both drivers say so of a connection that is closed, and of an answer that broke off.
-        return TransientError(f"{address.place}: the connection was lost.")
-    return EtlError(f"{address.place} refuses, with error {code}.")
+        return TransientError(f"{url.display_name}: the connection was lost.")
+    return EtlError(f"{url.display_name} refuses, with error {code}.")

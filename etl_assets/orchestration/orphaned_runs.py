@@ -1,4 +1,4 @@
-"""Runs whose process died without a word: the ledger knows of them, and Dagster may not.
+"""Orphaned runs: their process died without a word; the ledger knows of them, and Dagster may not.
 
 A killed process leaves its run STARTED and its slots of a pool claimed. The daemon frees them where it runs and saw the
 end; a run of the terminal has no daemon, and a host that went down took it along. The next run would wait for ever.
@@ -10,8 +10,8 @@ from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.ledger import abandoned_runs
 
 
-def bury(instance: dg.DagsterInstance, connection: Connection) -> list[str]:
-    """Declare the runs of abandoned batches failed, and free what they held. Returns their ids."""
+def fail_orphaned_runs(instance: dg.DagsterInstance, connection: Connection) -> list[str]:
+    """Fail the runs of abandoned batches, and free their concurrency slots. Returns their ids."""
     dead = abandoned_runs(connection)
     runs = instance.get_runs(dg.RunsFilter(run_ids=dead)) if dead else []
     buried = [run for run in runs if not run.is_finished]

@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL as a source: lines as the server writes them, failures in our words."""
+"""One connection to PostgreSQL as a source: rows as lines of COPY, driver errors translated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.readers.database.address import Address
+from etl_assets.readers.database.database_url import DatabaseUrl
 
 CONNECT_SECONDS = 20
 BLOCK_ROWS = 400
@@ -31,27 +31,27 @@ _NAMING = ("28", "3D", "3F", "42")
 _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry", "certificate", "permission denied")
 
 
-class PostgresLink:
-    """A connection that reads.
+class PostgresConnection:
+    """A read-only connection.
 
     Its methods raise TransientError where the server is away or busy, EtlError where it refuses; neither with a secret
     or a value of a row.
     """
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self._connection = open_postgres(address)
-        with self._speaking():
+    def __init__(self, url: DatabaseUrl) -> None:
+        self.url = url
+        self._connection = open_postgres(url)
+        with self._translating_errors():
             self._connection.execute(SESSION)
         (schema,) = self.row("select current_schema()")
         if schema is None:
             self.close()
-            raise EtlError(f"{address.place}: the account may see no schema of its search_path.")
+            raise EtlError(f"{url.display_name}: the account may see no schema of its search_path.")
         self.schema = str(schema)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""
-        with self._speaking():
+        with self._translating_errors():
             return self._connection.execute(statement.encode()).fetchall()
 
     def row(self, statement: str) -> tuple[Any, ...]:
@@ -61,7 +61,7 @@ class PostgresLink:
     def blocks(self, select: str) -> Iterator[list[bytes]]:
         """The rows of a select as lines of COPY's text format, as they arrive, some hundred at a time."""
         statement = f"copy ({select}) to stdout".encode()
-        with self._speaking(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with self._translating_errors(), self._connection.cursor() as cursor, cursor.copy(statement) as copy:
             lines: list[bytes] = []
             size = 0
             for line in copy:
@@ -78,54 +78,54 @@ class PostgresLink:
         self._connection.close()
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Have what the driver raises said in our words."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Translate the driver's exceptions into TransientError and EtlError."""
         try:
             yield
         except psycopg.Error as error:
-            raise _in_our_words(error, self.address) from None
+            raise _translate_error(error, self.url) from None
 
 
-def open_postgres(address: Address) -> psycopg.Connection[Any]:
-    """A connection of the driver's own; autocommit is on. The URL's options are libpq's.
+def open_postgres(url: DatabaseUrl) -> psycopg.Connection[Any]:
+    """Open a connection of the driver's own; autocommit is on. The URL's options are libpq's.
 
     Raises:
         EtlError: The server refuses.
         TransientError: It cannot be reached.
     """
     given: dict[str, Any] = {
-        "host": address.host,
-        "port": address.port,
-        "user": address.user or None,
-        "password": address.password or None,
-        "dbname": address.database or None,
+        "host": url.host,
+        "port": url.port,
+        "user": url.user or None,
+        "password": url.password or None,
+        "dbname": url.database or None,
         "connect_timeout": CONNECT_SECONDS,
         # A server that has gone without a word is noticed within two minutes.
         "keepalives_idle": 60,
         "keepalives_interval": 10,
         "keepalives_count": 6,
         "client_encoding": "utf8",
-        **address.options,
+        **url.options,
     }
     try:
         return psycopg.connect(**{name: value for name, value in given.items() if value is not None}, autocommit=True)
     except psycopg.Error as error:
-        raise _in_our_words(error, address) from None
+        raise _translate_error(error, url) from None
 
 
-def _in_our_words(error: psycopg.Error, address: Address) -> EtlError:
-    """What a driver's error says, without what it may hold of a row."""
+def _translate_error(error: psycopg.Error, url: DatabaseUrl) -> EtlError:
+    """Translate a driver's error, without any value of a row."""
     state = error.sqlstate or ""
     if not state:
         # A connection that failed or was lost; of a refusal to connect the driver gives the text alone.
         refusal = next((line for line in str(error).splitlines() if any(word in line for word in _REFUSED)), None)
         if refusal and not isinstance(error, psycopg.ProgrammingError):
-            return EtlError(f"{address.place} refuses: {refusal.rpartition('FATAL:')[2].strip()}")
+            return EtlError(f"{url.display_name} refuses: {refusal.rpartition('FATAL:')[2].strip()}")
         if isinstance(error, psycopg.OperationalError):
-            return TransientError(f"{address.place} cannot be reached, or the connection was lost.")
-        return EtlError(f"{address.place}: what is asked of it, or the URL's options, cannot be understood.")
+            return TransientError(f"{url.display_name} cannot be reached, or the connection was lost.")
+        return EtlError(f"{url.display_name}: what is asked of it, or the URL's options, cannot be understood.")
     if state.startswith(_BUSY):
-        return TransientError(f"{address.place} was busy or gave up (SQLSTATE {state}). Nothing was changed there.")
+        return TransientError(f"{url.display_name} was busy or gave up (SQLSTATE {state}). Nothing was changed there.")
     if state.startswith(_NAMING):
-        return EtlError(f"{address.place} refuses (SQLSTATE {state}): {error.diag.message_primary}")
-    return EtlError(f"{address.place} refuses, with SQLSTATE {state}.")
+        return EtlError(f"{url.display_name} refuses (SQLSTATE {state}): {error.diag.message_primary}")
+    return EtlError(f"{url.display_name} refuses, with SQLSTATE {state}.")

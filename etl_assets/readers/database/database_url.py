@@ -1,4 +1,4 @@
-"""Where a database is, and who asks: what its URL says."""
+"""Database URLs: host, credentials and options of a source's database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +8,12 @@ from etl_assets.errors import EtlError
 
 MYSQL = ("mysql", "mariadb")
 POSTGRES = ("postgresql", "postgres")
-FORMS = "mysql://user:password@host:3306/database or postgresql://user:password@host:5432/database"
+URL_FORMS = "mysql://user:password@host:3306/database or postgresql://user:password@host:5432/database"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Address:
-    """What a URL such as `mysql://user:password@host:3306/database?ssl_ca=/etc/ca.pem` says.
+class DatabaseUrl:
+    """A parsed connection URL, such as `mysql://user:password@host:3306/database?ssl_ca=/etc/ca.pem`.
 
     User, password and database are percent-decoded: a password `a@b` is written `a%40b`.
     """
@@ -27,14 +27,14 @@ class Address:
     options: Mapping[str, str]
 
     @property
-    def place(self) -> str:
-        """Where it is, as a message may say it."""
+    def display_name(self) -> str:
+        """Database and host, for messages: no user and no password."""
         where = self.options.get("socket") or (f"{self.host}:{self.port}" if self.port else self.host)
         return f"{self.database} at {where}" if self.database else where
 
     @classmethod
-    def of(cls, url: str, variable: str) -> "Address":
-        """What a URL says.
+    def parse(cls, url: str, variable: str) -> "DatabaseUrl":
+        """Parse a URL.
 
         Args:
             url: As above.
@@ -47,9 +47,11 @@ class Address:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise EtlError(f"{variable} is not a URL of the form {FORMS}; marks in it are percent-encoded.") from None
+            raise EtlError(
+                f"{variable} is not a URL of the form {URL_FORMS}; marks in it are percent-encoded."
+            ) from None
         if parts.scheme not in (*MYSQL, *POSTGRES):
-            raise EtlError(f"{variable} is a URL of neither MySQL nor PostgreSQL; expected was {FORMS}.")
+            raise EtlError(f"{variable} is a URL of neither MySQL nor PostgreSQL; expected was {URL_FORMS}.")
         return cls(
             scheme=parts.scheme,
             user=unquote(parts.username or ""),

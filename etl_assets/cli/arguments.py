@@ -1,11 +1,12 @@
-"""What the commands' words are made of."""
+"""Argument types shared by the commands."""
 
 import argparse
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TypeAlias
 
-from etl_assets.declare.source import Database, Source
+from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
 from etl_assets.sources import SOURCES
@@ -48,14 +49,26 @@ def tables_named(source: Source, names: Sequence[str], importance: str | None) -
     """The tables that are named, and those of the importance that is; none where neither is said.
 
     Raises:
-        EtlError: A table is not declared, or the importance is said of a source that is no database.
+        EtlError: A table is not declared, or the importance is said of a source whose tables have none.
     """
     named = [table_named(source, name).name for name in names]
     if importance is None:
         return named
-    if not isinstance(source.reader, Database):
+    if not any("importance" in table.tags for table in source.tables):
         raise EtlError(f"--importance is said of a database's tables; {source.name} is none.")
-    return named + [table.name for table in source.tables if table.copied and table.copied.importance == importance]
+    return named + [table.name for table in source.tables if table.tags.get("importance") == importance]
+
+
+def copied_table_named(source: Source, name: str) -> CopiedTable:
+    """The declared copy of a database's table; raises as `table_named`, and where the source is no database."""
+    _ = source.database
+    return source.copied_table(table_named(source, name).name)
+
+
+def copied_tables_named(source: Source, names: Sequence[str], importance: str | None) -> list[str]:
+    """As `tables_named`, of a source whose database is copied; an EtlError where it is another kind."""
+    _ = source.database
+    return tables_named(source, names, importance)
 
 
 def day(text: str) -> date:

@@ -1,0 +1,184 @@
+"""The contract of database readers: how tables are described, and how rows, checksums and sums are read."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+INTEGER_TYPES = ("smallint", "integer", "bigint")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceColumn:
+    """A column of a source table, and its type in staging."""
+
+    name: str
+    """As the source spells it. In staging it is lower case, so that SQL written for the source runs unquoted."""
+    type: str
+    """In the source's words: `bigint(20) unsigned`."""
+    staging_type: str
+    """The PostgreSQL type that holds every value the column can have."""
+    nullable: bool = True
+    on_update_timestamp: bool = False
+    """Whether the database itself writes the moment of each change into it (MySQL: ON UPDATE CURRENT_TIMESTAMP)."""
+
+    @property
+    def staging_name(self) -> str:
+        """Its name in staging."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceTable:
+    """A source table, as the database's own catalogue describes it."""
+
+    name: str
+    columns: tuple[SourceColumn, ...]
+    key: tuple[str, ...] = ()
+    """The columns of its primary key, as the source spells them; none where it has no such key."""
+    rows: int = 0
+    """As the catalogue says; an estimate on some engines."""
+    size_bytes: int = 0
+    indexes: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def staging_keys(self) -> tuple[str, ...]:
+        """The key's columns in staging."""
+        return tuple(name.lower() for name in self.key)
+
+    @property
+    def has_integer_key(self) -> bool:
+        """Whether its key is one whole number: it can then be read in ranges of the key."""
+        kinds = {column.name: column.staging_type for column in self.columns}
+        return len(self.key) == 1 and kinds[self.key[0]] in INTEGER_TYPES
+
+    def without(self, names: Collection[str]) -> "SourceTable":
+        """The table without the columns of these names, case-insensitively."""
+        hidden = {name.lower() for name in names}
+        kept = tuple(column for column in self.columns if column.staging_name not in hidden)
+        return SourceTable(
+            name=self.name, columns=kept, key=self.key, rows=self.rows, size_bytes=self.size_bytes, indexes=self.indexes
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRange:
+    """A filter on rows, most often a range of keys; conditions are ANDed, none means all rows."""
+
+    after: int | None = None
+    """Rows whose key is greater."""
+    upto: int | None = None
+    """Rows whose key is not greater."""
+    keys: tuple[int, ...] | None = None
+    """Rows of these keys alone."""
+    cursor_column: str | None = None
+    """The timestamp column that `since` and `until` apply to, as the source spells it."""
+    since: datetime | None = None
+    """Rows whose cursor is at this moment or later; with a time zone."""
+    until: datetime | None = None
+    """Rows whose cursor is before this moment; with a time zone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """A range of keys with its row count and checksum, computed at the source: equal where no row differs."""
+
+    after: int | None
+    upto: int | None
+    rows: int
+    checksum: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnSum:
+    """The count and the total of a column's values, the same in every database that holds the same values.
+
+    The total is: of whole and decimal numbers and of booleans (1 and 0) their sum; of floating ones the sum of
+    floor(value * 10000 + 0.5); of dates and moments the seconds since 2000-01-01 (UTC); of intervals their seconds; of
+    text and bytes the first 8 hexadecimal digits of the MD5 of their bytes (text in UTF-8), read as a number. Floating
+    numbers of 9e14 and more count 0, for their ten-thousandths are noise.
+    """
+
+    values: int
+    """Values that are not null."""
+    total: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """The column sums of a row range; by the columns' names in staging."""
+
+    rows: int
+    columns: Mapping[str, ColumnSum]
+    converted: Mapping[str, int] = field(default_factory=dict)
+    """Values that PostgreSQL cannot hold, and that were converted by a documented rule, by `column: rule`."""
+
+
+class DatabaseReader(Protocol):
+    """One connection to a source's database. For one thread at a time; short reads, each of one batch of rows.
+
+    What its methods raise: TransientError where the source cannot be reached, went away or was busy; EtlError where it
+    refuses. No message holds a secret or a value of a row.
+    """
+
+    def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
+        """Describe the tables of these names that exist, or all of them, in a handful of round trips."""
+
+    def now(self) -> datetime:
+        """The source's clock, cut to the second, with a time zone."""
+
+    def count(self, table: SourceTable) -> int:
+        """How many rows there are."""
+
+    def read(
+        self, table: SourceTable, row_range: RowRange, *, batch_size: int, without_nul: bool = False
+    ) -> Iterator[bytes]:
+        """The rows of a range, in blocks of COPY's text format of bounded size, the columns in the table's order.
+
+        A table with an integer key is read in the order of it, `batch_size` rows a statement; another in one go, and so
+        may be one that is wanted whole and has no more rows than that. In one go there is no order.
+
+        Args:
+            table: Which, with the columns that are wanted.
+            row_range: Which rows.
+            batch_size: Rows of one statement.
+            without_nul: Leave out the NUL characters of texts, which PostgreSQL cannot hold, and look at dates more
+                closely; for when PostgreSQL has refused what was read without.
+        """
+
+    def keys(self, table: SourceTable, row_range: RowRange, *, batch_size: int) -> Iterator[bytes]:
+        """The keys of the rows of a range, likewise; for tables with an integer key."""
+
+    def fingerprints(
+        self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
+    ) -> Iterator[Fingerprint]:
+        """The checksums of all key ranges of a table, in the order of the key; together they cover it.
+
+        Args:
+            table: One with an integer key is divided at the bounds, and beyond the last bound into ranges of
+                `batch_size` rows, of which the last has no upper bound. Another is one range without bounds.
+            bounds: The upper bounds of the ranges known so far, in order.
+            batch_size: Rows of a new range.
+            after: Leave out the rows up to this key; it is below the bounds.
+        """
+
+    def sums(self, table: SourceTable, row_range: RowRange, *, single_statement: bool = False) -> Sums:
+        """The count and the column sums of the rows of a range.
+
+        Args:
+            table: Which.
+            row_range: Which rows.
+            single_statement: Ask in one statement, which is faster, though whoever writes the table may have to wait
+                for it.
+        """
+
+    def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
+        """The range as a condition on the copy in staging.
+
+        A timestamp without a zone is in the source's local time; the copy is compared with what that clock shows at
+        the range's moments, as if it were UTC. Every other range is the same on both sides.
+        """
+
+    def close(self) -> None:
+        """End the connection."""

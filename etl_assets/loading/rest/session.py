@@ -1,0 +1,31 @@
+"""What is held open while a service is loaded."""
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+import psycopg
+
+from etl_assets.declare.document_reader import DocumentReader
+from etl_assets.loading.load import LoadRequest
+
+
+@dataclass
+class RestSession:
+    """A connection to the warehouse, in autocommit mode, and one to each instance of the service that is read."""
+
+    connection: psycopg.Connection
+    request: LoadRequest
+    _opened: ExitStack
+    _readers: dict[str, DocumentReader] = field(default_factory=dict)
+
+    def reader(self, instance: str) -> DocumentReader:
+        """The connection to an instance.
+
+        Raises:
+            EtlError: It is not set up, or refuses to let us in.
+        """
+        if instance not in self._readers:
+            service, source = self.request.source.service, self.request.source
+            given = service.settings_by_instance(self.request.settings.of_source(source.name))
+            self._readers[instance] = self._opened.enter_context(closing(service.connect(given[instance])))
+        return self._readers[instance]

@@ -1,0 +1,52 @@
+"""Services: their lists and open windows are read often, and the windows of a year seldom."""
+
+from collections.abc import Sequence
+
+from etl_assets.declare.dates import Span
+from etl_assets.declare.source import Source
+from etl_assets.loading.rest.load import RestStrategy
+from etl_assets.orchestration.kinds.kind import Kind, LoadSchedule
+from etl_assets.orchestration.partitions import recent_span
+from etl_assets.settings import Settings
+
+A_YEAR_OF_DAYS = 365
+
+
+def open_windows_due(settings: Settings, source: Source) -> list[tuple[Span, str]]:
+    """A service is always asked for its open billing periods, or days."""
+    del settings
+    return [(recent_span(source, source.service.open_windows), f"the open {_windows(source)}")]
+
+
+def service_schedules(source: Source) -> Sequence[LoadSchedule]:
+    """Often for what is likely to have changed, and seldom for all.
+
+    A correction of a window that is closed moves nothing that the service could be asked by; the sweep finds it. A
+    service of lists alone needs no sweep: each read is of everything.
+    """
+    service = source.service
+    if not any(table.partition_column for table in source.tables):
+        return [LoadSchedule(name="lists", cron=service.cron, what="every list")]
+    year = source.calendar.periods_in_year if source.calendar else A_YEAR_OF_DAYS
+    number = {1: "last", 2: "last two"}.get(service.open_windows, f"last {service.open_windows}")
+    return [
+        LoadSchedule(
+            name="open_periods" if source.calendar else "open_days",
+            cron=service.cron,
+            windows=service.open_windows,
+            what=f"the {number} {_windows(source)}",
+        ),
+        LoadSchedule(
+            name="sweep",
+            cron=service.sweep_cron,
+            windows=service.sweep_windows or year,
+            what=f"a year's {_windows(source)}",
+        ),
+    ]
+
+
+def _windows(source: Source) -> str:
+    return "billing periods" if source.calendar else "days"
+
+
+REST = Kind(icon="json", strategy=RestStrategy, due=open_windows_due, schedules=service_schedules)

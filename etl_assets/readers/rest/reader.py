@@ -1,0 +1,188 @@
+"""REST reader: the one DocumentReader of all services; what differs between them is declared (`declare/rest.py`).
+
+A list may change while it is read (`completeness.py`), and `ListChanged` is raised when pages have been given already:
+the caller holds them in one transaction, rolls it back and reads again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
+from urllib.parse import quote
+
+from etl_assets.declare.dates import Span
+from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue
+from etl_assets.declare.rest import RestTable
+from etl_assets.errors import EtlError, ListChanged
+from etl_assets.readers.cancellation import CancellationToken
+from etl_assets.readers.rest.client import HttpClient, NotFound
+from etl_assets.readers.rest.completeness import Completeness
+from etl_assets.readers.rest.envelopes import EnvelopeParser, ListPage
+from etl_assets.readers.rest.paging import PageRequest, fetch_pages, paging_of
+from etl_assets.readers.rest.records import format_key
+
+__all__ = ["ListChanged", "RestReader"]
+
+DAY = timedelta(days=1)
+WINDOW_TOLERANCE = DAY
+"""How far outside of the window a record may lie: the service may cut days elsewhere than the site does."""
+RECORD_PARAMETERS = frozenset({"include", "fields", "$select", "$expand"})
+"""The parameters of a list that say what a record holds, and not which records there are."""
+
+
+class RestReader:
+    """A `DocumentReader` for services whose tables are declared as `RestTable`s."""
+
+    def __init__(self, client: HttpClient, *, connections: int = 6, headers: Mapping[str, str] | None = None) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            client: Closed with this reader.
+            connections: Pages fetched at once. Twice as many, at most, wait to be taken.
+            headers: Sent with every call, such as a filter of regions.
+        """
+        self._client = client
+        self._connections = connections
+        self._headers = headers or {}
+
+    def read(
+        self, table: RestTable, window: Span | None = None, parent: Mapping[str, KeyValue] | None = None
+    ) -> Iterator[DocumentPage]:
+        """Every record of a table or, of one that is read by window, those of a span of dates and the pad around it.
+
+        No key is given twice. The positions of rejected records count from the first record of this read.
+
+        Args:
+            table: Which.
+            window: The dates; cut into pieces where the service allows only shorter spans.
+            parent: The key of the parent's row, by its columns, of a table that is read for each row of another.
+
+        Yields:
+            Pages, none of them empty. They stand and fall with the last one.
+
+        Raises:
+            ListChanged: The list changed while it was read. Throw away what came, and begin again.
+            TransientError: The service could not be reached.
+            EtlError: It refused, says no count that it should, or ignores what it was asked.
+        """
+        path, parser = _address(table, parent), EnvelopeParser(table, parent)
+        seen_keys, position = set[Key](), 0
+        for span in _split_window(table, window):
+            paging = paging_of(table, path, _parameters(table, span), self._client.resolve)
+            completeness = Completeness(table.name, seen_keys)
+            fetch = partial(self._fetch, parser, position)
+            with closing(
+                fetch_pages(
+                    paging, fetch, completeness, connections=self._connections, parent=self._client.cancellation
+                )
+            ) as pages:
+                for page in pages:
+                    if span:
+                        _check_window(table, span, page.documents)
+                    if page.size:
+                        yield DocumentPage(page.documents, page.rejected)
+            position += completeness.received
+
+    def find(self, table: RestTable, key: Key, parent: Mapping[str, KeyValue] | None = None) -> Document | None:
+        """Look up one record by its own address; None where the service says that there is none (404).
+
+        Args:
+            table: One whose endpoint declares a `lookup`.
+            key: All of it; the last column's value is what the address ends with.
+            parent: As for `read`.
+
+        Raises:
+            TransientError: The service could not be reached.
+            EtlError: It refused, gave another record, or one that cannot be kept; or no `lookup` is declared.
+        """
+        if table.lookup is None:
+            raise EtlError(f"{table.name}: a record has no address of its own; its endpoint declares no lookup.")
+        path = f"{_address(table, parent)}/{_segment(table, key[-1])}"
+        parameters = {name: value for name, value in table.endpoint.parameters.items() if name in RECORD_PARAMETERS}
+        parse = EnvelopeParser(table, parent).parse_single
+        try:
+            found = self._client.get(path, parameters, parse=parse, headers=self._headers)
+        except NotFound:
+            return None
+        name = f"{table.name} {format_key(key)}"
+        if not isinstance(found, Document):
+            raise EtlError(f"{name}: the record cannot be kept: {found.field or 'it'}: {found.reason}.")
+        if found.key != key:
+            raise EtlError(f"{name}: the service gave record {format_key(found.key)} instead.")
+        return found
+
+    def close(self) -> None:
+        """End the connections; reads under way end with `Cancelled`."""
+        self._client.close()
+
+    def _fetch(
+        self, parser: EnvelopeParser, position: int, request: PageRequest, cancellation: CancellationToken
+    ) -> ListPage:
+        """Fetch one page, parsed inside of the call: a body that proves broken is retried."""
+        return self._client.get(
+            request.path,
+            request.parameters,
+            parse=partial(parser.parse_page, first_position=position + request.offset),
+            headers=self._headers,
+            cancellation=cancellation,
+        )
+
+
+def _address(table: RestTable, parent: Mapping[str, KeyValue] | None) -> str:
+    """The path of the list, or of the list of one row of the parent table."""
+    wanted = {column for _, column in table.endpoint.placeholders}
+    if table.per is None and parent is not None:
+        raise EtlError(f"{table.name}: it is read at once, not for each row of another table.")
+    if missing := sorted(wanted - set(parent or {})):
+        owner = table.per.parent if table.per else None
+        raise EtlError(f"{table.name}: it is read for each row of {owner}, and {', '.join(missing)} is not given.")
+    return table.endpoint.address({column: _segment(table, (parent or {})[column]) for column in wanted})
+
+
+def _segment(table: RestTable, value: KeyValue) -> str:
+    """A value as one segment of a path."""
+    text = str(value)
+    if text in {"", ".", ".."}:
+        # Even quoted, points are taken for a way up, and another list would be read.
+        raise EtlError(f"{table.name}: a key of {text!r} cannot stand in an address.")
+    return quote(text, safe="")
+
+
+def _parameters(table: RestTable, span: Span | None) -> dict[str, str]:
+    window = table.endpoint.window
+    return {**table.endpoint.parameters, **({window: _format_window(table, span)} if span and window else {})}
+
+
+def _format_window(table: RestTable, span: Span) -> str:
+    return table.endpoint.window_format.format(first=span.first, last=span.last, end=span.last + DAY)
+
+
+def _split_window(table: RestTable, window: Span | None) -> Sequence[Span | None]:
+    """Split a window, with its pad, into the spans that the service allows in one list each."""
+    if table.window is None or table.endpoint.window is None:
+        if window:
+            raise EtlError(f"{table.name}: it is read whole, not by window.")
+        return [None]
+    if window is None or window.first > window.last:
+        raise EtlError(f"{table.name}: it is read by window, from a first date to a last.")
+    longest = table.endpoint.longest
+    days = longest // DAY
+    if days < 1:
+        raise EtlError(f"{table.name}: its endpoint allows windows of {longest}, and a day is the shortest.")
+    padded = window.extended(DAY * -(-table.window.pad // DAY))
+    begin, pieces = padded.first, []
+    while begin <= padded.last:
+        pieces.append(Span(begin, min(begin + DAY * (days - 1), padded.last)))
+        begin += DAY * days
+    return pieces
+
+
+def _check_window(table: RestTable, span: Span, documents: Sequence[Document]) -> None:
+    allowed = span.extended(WINDOW_TOLERANCE)
+    outside = sorted({document.slice for document in documents if document.slice and document.slice not in allowed})
+    if outside:
+        parameter = table.endpoint.window
+        raise EtlError(
+            f"{table.name}: asked for {parameter}={_format_window(table, span)}, the service gave a record of"
+            f" {outside[0]}. It does not know {parameter}, or ignores it."
+        )

@@ -1,0 +1,51 @@
+"""What depends on the kind of a source: when it is read, and by which dates."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import pytest
+
+from etl_assets.declare.dates import Span
+from etl_assets.orchestration.kinds import KINDS, kind_of
+from etl_assets.orchestration.kinds.kind import LoadSchedule
+from etl_assets.orchestration.partitions import partitions_of, recent_span, today
+from etl_assets.orchestration.schedules import load_schedules
+from etl_assets.settings import read_settings
+from etl_assets.sources import SOURCES
+from etl_assets_tests.declare.trials import STUDIES, VISITS, source
+
+BEGAN = date(2024, 5, 6)
+
+
+def test_every_source_is_of_one_kind() -> None:
+    assert {type(each.reader) for each in SOURCES} == set(KINDS)
+
+
+def test_a_service_of_lists_alone_is_read_by_the_clock_and_not_swept() -> None:
+    trials = source(STUDIES)
+    assert kind_of(trials).schedules(trials) == [LoadSchedule(name="lists", cron="0 * * * *", what="every list")]
+    assert [schedule.name for schedule in load_schedules(trials)] == ["trials_lists"]
+
+
+def test_a_service_without_a_calendar_is_read_by_days() -> None:
+    trials = source(STUDIES, VISITS, start=BEGAN, open_windows=3)
+    opened, swept = kind_of(trials).schedules(trials)
+    assert (opened.name, opened.windows, opened.what) == ("open_days", 3, "the last 3 days")
+    assert (swept.name, swept.windows, swept.what) == ("sweep", 365, "a year's days")
+    three_days = Span(today() - timedelta(days=2), today())
+    assert recent_span(trials, 3) == three_days
+    assert kind_of(trials).due(read_settings({}), trials) == [(three_days, "the open days")]
+    partitions = partitions_of(trials)
+    assert isinstance(partitions, dg.DailyPartitionsDefinition)
+    assert partitions.get_first_partition_key() == "2024-05-06"
+
+
+def test_a_sweep_begins_no_earlier_than_the_source() -> None:
+    young = source(VISITS, start=today() - timedelta(days=1))
+    assert recent_span(young, 365) == Span(today() - timedelta(days=1), today())
+
+
+@pytest.mark.parametrize("each", SOURCES, ids=lambda each: each.name)
+def test_every_table_is_in_one_op(each) -> None:
+    names = [table.name for tables in kind_of(each).ops(each).values() for table in tables]
+    assert sorted(names) == sorted(table.name for table in each.tables)
