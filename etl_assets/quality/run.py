@@ -226,7 +226,7 @@ def _open_issues(connection: psycopg.Connection, batch: Batch, source: Source, t
             "relation": _relation(source, table),
             "rule": rule.name,
             "why": rule.why,
-            "kind": getattr(rule, "kind", rule.exception_type),
+            "kind": rule.exception_type,
             "severity": rule.severity,
             "batch": batch.id,
         },
