@@ -1,17 +1,20 @@
-"""The quality rules a source can declare. Each is one SELECT of what breaks it.
+"""The quality rules a source can declare of a row by itself; `rules_between` has those that look at other rows too.
 
-The SELECT reads `looked_at`: the rows of the rule's table in the slice that is looked at, with `row_key` (the
-table's key as text) and `row_slice` (its schedule date) beside the table's own columns. It gives one row a finding:
-row_key, field, value, message, row_slice. A person can run it in psql, where `looked_at` is the table itself.
+Each is one SELECT of what breaks it. The SELECT reads `looked_at`: the rows of the rule's table in the slice that is
+looked at, with `row_key` (the table's key as text) and `row_slice` (its schedule date) beside the table's own columns.
+It gives one row a finding: row_key, field, value, message, row_slice. A person can run it in psql, where `looked_at`
+is the table itself.
+
+Where a rule takes an SQL expression or a message, it is our own declaration: not quoted, and a percent sign in SQL is
+written twice.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import ClassVar
 
-_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
+from etl_assets.declare.rule_sql import is_column, literal, message_sql, select_findings
+
 SEVERITIES = ("error", "warning")
 EXCEPTION_TYPES = ("InvalidValue", "MissingValue", "InvalidSequence", "Overlap", "OutOfRange")
 
@@ -28,18 +31,21 @@ class Rule:
     """The share of broken rows over which nothing is built on the table; never where left out."""
     by_slice: bool = True
     """Whether the slices just loaded are enough to look at; else the whole table is."""
-    exception_type: ClassVar[str] = "InvalidValue"
+    exception_type: str = "InvalidValue"
+    """What kind of finding it is to those who work on the list; each kind of rule has its own."""
 
     def __post_init__(self) -> None:
         if self.severity not in SEVERITIES:
             raise ValueError(f"{self.name}: severity {self.severity!r} is none of {', '.join(SEVERITIES)}")
-        wrong = [name for name in self.reads if not _NAME.match(name)]
+        if self.exception_type not in EXCEPTION_TYPES:
+            raise ValueError(f"{self.name}: {self.exception_type!r} is none of {', '.join(EXCEPTION_TYPES)}")
+        wrong = [name for name in self.reads if not is_column(name)]
         if wrong:
             raise ValueError(f"{self.name}: {wrong} cannot be names of columns")
 
     @property
     def reads(self) -> Sequence[str]:
-        """The columns it names."""
+        """The columns of its table that it names."""
         return ()
 
     def breaking_rows(self) -> str:
@@ -53,11 +59,55 @@ class Rule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColumnRule(Rule):
+    """What every rule of one column has."""
+
+    column: str
+    field: str | None = None
+    """What findings call the column, where people know it by another name than staging's."""
+    where: str | None = None
+    """The rows that it is asked of, as an SQL condition; all of them where left out."""
+    message: str | None = None
+    """What a finding says in place of the kind's usual words. Columns and other SQL expressions stand in braces."""
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The column it names."""
+        return [self.column]
+
+    def findings(
+        self,
+        *broken: str,
+        message: str,
+        value: str | None = None,
+        relation: str = "looked_at",
+        null: str = "?",
+    ) -> str:
+        """The SELECT of the rows that the rule is asked of and that all conditions in `broken` hold of.
+
+        Args:
+            broken: SQL conditions.
+            message: The kind's usual words, as an SQL expression.
+            value: The SQL expression of the value found; the column's own where left out.
+            relation: What stands after `from`.
+            null: What a null looks like in the rule's own message.
+        """
+        asked = [f"({self.where})"] if self.where else []
+        return select_findings(
+            field=self.field or self.column,
+            value=value or f"{self.column}::text",
+            message=message_sql(self.message, null) if self.message else message,
+            conditions=[*asked, *broken],
+            relation=relation,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Required(Rule):
-    """None of `columns` is null or blank. One finding a row and column."""
+    """Not null: none of `columns` is null or blank; zero is a value. One finding a row and column."""
 
     columns: Sequence[str]
-    exception_type: ClassVar[str] = "MissingValue"
+    exception_type: str = "MissingValue"
 
     @property
     def reads(self) -> Sequence[str]:
@@ -66,19 +116,23 @@ class Required(Rule):
 
     def breaking_rows(self) -> str:
         """One branch a column."""
-        return " union all ".join(
-            f"select row_key, '{column}' as field, null as value, '{column} is missing' as message, row_slice"
-            f" from looked_at where coalesce(trim({column}::text), '') = ''"
+        return "\nunion all\n".join(
+            select_findings(
+                field=column,
+                value="null",
+                message=literal(f"{column} is missing"),
+                conditions=[f"coalesce(trim({column}::text), '') = ''"],
+            )
             for column in self.columns
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class InOrder(Rule):
-    """In each pair the first moment is not after the second; a null passes. One finding a row and pair."""
+    """Sequence: in each pair the first moment is not after the second; a null passes. One finding a row and pair."""
 
     pairs: Sequence[tuple[str, str]]
-    exception_type: ClassVar[str] = "InvalidSequence"
+    exception_type: str = "InvalidSequence"
 
     @property
     def reads(self) -> Sequence[str]:
@@ -87,16 +141,23 @@ class InOrder(Rule):
 
     def breaking_rows(self) -> str:
         """One branch a pair."""
-        return " union all ".join(
-            f"select row_key, '{earlier} > {later}' as field, {earlier}::text || ' > ' || {later}::text as value,"
-            f" '{earlier} is after {later}' as message, row_slice from looked_at where {earlier} > {later}"
+        return "\nunion all\n".join(
+            select_findings(
+                field=f"{earlier} > {later}",
+                value=f"{earlier}::text || ' > ' || {later}::text",
+                message=literal(f"{earlier} is after {later}"),
+                conditions=[f"{earlier} > {later}"],
+            )
             for earlier, later in self.pairs
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class MinutesBetween(Rule):
-    """From `start` to `end` it takes `low` to `high` minutes; a null or a negative span passes (see `InOrder`)."""
+    """Duration: from `start` to `end` it takes `low` to `high` minutes, both included.
+
+    A null or a negative span passes (see `InOrder`).
+    """
 
     start: str
     end: str
@@ -104,7 +165,7 @@ class MinutesBetween(Rule):
     high: int
     zone: str = "time_zone"
     """The column that names the zone of both wall clocks, so that the night the clocks change counts right."""
-    exception_type: ClassVar[str] = "OutOfRange"
+    exception_type: str = "OutOfRange"
 
     @property
     def reads(self) -> Sequence[str]:
@@ -115,10 +176,11 @@ class MinutesBetween(Rule):
         """The rows outside [low, high]."""
         taken = f"({self.end} at time zone {self.zone}) - ({self.start} at time zone {self.zone})"
         minutes = f"extract(epoch from {taken}) / 60"
-        return (
-            f"select row_key, '{self.start}..{self.end}' as field, round({minutes})::text as value,"
-            f" 'takes ' || round({minutes}) || ' minutes; %(low)s to %(high)s are usual' as message, row_slice"
-            f" from looked_at where {minutes} not between %(low)s and %(high)s and {self.end} >= {self.start}"
+        return select_findings(
+            field=f"{self.start}..{self.end}",
+            value=f"round({minutes})::text",
+            message=f"'takes ' || round({minutes}) || ' minutes; %(low)s to %(high)s are usual'",
+            conditions=[f"{minutes} not between %(low)s and %(high)s", f"{self.end} >= {self.start}"],
         )
 
     @property
@@ -128,26 +190,18 @@ class MinutesBetween(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DateWithin(Rule):
-    """A date lies from `first` (ISO) to `ahead` after today."""
+class DateWithin(ColumnRule):
+    """Range of dates: `column` lies from `first` (ISO) to `ahead` after today, both included; a null passes."""
 
-    column: str
     first: str
     ahead: timedelta
-    exception_type: ClassVar[str] = "OutOfRange"
-
-    @property
-    def reads(self) -> Sequence[str]:
-        """The column it names."""
-        return [self.column]
+    exception_type: str = "OutOfRange"
 
     def breaking_rows(self) -> str:
         """The rows outside."""
-        return (
-            f"select row_key, '{self.column}' as field, {self.column}::text as value,"
-            f" '{self.column} lies outside ' || %(first)s || ' to ' || current_date + %(ahead)s::int as message,"
-            f" row_slice from looked_at"
-            f" where {self.column} < %(first)s::date or {self.column} > current_date + %(ahead)s::int"
+        return self.findings(
+            f"({self.column} < %(first)s::date or {self.column} > current_date + %(ahead)s::int)",
+            message=f"'{self.column} lies outside ' || %(first)s || ' to ' || current_date + %(ahead)s::int",
         )
 
     @property
@@ -157,23 +211,21 @@ class DateWithin(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneOf(Rule):
-    """`column` is one of `known`; a null passes (see `Required`)."""
+class OneOf(ColumnRule):
+    """Accepted values: `column`, text or a whole number, is one of `known`; a null passes unless it is `required`."""
 
-    column: str
-    known: Sequence[str]
-
-    @property
-    def reads(self) -> Sequence[str]:
-        """The column it names."""
-        return [self.column]
+    known: Sequence[str] | Sequence[int]
+    required: bool = False
+    """Whether a null is found too."""
 
     def breaking_rows(self) -> str:
         """The rows with another value."""
-        return (
-            f"select row_key, '{self.column}' as field, {self.column} as value, '{self.column} ' || {self.column}"
-            f" || ' is none of ' || array_to_string(%(known)s::text[], ', ') as message, row_slice"
-            f" from looked_at where {self.column} <> all(%(known)s)"
+        unknown = f"{self.column} <> all(%(known)s)"
+        return self.findings(
+            f"({self.column} is null or {unknown})" if self.required else unknown,
+            message=f"'{self.column} ' || coalesce({self.column}::text, 'null')"
+            " || ' is none of ' || array_to_string(%(known)s::text[], ', ')",
+            null="null",
         )
 
     @property
@@ -183,32 +235,19 @@ class OneOf(Rule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefersTo(Rule):
-    """`column` is the `key` of a row of another table of the warehouse, `schema.table`; a null passes."""
+class RowCheck(ColumnRule):
+    """CHECK constraint: the SQL condition `holds` is true of each row by itself. Null passes, as it does in SQL.
 
-    column: str
-    relation: str
-    key: str = "id"
-    severity: str = "warning"
+    A finding is told under `column`, the one of the condition's columns to look at first.
+    """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        schema, _, name = self.relation.partition(".")
-        if not (_NAME.match(schema) and _NAME.match(name) and _NAME.match(self.key)):
-            raise ValueError(f"{self.name}: {self.relation}.{self.key} cannot be the name of a column")
-
-    @property
-    def reads(self) -> Sequence[str]:
-        """The column it names."""
-        return [self.column]
+    holds: str
+    value: str | None = None
+    """The SQL expression of the value found, of type text; the column's own where left out."""
 
     def breaking_rows(self) -> str:
-        """The rows that refer to nothing."""
-        return (
-            f"select row_key, '{self.column}' as field, {self.column}::text as value, '{self.column} ' || {self.column}"
-            f" || ' is not in {self.relation}' as message, row_slice from looked_at where {self.column} is not null"
-            f" and not exists (select from {self.relation} as other where other.{self.key} = looked_at.{self.column})"
-        )
+        """The rows of which it is false."""
+        return self.findings(f"not ({self.holds})", message=literal(f"{self.holds} does not hold"), value=self.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,12 +256,6 @@ class Finds(Rule):
 
     query: str
     parameters: Mapping[str, object] = field(default_factory=dict)
-    kind: str = "InvalidValue"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.kind not in EXCEPTION_TYPES:
-            raise ValueError(f"{self.name}: {self.kind!r} is none of {', '.join(EXCEPTION_TYPES)}")
 
     def breaking_rows(self) -> str:
         """The query as it was written."""
@@ -236,7 +269,7 @@ class Finds(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class FilesTakenIn(Rule):
-    """Every file that was delivered for the table could be taken in. One finding a file.
+    """Completeness of deliveries: every file for the table could be loaded. One finding a file.
 
     `strays` adds the files that no feed takes: nobody can say whose they are.
     """
@@ -248,10 +281,19 @@ class FilesTakenIn(Rule):
     def breaking_rows(self) -> str:
         """The file names whose last delivery was refused."""
         return (
-            "select file_name as row_key, 'file' as field, null as value, notes as message, null::date as row_slice"
-            " from (select distinct on (file_name) * from etl.source_file where source = %(source)s"
-            " order by file_name, file_id desc) as last_delivery"
-            " where status = 'failed' and (table_name = %(table)s or %(strays)s and table_name is null)"
+            "select\n"
+            "    file_name as row_key,\n"
+            "    'file' as field,\n"
+            "    null as value,\n"
+            "    notes as message,\n"
+            "    null::date as row_slice\n"
+            "from (\n"
+            "    select distinct on (file_name) *\n"
+            "    from etl.source_file\n"
+            "    where source = %(source)s\n"
+            "    order by file_name, file_id desc\n"
+            ") as last_delivery\n"
+            "where status = 'failed' and (table_name = %(table)s or %(strays)s and table_name is null)"
         )
 
     @property

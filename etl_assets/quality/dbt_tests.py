@@ -1,15 +1,18 @@
-"""What dbt's tests found, kept beside the findings of our own rules: one issue a test."""
+"""Results of dbt tests, kept beside the findings of the declared rules: one issue a test."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from psycopg import sql
+
+from etl_assets.quality.issues import CheckedRule, upsert_issues
 from etl_assets.warehouse.ledger import Batch
 
 BROKEN = {"fail", "warn", "error"}
 
 
 def record_tests(batch: Batch, source: str, tests: Iterable[Mapping[str, Any]]) -> None:
-    """Open an issue for each test that failed, and close those of tests that passed.
+    """Record test results: open an issue for each test that failed, close the issues of tests that passed.
 
     Args:
         batch: Whose work it is.
@@ -20,32 +23,37 @@ def record_tests(batch: Batch, source: str, tests: Iterable[Mapping[str, Any]]) 
         for test in tests:
             values = {**test, "source": source, "batch": batch.id, "passed": test["status"] not in BROKEN}
             batch.connection.execute(_RESULT, values)
-            batch.connection.execute(_CLOSE if values["passed"] else _OPEN, values)
+            if values["passed"]:
+                batch.connection.execute(_CLOSE, values)
+            else:
+                _open(batch, source, test)
+
+
+def _open(batch: Batch, source: str, test: Mapping[str, Any]) -> None:
+    upsert_issues(
+        batch.connection,
+        batch,
+        CheckedRule(
+            source=source,
+            relation=test["relation"],
+            rule=test["rule"],
+            why=test["why"],
+            severity=test["severity"],
+            exception_type="InvalidValue",
+        ),
+        found=_FOUND,
+        parameters={"failures": str(test["failures"]), "message": test["message"]},
+    )
 
 
 _RESULT = """
     insert into etl.quality_result (batch_id, source, relation, rule, severity, passed, rows_checked, rows_broken)
     values (%(batch)s, %(source)s, %(relation)s, %(rule)s, %(severity)s, %(passed)s, 0, %(failures)s)
 """
-_OPEN = """
-    insert into etl.quality_issue as held (
-        source, relation, rule, why, key, value, exception_type, severity, message, first_batch_id, last_batch_id
-    )
-    values (
-        %(source)s, %(relation)s, %(rule)s, %(why)s, '(table)', %(failures)s::text, 'InvalidValue', %(severity)s,
-        coalesce(%(message)s, 'the test failed'), %(batch)s, %(batch)s
-    )
-    on conflict (relation, rule, key, field) do update set
-        value = excluded.value,
-        message = excluded.message,
-        last_seen_at = now(),
-        last_batch_id = excluded.last_batch_id,
-        closed_at = null,
-        status = case
-            when held.status = 'resolved' and held.value is not distinct from excluded.value then 'resolved'
-            else 'open'
-        end
-"""
+_FOUND = sql.SQL(
+    "(values ('(table)', '', %(failures)s::text, coalesce(%(message)s, 'the test failed'), null::date))"
+    " as failed_test (row_key, field, value, message, row_slice)"
+)
 _CLOSE = """
     update etl.quality_issue
     set status = 'closed', closed_at = now(), last_batch_id = %(batch)s

@@ -95,8 +95,8 @@ _SUMMARY = """
                 rule,
                 severity,
                 not exists (
-                    select from etl.quality_issue as held
-                    where held.relation = result.relation and held.rule = result.rule and held.status = 'open'
+                    select from etl.quality_issue as issue
+                    where issue.relation = result.relation and issue.rule = result.rule and issue.status = 'open'
                 ) as passed
             from etl.quality_result as result
             where source = %(source)s

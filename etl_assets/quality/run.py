@@ -1,4 +1,4 @@
-"""Run a rule: count what breaks it, keep each finding as an issue, and close the issues whose rows were mended."""
+"""Run a quality rule: count what breaks it, upsert its findings as issues, close the issues of rows that were fixed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from etl_assets.declare.rules import Rule
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
+from etl_assets.quality.issues import CheckedRule, upsert_issues
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.results import record_result
 
@@ -44,7 +45,7 @@ class RuleResult:
     open_elsewhere: int
     """Open findings of slices that were not looked at."""
     closed: int
-    """Issues whose row has been mended since."""
+    """Issues whose row has been fixed since."""
     blocks: bool
     """Whether so many rows are broken that nothing may be built on the table."""
     sample: Sequence[Finding]
@@ -82,8 +83,8 @@ def run_rule(
             ) from None
         checked, broken_keys, broken = _counts(connection, source, table, scope)
         _open_issues(connection, batch, source, table, rule)
-        closed = _close_mended(connection, batch, source, table, rule, scope=scope)
-        sample, still_open, all_open = _open_of_all(connection, source, rule)
+        closed = _close_fixed(connection, batch, source, table, rule, scope=scope)
+        sample, still_open, all_open = _open_findings(connection, source, rule)
         record_result(
             connection,
             batch,
@@ -195,44 +196,23 @@ def _counts(
 
 
 def _open_issues(connection: psycopg.Connection, batch: Batch, source: Source, table: Table, rule: Rule) -> None:
-    """Enter new findings, reopen what broke again or with another value, and leave resolved ones resolved."""
-    connection.execute(
-        """
-        insert into etl.quality_issue as held (
-            source, relation, rule, why, key, field, value, exception_type, severity, message, slice,
-            first_batch_id, last_batch_id
-        )
-        select
-            %(source)s, %(relation)s, %(rule)s, %(why)s, row_key, field, value, %(kind)s, %(severity)s, message,
-            row_slice, %(batch)s, %(batch)s
-        from finding
-        on conflict (relation, rule, key, field) do update set
-            why = excluded.why,
-            value = excluded.value,
-            message = excluded.message,
-            severity = excluded.severity,
-            slice = excluded.slice,
-            last_seen_at = now(),
-            last_batch_id = excluded.last_batch_id,
-            status = case
-                when held.status = 'resolved' and held.value is not distinct from excluded.value then 'resolved'
-                else 'open'
-            end,
-            closed_at = null
-        """,
-        {
-            "source": source.name,
-            "relation": _relation(source, table),
-            "rule": rule.name,
-            "why": rule.why,
-            "kind": getattr(rule, "kind", rule.exception_type),
-            "severity": rule.severity,
-            "batch": batch.id,
-        },
+    """Open new findings, reopen what broke again or with another value, and leave resolved ones resolved."""
+    upsert_issues(
+        connection,
+        batch,
+        CheckedRule(
+            source=source.name,
+            relation=_relation(source, table),
+            rule=rule.name,
+            why=rule.why,
+            severity=rule.severity,
+            exception_type=rule.exception_type,
+        ),
+        found=sql.SQL("finding"),
     )
 
 
-def _close_mended(
+def _close_fixed(
     connection: psycopg.Connection,
     batch: Batch,
     source: Source,
@@ -245,11 +225,11 @@ def _close_mended(
     first, last = scope or (None, None)
     return connection.execute(
         sql.SQL(
-            "update etl.quality_issue as held set status = 'closed', closed_at = now(), last_batch_id = %(batch)s"
+            "update etl.quality_issue as issue set status = 'closed', closed_at = now(), last_batch_id = %(batch)s"
             " where relation = %(relation)s and rule = %(rule)s and status <> 'closed'"
             " and (%(first)s::date is null or slice between %(first)s and %(last)s or key in ("
             "     select concat_ws('|', {keys}) from {relation} where {slice} between %(first)s and %(last)s))"
-            " and not exists (select from finding where row_key = held.key and field = held.field)"
+            " and not exists (select from finding where row_key = issue.key and field = issue.field)"
         ).format(**_parts(source, table)),
         {
             "batch": batch.id,
@@ -261,14 +241,14 @@ def _close_mended(
     ).rowcount
 
 
-def _open_of_all(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple[list[Finding], int, int]:
+def _open_findings(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple[list[Finding], int, int]:
     """A few open findings, those of this run first; how many of this run are open; and how many of all."""
     rows = connection.execute(
-        "select held.key, held.field, held.value, held.message, count(finding.row_key) over (), count(*) over ()"
-        " from etl.quality_issue as held"
-        " left join finding on finding.row_key = held.key and finding.field = held.field"
-        " where held.relation = %s and held.rule = %s and held.status = 'open'"
-        " order by finding.row_key is null, held.slice desc, held.key, held.field limit %s",
+        "select issue.key, issue.field, issue.value, issue.message, count(finding.row_key) over (), count(*) over ()"
+        " from etl.quality_issue as issue"
+        " left join finding on finding.row_key = issue.key and finding.field = issue.field"
+        " where issue.relation = %s and issue.rule = %s and issue.status = 'open'"
+        " order by finding.row_key is null, issue.slice desc, issue.key, issue.field limit %s",
         [_relation(source, source.table(rule.table)), rule.name, SAMPLE],
     ).fetchall()
     return [Finding(*row[:4]) for row in rows], *(rows[0][4:] if rows else (0, 0))

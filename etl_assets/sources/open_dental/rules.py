@@ -8,130 +8,84 @@ deleted rows are held until then, and Open Dental replaces the splits of an edit
 are the vendor's own enumerations.
 """
 
-from etl_assets.declare.rules import Finds, OneOf
+from datetime import timedelta
+
+from etl_assets.declare.rules import DateWithin, Finds, OneOf
+from etl_assets.declare.rules_between import RefersTo, SameAsParent, Settled, SumOfDetails
 
 HALF_A_CENT = 0.005
 """Money is kept as double at the source: sums are off in the last digits."""
-FIRST_YEAR = 1990
+FIRST_DAY, AHEAD = "1990-01-01", timedelta(days=1)
+"""Where the practice is, it may be tomorrow already."""
 CLAIM_STATUSES = ("U", "H", "W", "S", "R", "I")
 """Unsent, hold until the primary is received, waiting to be sent, sent, received, hold for received plan estimates."""
+PROCEDURE_STATUSES = tuple(range(1, 9))
+APPOINTMENT_STATUSES = (1, 2, 3, 5, 6, 7, 8)
+PAID_AND_SPLIT = Settled(updated_at="secdatetedit", relations=("open_dental.payment", "open_dental.paysplit"))
 
 RULES = (
-    Finds(
+    SumOfDetails(
         table="payment",
         name="HeaderIsNotTheSumOfItsSplits",
-        query="""
-            select
-                payment.row_key,
-                'payamt' as field,
-                round(payment.payamt::numeric, 2)::text as value,
-                'the payment is ' || round(payment.payamt::numeric, 2) || ' and its ' || count(paysplit.splitnum)
-                || ' splits come to ' || round(coalesce(sum(paysplit.splitamt), 0)::numeric, 2) as message,
-                payment.row_slice
-            from looked_at as payment
-            left join open_dental.paysplit
-                on paysplit.paynum = payment.paynum
-            group by payment.row_key, payment.row_slice, payment.payamt, payment.secdatetedit
-            having
-                abs(payment.payamt - coalesce(sum(paysplit.splitamt), 0)) > %(tolerance)s
-                and greatest(payment.secdatetedit, max(paysplit.secdatetedit)) < coalesce(
-                    (
-                        select min(least(read_until, swept_at))
-                        from etl.extraction
-                        where relation in ('open_dental.payment', 'open_dental.paysplit')
-                    ),
-                    'infinity'
-                )
-        """,
-        parameters={"tolerance": HALF_A_CENT},
+        column="payamt",
+        key="paynum",
+        relation="open_dental.paysplit",
+        foreign_key="paynum",
+        amount="splitamt",
+        tolerance=HALF_A_CENT,
+        settled=PAID_AND_SPLIT,
+        message="the payment is {header} and its {details} splits come to {total}",
         why="What was paid is counted by the payment, and whose it is by its splits. Where they differ, the ledger of a"
         " family and the day's deposits cannot both be right. A transfer of income is a payment of 0 whose splits"
         " cancel out.",
     ),
-    Finds(
+    RefersTo(
         table="paysplit",
         name="UnknownPayment",
-        query="""
-            select
-                row_key,
-                'paynum' as field,
-                paynum::text as value,
-                'split of payment ' || coalesce(paynum::text, '?') || ', which is not there' as message,
-                row_slice
-            from looked_at
-            where
-                not exists (select from open_dental.payment where payment.paynum = looked_at.paynum)
-                and secdatetedit < coalesce(
-                    (select read_until from etl.extraction where relation = 'open_dental.payment'), 'infinity'
-                )
-        """,
+        severity="error",
+        column="paynum",
+        relation="open_dental.payment",
+        key="paynum",
+        required=True,
+        once_read="secdatetedit",
+        message="split of payment {paynum}, which is not there",
         why="The patient's balance falls by the split, and no payment came in: what a deleted payment leaves behind.",
     ),
-    Finds(
+    SameAsParent(
         table="paysplit",
         name="DateIsNotThePayments",
         severity="warning",
-        query="""
-            select
-                split.row_key,
-                'datepay' as field,
-                split.datepay::text as value,
-                'the split is of ' || split.datepay || ' and its payment of ' || payment.paydate as message,
-                split.row_slice
-            from looked_at as split
-            inner join open_dental.payment
-                on payment.paynum = split.paynum
-            where
-                split.datepay <> payment.paydate
-                and greatest(split.secdatetedit, payment.secdatetedit) < coalesce(
-                    (
-                        select min(least(read_until, swept_at))
-                        from etl.extraction
-                        where relation in ('open_dental.payment', 'open_dental.paysplit')
-                    ),
-                    'infinity'
-                )
-        """,
+        column="datepay",
+        foreign_key="paynum",
+        relation="open_dental.payment",
+        key="paynum",
+        same_as="parent.paydate",
+        settled=PAID_AND_SPLIT,
+        message="the split is of {looked_at.datepay} and its payment of {parent.paydate}",
         why="Income counts by the payment's date and the patient's ledger by the split's: they are to be the same, or"
         " a month's income is not the month's change of the balances.",
     ),
-    Finds(
+    DateWithin(
         table="payment",
         name="DateOutOfRange",
-        kind="OutOfRange",
         severity="warning",
-        query="""
-            select
-                row_key,
-                'paydate' as field,
-                paydate::text as value,
-                'paid on ' || paydate || ', and entered on ' || coalesce(dateentry::text, '?') as message,
-                row_slice
-            from looked_at
-            where extract(year from paydate) < %(first)s or paydate > current_date + 1
-        """,
-        parameters={"first": FIRST_YEAR},
+        column="paydate",
+        first=FIRST_DAY,
+        ahead=AHEAD,
+        message="paid on {paydate}, and entered on {dateentry}",
         why="Money is entered when it comes. A date ahead hides it from the day's deposits, one of the last century"
         " (0001-01-01 too: a payment has a date) from every report.",
     ),
-    Finds(
+    RefersTo(
         table="claimproc",
         name="UnknownClaim",
-        query="""
-            select
-                row_key,
-                'claimnum' as field,
-                claimnum::text as value,
-                'of claim ' || claimnum || ', which is not there' as message,
-                row_slice
-            from looked_at
-            where
-                claimnum <> 0
-                and not exists (select from open_dental.claim where claim.claimnum = looked_at.claimnum)
-                and secdatetedit < coalesce(
-                    (select read_until from etl.extraction where relation = 'open_dental.claim'), 'infinity'
-                )
-        """,
+        severity="error",
+        column="claimnum",
+        relation="open_dental.claim",
+        key="claimnum",
+        where="claimnum <> 0",
+        once_read="secdatetedit",
+        message="of claim {claimnum}, which is not there",
         why="What the insurance paid of it counts for a claim that nobody can look up. 0 is an estimate without claim.",
     ),
     OneOf(
@@ -141,89 +95,59 @@ RULES = (
         known=CLAIM_STATUSES,
         why="By its letter a claim is outstanding or received; one that we do not know is in neither sum.",
     ),
-    Finds(
+    RefersTo(
         table="procedurelog",
         name="UnknownPatient",
-        query="""
-            select
-                row_key,
-                'patnum' as field,
-                patnum::text as value,
-                'of patient ' || coalesce(patnum::text, '?') || ', who is not there' as message,
-                row_slice
-            from looked_at
-            where
-                not exists (select from open_dental.patient where patient.patnum = looked_at.patnum)
-                and datetstamp < coalesce(
-                    (select read_until from etl.extraction where relation = 'open_dental.patient'), 'infinity'
-                )
-        """,
+        severity="error",
+        column="patnum",
+        relation="open_dental.patient",
+        key="patnum",
+        required=True,
+        once_read="datetstamp",
+        message="of patient {patnum}, who is not there",
         why="Patients are never deleted, only marked so: a procedure without one is of a merge that went wrong, and its"
         " fee is in no family's balance.",
     ),
-    Finds(
+    OneOf(
         table="procedurelog",
         name="InvalidStatus",
-        query="""
-            select
-                row_key,
-                'procstatus' as field,
-                procstatus::text as value,
-                'status ' || coalesce(procstatus::text, 'null') || ' is none of 1 to 8' as message,
-                row_slice
-            from looked_at
-            where procstatus is null or procstatus not between 1 and 8
-        """,
+        column="procstatus",
+        known=PROCEDURE_STATUSES,
+        required=True,
+        message="status {procstatus} is none of 1 to 8",
         why="Production is what is complete (2). A status that we do not know is in no sum, rightly or not.",
     ),
-    Finds(
+    DateWithin(
         table="procedurelog",
         name="CompleteInTheFuture",
-        kind="OutOfRange",
         severity="warning",
-        query="""
-            select
-                row_key,
-                'procdate' as field,
-                procdate::text as value,
-                'is complete, on ' || procdate as message,
-                row_slice
-            from looked_at
-            where procstatus = 2 and (procdate > current_date + 1 or extract(year from procdate) < %(first)s)
-        """,
-        parameters={"first": FIRST_YEAR},
+        column="procdate",
+        where="procstatus = 2",
+        first=FIRST_DAY,
+        ahead=AHEAD,
+        message="is complete, on {procdate}",
         why="What was done was done by now, and in a year that this practice has seen; otherwise it is production of a"
         " month that nobody looks at.",
     ),
-    Finds(
+    OneOf(
         table="appointment",
         name="InvalidStatus",
-        query="""
-            select
-                row_key,
-                'aptstatus' as field,
-                aptstatus::text as value,
-                'status ' || coalesce(aptstatus::text, 'null') || ' is none of 1, 2, 3, 5, 6, 7, 8' as message,
-                row_slice
-            from looked_at
-            where aptstatus is null or aptstatus not in (1, 2, 3, 5, 6, 7, 8)
-        """,
+        column="aptstatus",
+        known=APPOINTMENT_STATUSES,
+        required=True,
+        message="status {aptstatus} is none of 1, 2, 3, 5, 6, 7, 8",
         why="Whether time was used, broken or only planned is said by the status. 4 was the ASAP list of old versions;"
         " it is a priority now, and an update of Open Dental converts what still has it.",
     ),
-    Finds(
+    RefersTo(
         table="patient",
         name="UnknownGuarantor",
-        query="""
-            select
-                row_key,
-                'guarantor' as field,
-                guarantor::text as value,
-                'guarantor is ' || coalesce(guarantor::text, '?') || ', who is not there' as message,
-                row_slice
-            from looked_at
-            where not exists (select from open_dental.patient as other where other.patnum = looked_at.guarantor)
-        """,
+        severity="error",
+        column="guarantor",
+        relation="open_dental.patient",
+        key="patnum",
+        required=True,
+        message="guarantor is {guarantor}, who is not there",
         why="Balances are kept by family, under the guarantor; everybody has one, most often themselves. What this"
         " patient owes is in no family's ageing.",
     ),
@@ -231,7 +155,7 @@ RULES = (
         table="securitylog",
         name="EntryWithoutHash",
         severity="warning",
-        kind="MissingValue",
+        exception_type="MissingValue",
         query="""
             select
                 row_key,

@@ -7,12 +7,18 @@ Where a share of rows is broken that makes sums over all of them wrong, nothing 
 from datetime import timedelta
 
 from etl_assets.declare.rules import DateWithin, FilesTakenIn, Finds, InOrder, MinutesBetween, Required
+from etl_assets.declare.rules_between import NoOverlap
 
 SHORTEST_CASE, LONGEST_CASE = 15, 720
 QUIETEST_ROOM_DAY, BUSIEST_ROOM_DAY = 120, 720
 SHORTEST_TURNOVER, LONGEST_TURNOVER = 15, 90
 LEAST_BLOCK_USE, MOST_BLOCK_USE = 0.2, 1.2
 FIRST_DAY, DAYS_AHEAD = "2000-01-01", timedelta(days=731)
+BLOCK_STARTS = "schedule_date + slot_start_time"
+BLOCK_ENDS = (
+    "schedule_date + slot_end_time"
+    " + case when slot_end_time <= slot_start_time then interval '1 day' else interval '0' end"
+)
 
 RULES = (
     DateWithin(
@@ -47,26 +53,14 @@ RULES = (
         why="Minutes between moments in the wrong order are negative. Such cases are left out of every sum; when one"
         " in twenty is, the sums are wrong. Anaesthesia may start before the patient is in the room.",
     ),
-    Finds(
+    NoOverlap(
         table="or_case",
         name="OverlappingCases",
-        kind="Overlap",
-        query="""
-            select
-                later.row_key,
-                'overlaps ' || earlier.row_key as field,
-                later.or_in::text as value,
-                'room ' || later.room_id || ': in at ' || later.or_in || ', before ' || earlier.row_key
-                || ' was out at ' || earlier.or_out as message,
-                later.row_slice
-            from looked_at as earlier
-            inner join looked_at as later
-                on later.room_id = earlier.room_id
-                and later.location_id is not distinct from earlier.location_id
-                and later.feed = earlier.feed
-                and (later.or_in, later.row_key) > (earlier.or_in, earlier.row_key)
-                and later.or_in < earlier.or_out
-        """,
+        starts="or_in",
+        ends="or_out",
+        resource=("room_id", "feed"),
+        resource_nullable=("location_id",),
+        message="room {later.room_id}: in at {later.or_in}, before {earlier.row_key} was out at {earlier.or_out}",
         why="Two patients are not in one room at once: one of the two times is wrong, and it makes no turnover.",
     ),
     MinutesBetween(
@@ -83,7 +77,7 @@ RULES = (
     Finds(
         table="or_case",
         name="RoomUtilizationOutlier",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         severity="warning",
         query="""
             select
@@ -109,7 +103,7 @@ RULES = (
     Finds(
         table="or_case",
         name="TurnoverTimeAnomaly",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         severity="warning",
         query="""
             select
@@ -141,41 +135,21 @@ RULES = (
         columns=("slot_end_time",),
         why="A block without an end has no minutes.",
     ),
-    Finds(
+    NoOverlap(
         table="block_schedule",
         name="OverlappingBlocks",
-        kind="Overlap",
-        query="""
-            with block as (
-                select
-                    *,
-                    schedule_date + slot_start_time as starts,
-                    schedule_date + slot_end_time
-                    + case when slot_end_time <= slot_start_time then interval '1 day' else interval '0' end as ends
-                from looked_at
-                where released_at is null
-            )
-
-            select
-                later.row_key,
-                'overlaps ' || earlier.row_key as field,
-                later.starts::text as value,
-                'room ' || later.room_id || ': begins at ' || later.starts || ', before the block of '
-                || earlier.starts || ' ends at ' || earlier.ends as message,
-                later.row_slice
-            from block as earlier
-            inner join block as later
-                on later.room_id = earlier.room_id
-                and later.feed = earlier.feed
-                and later.starts > earlier.starts
-                and later.starts < earlier.ends
-        """,
+        starts=BLOCK_STARTS,
+        ends=BLOCK_ENDS,
+        resource=("room_id", "feed"),
+        where="released_at is null",
+        message="room {later.room_id}: begins at {later.starts}, before the block of {earlier.starts} ends at"
+        " {earlier.ends}",
         why="A minute of a room that two owners hold is counted twice. A released block is nobody's and overlaps none.",
     ),
     Finds(
         table="block_schedule",
         name="BlockUtilizationAnomaly",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         severity="warning",
         query="""
             with block as (

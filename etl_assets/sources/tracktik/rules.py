@@ -1,10 +1,11 @@
-"""Data quality rules of TrackTik's records. A finding never stops the good rows beside it.
+"""What must be true of TrackTik's records. A finding never stops the good rows beside it.
 
 The statuses are the API's own (TrackTik's OpenAPI file), and not those of the system that this one follows, whose list
 declared every real shift invalid. Zero is a value: only what is null or blank is missing.
 """
 
-from etl_assets.declare.rules import Finds, InOrder, OneOf, RefersTo, Required
+from etl_assets.declare.rules import Finds, InOrder, OneOf, Required, RowCheck
+from etl_assets.declare.rules_between import NoOverlap, RefersTo, SameAsParent, Unique
 
 SHIFT_STATUSES = ("ACTIVE", "CANCELLED")
 ATTENDANCE_STATUSES = (
@@ -14,7 +15,11 @@ EMPLOYEE_STATUSES = ("ACTIVE", "INACTIVE", "TERMINATED", "BANNED")
 CLIENT_STATUSES = ("ACTIVE", "INACTIVE", "CLOSED")
 MAX_SESSION_HOURS = 24
 ROUNDING_TOLERANCE = 0.01
-
+HOURS_OF_SHIFT = "parent.raw_data ->> 'billableHours'"
+PARTS_OF_BILL = (
+    "round(bill_base_rate * bill_hours, 2) + coalesce(bill_overtime_impact, 0) + coalesce(bill_holiday_impact, 0)"
+    " + coalesce(bill_premium_impact, 0) - coalesce(bill_discount_impact, 0)"
+)
 
 RULES = (
     Required(
@@ -45,27 +50,22 @@ RULES = (
         why="A shift that ends before it begins has negative hours; when one in twenty does, the clocks of the source"
         " are wrong and every total with them.",
     ),
-    Finds(
+    RowCheck(
         table="shifts",
         name="TimesDisagree",
-        kind="InvalidSequence",
-        query="""
-            select
-                row_key,
-                'startDateTime' as field,
-                start_date_time::text as value,
-                'startDateTime is ' || start_date_time || ' and startsOn ' || to_timestamp(starts_on) as message,
-                row_slice
-            from looked_at
-            where starts_on between 0 and 32503680000 and start_date_time <> to_timestamp(starts_on)
-        """,
+        exception_type="InvalidSequence",
+        column="start_date_time",
+        field="startDateTime",
+        where="starts_on between 0 and 32503680000",
+        holds="start_date_time = to_timestamp(starts_on)",
+        message="startDateTime is {start_date_time} and startsOn {to_timestamp(starts_on)}",
         why="Both say the same moment, one with the site's offset and one in UTC. Where they differ, the offset is"
         " wrong or missing, and the shift may be counted in the wrong day or billing period.",
     ),
     Finds(
         table="shifts",
         name="HoursOutOfRange",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         query="""
             select
                 row_key,
@@ -84,49 +84,33 @@ RULES = (
                 values ('scheduled hours', planned_duration_hours), ('clocked hours', clocked_hours),
                 ('approved hours', approved_hours), ('billable hours', billable_hours),
                 ('payable hours', payable_hours)
-            ) as reported (field, hours)
+            ) as said (field, hours)
             where hours < 0 or (field = 'scheduled hours' and hours > lasts + 0.01)
         """,
         why="Hours are never negative, and nobody can be scheduled for longer than the shift lasts. There is no bound"
         " of 24: a live-in post runs for days, and the day the clocks go back has 25 hours.",
     ),
-    Finds(
+    RowCheck(
         table="shifts",
         name="ApprovedFarFromClocked",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         severity="warning",
-        query="""
-            select
-                row_key,
-                'approvedHours' as field,
-                approved_hours::text as value,
-                'approved are ' || approved_hours || ' hours and clocked ' || clocked_hours as message,
-                row_slice
-            from looked_at
-            where status = 'ACTIVE' and paid_time_off is not true and abs(approved_hours - clocked_hours) > 4
-        """,
+        column="approved_hours",
+        field="approvedHours",
+        where="status = 'ACTIVE' and paid_time_off is not true",
+        holds="abs(approved_hours - clocked_hours) <= 4",
+        message="approved are {approved_hours} hours and clocked {clocked_hours}",
         why="What is approved is billed. Four hours beside the clock is more than a forgotten clock-out.",
     ),
-    Finds(
+    NoOverlap(
         table="shifts",
         name="OverlappingShifts",
-        kind="Overlap",
         severity="warning",
-        query="""
-            select
-                later.row_key,
-                'overlaps ' || earlier.row_key as field,
-                later.start_date_time::text as value,
-                'employee ' || later.employee || ' is still on shift ' || earlier.row_key || ' until '
-                || earlier.end_date_time as message,
-                later.row_slice
-            from looked_at as later
-            inner join looked_at as earlier
-                on earlier.employee = later.employee
-                and (earlier.start_date_time, earlier.row_key) < (later.start_date_time, later.row_key)
-                and earlier.end_date_time > later.start_date_time
-            where later.status = 'ACTIVE' and earlier.status = 'ACTIVE'
-        """,
+        starts="start_date_time",
+        ends="end_date_time",
+        resource=("employee",),
+        where="status = 'ACTIVE'",
+        message="employee {later.employee} is still on shift {earlier.row_key} until {earlier.end_date_time}",
         why="Nobody guards two posts at once; both would be paid, and the overtime of the week is wrong.",
     ),
     RefersTo(
@@ -146,7 +130,7 @@ RULES = (
     Finds(
         table="shifts",
         name="OutsideCalendar",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         by_slice=False,
         query="""
             select
@@ -162,66 +146,37 @@ RULES = (
         """,
         why="It is in no fact, for facts are partitioned by period. Its date is wrong, or the calendar too short.",
     ),
-    Finds(
+    RowCheck(
         table="shifts",
         name="VanishedShifts",
         severity="warning",
         by_slice=False,
-        query="""
-            select
-                row_key,
-                'id' as field,
-                row_key as value,
-                'the list no longer gives it since ' || vanished_at::date as message,
-                row_slice
-            from looked_at
-            where vanished_at is not null
-        """,
+        column="id",
+        holds="vanished_at is null",
+        message="the list no longer gives it since {vanished_at::date}",
         why="A list leaves out what somebody may not see any more, so this is no deletion: the shift is still counted.",
     ),
-    Finds(
+    SameAsParent(
         table="shift_summaries",
         name="SummaryBehindShift",
         severity="warning",
         by_slice=False,
-        query="""
-            select
-                looked_at.row_key,
-                'billHours' as field,
-                looked_at.bill_hours::text as value,
-                'the summary bills ' || looked_at.bill_hours || ' hours and the shift '
-                || (shift.raw_data ->> 'billableHours') as message,
-                looked_at.row_slice
-            from looked_at
-            inner join tracktik_staging.shifts as shift on shift.id = looked_at.shift
-            where
-                pg_input_is_valid(shift.raw_data ->> 'billableHours', 'numeric')
-                and (shift.raw_data ->> 'billableHours')::numeric <> looked_at.bill_hours
-        """,
+        column="bill_hours",
+        field="billHours",
+        foreign_key="shift",
+        relation="tracktik_staging.shifts",
+        same_as=f"case when pg_input_is_valid({HOURS_OF_SHIFT}, 'numeric') then ({HOURS_OF_SHIFT})::numeric end",
+        message=f"the summary bills {{looked_at.bill_hours}} hours and the shift {{{HOURS_OF_SHIFT}}}",
         why="TrackTik sums a shift up some time after it was changed. Until then we compute what is billed ourselves.",
     ),
-    Finds(
+    RowCheck(
         table="shift_summaries",
         name="SummaryDoesNotAddUp",
         by_slice=False,
-        query="""
-            select
-                row_key,
-                'billTotal' as field,
-                bill_total::text as value,
-                'billTotal is ' || bill_total || ', its parts make ' || round(parts, 2) as message,
-                row_slice
-            from (
-                select
-                    *,
-                    round(bill_base_rate * bill_hours, 2) + coalesce(bill_overtime_impact, 0)
-                    + coalesce(bill_holiday_impact, 0) + coalesce(bill_premium_impact, 0)
-                    - coalesce(bill_discount_impact, 0) as parts
-                from looked_at
-            ) as summed
-            where abs(bill_total - parts) > %(cent)s
-        """,
-        parameters={"cent": ROUNDING_TOLERANCE},
+        column="bill_total",
+        field="billTotal",
+        holds=f"abs(bill_total - ({PARTS_OF_BILL})) <= {ROUNDING_TOLERANCE}",
+        message=f"billTotal is {{bill_total}}, its parts make {{round({PARTS_OF_BILL}, 2)}}",
         why="The total of an invoice line is its base and its impacts; where it is not, a component is missing.",
     ),
     InOrder(
@@ -230,22 +185,16 @@ RULES = (
         pairs=(("started_on", "ended_on"),),
         why="A session that ends before it begins has negative hours.",
     ),
-    Finds(
+    RowCheck(
         table="work_sessions",
         name="SessionNeverEnded",
-        kind="OutOfRange",
+        exception_type="OutOfRange",
         severity="warning",
-        query="""
-            select
-                row_key,
-                'endedOn' as field,
-                coalesce(ended_on::text, '') as value,
-                'began at ' || started_on || ' and lasts longer than %(longest)s hours' as message,
-                row_slice
-            from looked_at
-            where coalesce(ended_on, now()) - started_on > make_interval(hours => %(longest)s)
-        """,
-        parameters={"longest": MAX_SESSION_HOURS},
+        column="ended_on",
+        field="endedOn",
+        value="coalesce(ended_on::text, '')",
+        holds=f"coalesce(ended_on, now()) - started_on <= make_interval(hours => {MAX_SESSION_HOURS})",
+        message=f"began at {{started_on}} and lasts longer than {MAX_SESSION_HOURS} hours",
         why="Somebody forgot to clock out; the clocked hours of the shift say nothing.",
     ),
     RefersTo(
@@ -275,27 +224,15 @@ RULES = (
         relation="tracktik_staging.regions",
         why="The hours of this employee fall out of every regional total.",
     ),
-    Finds(
+    Unique(
         table="employees",
         name="DuplicateCustomId",
         severity="warning",
         by_slice=False,
-        query="""
-            select
-                row_key,
-                'customId' as field,
-                custom_id as value,
-                custom_id || ' is the number of ' || count(*) over (partition by custom_id) || ' employees' as message,
-                row_slice
-            from (
-                select
-                    *,
-                    count(*) over (partition by custom_id) as times
-                from looked_at
-                where custom_id <> '' and status = 'ACTIVE'
-            ) as numbered
-            where times > 1
-        """,
+        column="custom_id",
+        field="customId",
+        where="custom_id <> '' and status = 'ACTIVE'",
+        message="{custom_id} is the number of {times} employees",
         why="Payroll knows people by this number; two active people under one are paid as one.",
     ),
     Required(
@@ -318,20 +255,16 @@ RULES = (
         relation="tracktik_staging.regions",
         why="What this client is billed falls out of every regional total.",
     ),
-    Finds(
+    RefersTo(
         table="clients",
         name="UnknownTimeZone",
+        severity="error",
         by_slice=False,
-        query="""
-            select
-                row_key,
-                'timeZone' as field,
-                time_zone as value,
-                time_zone || ' is no IANA time zone' as message,
-                row_slice
-            from looked_at
-            where time_zone is not null and not exists (select from pg_timezone_names where name = time_zone)
-        """,
+        column="time_zone",
+        field="timeZone",
+        relation="pg_catalog.pg_timezone_names",
+        key="name",
+        message="{time_zone} is no IANA time zone",
         why="The site's own day is told by it.",
     ),
     Required(
@@ -347,40 +280,28 @@ RULES = (
         relation="tracktik_staging.clients",
         why="The shifts of this position are billed to nobody.",
     ),
-    Finds(
+    RowCheck(
         table="positions",
         name="NoBillRate",
         severity="warning",
         by_slice=False,
-        query="""
-            select
-                row_key,
-                'billingSetting.rate' as field,
-                billing_setting_rate::text as value,
-                'is billable, and its rate is ' || coalesce(billing_setting_rate::text, 'missing') as message,
-                row_slice
-            from looked_at
-            where status = 'ACTIVE' and not coalesce(non_billable, false) and coalesce(billing_setting_rate, 0) <= 0
-        """,
+        column="billing_setting_rate",
+        field="billingSetting.rate",
+        where="status = 'ACTIVE' and not coalesce(non_billable, false)",
+        holds="coalesce(billing_setting_rate, 0) > 0",
+        message="is billable, and its rate is {coalesce(billing_setting_rate::text, 'missing')}",
         why="Shifts that carry no rate of their own are billed at the position's.",
     ),
-    Finds(
+    RefersTo(
         table="regions",
         name="ParentIsNoRegion",
+        severity="error",
         by_slice=False,
-        query="""
-            select
-                row_key,
-                'parentRegion' as field,
-                parent_region::text as value,
-                'parentRegion ' || parent_region || ' is itself, or no region' as message,
-                row_slice
-            from looked_at
-            where parent_region is not null and (
-                parent_region = looked_at.id
-                or not exists (select from tracktik_staging.regions as other where other.id = looked_at.parent_region)
-            )
-        """,
+        column="parent_region",
+        field="parentRegion",
+        relation="tracktik_staging.regions",
+        another=True,
+        message="parentRegion {parent_region} is itself, or no region",
         why="Totals of a parent region are summed up along it.",
     ),
 )

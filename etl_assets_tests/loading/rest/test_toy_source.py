@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pytest
-from etl_assets.readers.rest.reader import RestReader
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.rest import (
@@ -30,6 +29,7 @@ from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest.load import RestStrategy
 from etl_assets.readers.rest.auth import ApiKey
 from etl_assets.readers.rest.client import HttpClient, RetryPolicy
+from etl_assets.readers.rest.reader import RestReader
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch

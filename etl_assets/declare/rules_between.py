@@ -1,0 +1,285 @@
+"""The quality rules that look at a row beside others: those of another table, or the others of its own.
+
+What two tables say together is true of one moment only, and they are not extracted at one moment: `once_read` and
+`Settled` leave a row alone until the other table was read far enough. The two know the ledger, so that the rules of a
+source need not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from etl_assets.declare.rule_sql import is_column, is_relation, literal, message_sql, select_findings
+from etl_assets.declare.rules import ColumnRule, Rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """Watermark: rows are looked at once both tables were read, and fully reconciled, past their last change.
+
+    A row that is deleted at the source is here until the next full reconciliation, so a sum over rows that may have
+    been deleted has to wait for that too. A table that has no watermark is taken as read.
+    """
+
+    updated_at: str
+    """The column that says when a row was last changed; both tables have it. Rows where it is null are never looked
+    at."""
+    relations: Sequence[str]
+    """Both tables, each `schema.table`."""
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in self.relations if not is_relation(name)]
+        if wrong or not is_column(self.updated_at):
+            raise ValueError(f"{[*wrong, self.updated_at]} cannot be names of relations and of their column")
+
+    def condition(self, last_change: str) -> str:
+        """The SQL condition, of the expression of the rows' last change."""
+        return _is_read_past(last_change, "min(least(read_until, swept_at))", self.relations)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefersTo(ColumnRule):
+    """Referential integrity: `column` is the `key` of a row of another table of the warehouse.
+
+    A null passes unless the reference is `required`. A source's word for none, such as 0, is left out by `where`.
+    """
+
+    relation: str
+    """`schema.table`."""
+    key: str = "id"
+    required: bool = False
+    """Whether a null is found too."""
+    another: bool = False
+    """Whether a row that refers to itself is found too. `relation` is then the rule's own table, as of a hierarchy."""
+    once_read: str | None = None
+    """The column that says when a row was last changed. A row is then looked at once the other table was read past
+    that moment, for what it refers to may have come since; never where it is null."""
+    severity: str = "warning"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (is_relation(self.relation) and is_column(self.key)):
+            raise ValueError(f"{self.name}: {self.relation}.{self.key} cannot be the name of a column")
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The columns it names."""
+        return [self.column, *([self.once_read] if self.once_read else [])]
+
+    def breaking_rows(self) -> str:
+        """The rows that refer to nothing."""
+        itself = f" and other.{self.key} <> looked_at.{self.key}" if self.another else ""
+        conditions = [
+            f"not exists (\n        select from {self.relation} as other\n"
+            f"        where other.{self.key} = looked_at.{self.column}{itself}\n    )"
+        ]
+        if not self.required:
+            conditions.insert(0, f"{self.column} is not null")
+        if self.once_read:
+            conditions.append(_is_read_past(f"looked_at.{self.once_read}", "min(read_until)", [self.relation]))
+        return self.findings(
+            *conditions,
+            message=f"'{self.column} ' || coalesce({self.column}::text, 'null') || ' is not in {self.relation}'",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameAsParent(ColumnRule):
+    """Consistency with the parent: `column` has the value that the row's parent has, `same_as`.
+
+    A null on either side passes, and so does a row that has no parent (see `RefersTo`). In SQL that is given, the row
+    is `looked_at` and its parent `parent`.
+    """
+
+    foreign_key: str
+    """The column that refers to the parent."""
+    relation: str
+    """The parent's, `schema.table`."""
+    key: str = "id"
+    same_as: str
+    """An SQL expression of the parent, such as `parent.paydate`."""
+    settled: Settled | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (is_relation(self.relation) and is_column(self.key)):
+            raise ValueError(f"{self.name}: {self.relation}.{self.key} cannot be the name of a column")
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The columns it names."""
+        return [self.column, self.foreign_key]
+
+    def breaking_rows(self) -> str:
+        """The rows that have another value than their parent."""
+        own = f"looked_at.{self.column}"
+        conditions = [f"{own} <> {self.same_as}"]
+        if self.settled:
+            stamp = self.settled.updated_at
+            conditions.append(self.settled.condition(f"greatest(looked_at.{stamp}, parent.{stamp})"))
+        return self.findings(
+            *conditions,
+            value=f"{own}::text",
+            message=f"'{self.column} is ' || {own} || ' and the parent has ' || {self.same_as}",
+            relation=f"looked_at\ninner join {self.relation} as parent\n"
+            f"    on parent.{self.key} = looked_at.{self.foreign_key}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumOfDetails(ColumnRule):
+    """Reconciliation of header and details: `column` is the sum of `amount` over the row's details.
+
+    Amounts may differ by `tolerance`, itself included. A header without details is to be 0, a detail whose amount is
+    null counts as 0, and a header whose amount is null passes. `message` may name `header`, `total` and `details`: the
+    two amounts, rounded, and how many details there are. In SQL that is given, the header is `looked_at`.
+    """
+
+    key: str
+    """The column that details refer to."""
+    relation: str
+    """The details', `schema.table`."""
+    foreign_key: str
+    """The details' column that refers to the header."""
+    amount: str
+    tolerance: float
+    decimals: int = 2
+    """Of the amounts that a finding shows; they are compared as they are."""
+    settled: Settled | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not is_relation(self.relation) or not all(map(is_column, (self.foreign_key, self.amount))):
+            raise ValueError(f"{self.name}: {self.relation} or what it reads of it cannot be the name of a column")
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The columns it names."""
+        return [self.column, self.key]
+
+    def breaking_rows(self) -> str:
+        """The headers that are not the sum of their details."""
+        conditions = ["difference > %(tolerance)s"]
+        if self.settled:
+            conditions.append(self.settled.condition("updated_at"))
+        found = select_findings(
+            field=self.field or self.column,
+            value="header::text",
+            message=message_sql(self.message or f"{self.column} is {{header}}, its {{details}} details make {{total}}"),
+            conditions=conditions,
+            relation="summed",
+        )
+        return f"with summed as (\n{self._summed()}\n)\n\n{found}"
+
+    def _summed(self) -> str:
+        header, total = f"looked_at.{self.column}", f"coalesce(sum(detail.{self.amount}), 0)"
+        columns = [
+            "looked_at.row_key",
+            "looked_at.row_slice",
+            f"round({header}::numeric, {self.decimals}) as header",
+            f"round({total}::numeric, {self.decimals}) as total",
+            f"count(detail.{self.foreign_key}) as details",
+            f"abs({header} - {total}) as difference",
+        ]
+        groups = ["looked_at.row_key", "looked_at.row_slice", header]
+        if self.settled:
+            stamp = self.settled.updated_at
+            columns.append(f"greatest(looked_at.{stamp}, max(detail.{stamp})) as updated_at")
+            groups.append(f"looked_at.{stamp}")
+        return "\n".join(
+            [
+                "    select\n        " + ",\n        ".join(columns),
+                f"    from looked_at\n    left join {self.relation} as detail\n"
+                f"        on detail.{self.foreign_key} = looked_at.{self.key}",
+                *([f"    where {self.where}"] if self.where else []),
+                f"    group by {', '.join(groups)}",
+            ]
+        )
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """What the amounts may differ by."""
+        return {"tolerance": self.tolerance}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unique(ColumnRule):
+    """Uniqueness: no two rows have the same value of `column`; a null passes. One finding for each of the rows.
+
+    Rows that `where` leaves out are no duplicates of others either. `message` may name `times`: how many have it. Where
+    duplicates may lie in different slices, the rule is to look at the whole table (`by_slice=False`).
+    """
+
+    def breaking_rows(self) -> str:
+        """All rows of which there are several."""
+        asked = f"\n        and ({self.where})" if self.where else ""
+        return select_findings(
+            field=self.field or self.column,
+            value=f"{self.column}::text",
+            message=message_sql(self.message or f"{self.column} {{{self.column}}} is that of {{times}} rows"),
+            conditions=["times > 1"],
+            relation=f"(\n    select\n        *,\n        count(*) over (partition by {self.column}) as times\n"
+            f"    from looked_at\n    where\n        {self.column} is not null{asked}\n) as counted",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoOverlap(Rule):
+    """No double booking: the spans from `starts` to `ends` of one resource do not overlap.
+
+    The start is included, the end is not; a null on either side passes. One finding a pair, of the row that starts
+    later (of two that start together, the one with the greater key). `message` may name columns of both, as `earlier`
+    and `later`; each has `starts` and `ends` besides.
+    """
+
+    starts: str
+    """A column, or an SQL expression of the row."""
+    ends: str
+    resource: Sequence[str]
+    """The columns of what cannot be at two places at once. Rows with a null in one of them overlap nothing."""
+    resource_nullable: Sequence[str] = ()
+    """Further such columns, in which a null equals a null."""
+    where: str | None = None
+    """The rows that it is asked of, as an SQL condition; all of them where left out."""
+    message: str = "starts at {later.starts}, before {earlier.row_key} ends at {earlier.ends}"
+    exception_type: str = "Overlap"
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The columns it names, but `feed`: no table declares it, for the loader writes it."""
+        return [column for column in (*self.resource, *self.resource_nullable) if column != "feed"]
+
+    def breaking_rows(self) -> str:
+        """The later row of each pair."""
+        asked = f"\n    where {self.where}" if self.where else ""
+        conditions = [
+            *(f"later.{column} = earlier.{column}" for column in self.resource),
+            *(f"later.{column} is not distinct from earlier.{column}" for column in self.resource_nullable),
+            "(later.starts, later.row_key) > (earlier.starts, earlier.row_key)",
+            "later.starts < earlier.ends",
+        ]
+        return (
+            "with span as not materialized (\n"
+            f"    select\n        *,\n        {self.starts} as starts,\n        {self.ends} as ends\n"
+            f"    from looked_at{asked}\n"
+            ")\n\n"
+            "select\n"
+            "    later.row_key,\n"
+            f"    {literal('overlaps ')} || earlier.row_key as field,\n"
+            "    later.starts::text as value,\n"
+            f"    {message_sql(self.message)} as message,\n"
+            "    later.row_slice\n"
+            "from span as earlier\n"
+            "inner join span as later\n"
+            "    on " + "\n    and ".join(conditions)
+        )
+
+
+def _is_read_past(last_change: str, read_until: str, relations: Sequence[str]) -> str:
+    """Whether rows were last changed before these relations were last read; true where none was read by watermark."""
+    names = ", ".join(map(literal, relations))
+    return (
+        f"{last_change} < coalesce(\n"
+        f"        (select {read_until} from etl.extraction where relation in ({names})),\n"
+        "        'infinity'\n"
+        "    )"
+    )
