@@ -32,6 +32,11 @@ class Span:
         return Span(self.first - by, self.last + by)
 
 
+def bounds_of(span: Span | None) -> tuple[date, date] | tuple[None, None]:
+    """First and last date, as parameters of a statement; both null where every date is meant."""
+    return (span.first, span.last) if span else (None, None)
+
+
 @dataclass(frozen=True, order=True)
 class Period:
     """One billing period, both ends included."""

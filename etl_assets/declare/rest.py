@@ -160,9 +160,9 @@ class Endpoint:
 
 
 def fields(**paths_by_type: str) -> tuple[Field, ...]:
-    """Fields from a line of paths per type: `fields(text="status customId")` gives status and custom_id."""
+    """Fields from a line of paths per type: `fields(text="status customId Id")` gives status, custom_id and id."""
     return tuple(
-        Field(name=re.sub(r"([A-Z])", r"_\1", path).lower().replace(".", "_"), type=kind, path=path)
+        Field(name=re.sub(r"(?<![.])(?<!^)([A-Z])", r"_\1", path).lower().replace(".", "_"), type=kind, path=path)
         for kind, paths in paths_by_type.items()
         for path in paths.split()
     )

@@ -8,7 +8,7 @@ from typing import Protocol
 from etl_assets.declare.database import CopiedTable, Database
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.files import FileDrop, FileTable
-from etl_assets.declare.rest import RestTable, Service
+from etl_assets.declare.rest import INSTANCE, RestTable, Service
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.tables import NAME, Table
 from etl_assets.errors import EtlError
@@ -84,6 +84,11 @@ class Source:
     def dates(self, today: date) -> Span:
         """The first and the last date that can be in a partition."""
         return self.reader.dates(self.tables, self.calendar, today)
+
+    def row_key(self, table: Table) -> tuple[str, ...]:
+        """The columns that identify a row of a staging table: its key, behind the instance where there are several."""
+        has_instances = isinstance(self.reader, Service) and self.reader.instances
+        return (INSTANCE, *table.keys) if has_instances else table.keys
 
     def windows(self, span: Span) -> list[Span]:
         """The billing periods that share a day with a span; its days, where there is no calendar."""

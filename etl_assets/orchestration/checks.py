@@ -47,7 +47,7 @@ def rule_checks(source: Source) -> dg.AssetChecksDefinition:
             for key in sorted(context.selected_asset_check_keys, key=str):
                 rule = rules[key]
                 try:
-                    result = run_rule(connection, batch, source, rule, (span.first, span.last) if span else None)
+                    result = run_rule(connection, batch, source, rule, span)
                 except NotThereYet as error:
                     context.log.info(str(error))
                     continue

@@ -33,7 +33,7 @@ def pending_work(connection: Connection, source: Source) -> list[Work]:
     """The spans to run, oldest first, each file in exactly one of them; then what is only to be built."""
     files = pending_files(connection, source.name)
     dates = {day for file in files for day in file.slices}
-    held = loaded_slices(connection, source.name, min(dates), max(dates)) if dates else []
+    held = loaded_slices(connection, source.name, Span(min(dates), max(dates))) if dates else []
     found = [_files_of(span, files) for span in _one_run_a_file(spans(dates, held), files)]
     behind = stale_models(connection, source)
     covered = behind and any(

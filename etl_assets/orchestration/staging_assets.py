@@ -181,7 +181,7 @@ def _spec(source: Source, key: dg.AssetKey, table: Table) -> dg.AssetSpec:
                 if table.columns_known
                 else {}
             ),
-            "key": ", ".join(table.keys),
+            "key": ", ".join(source.row_key(table)),
             **table.details,
         },
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.dates import Span, bounds_of
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
@@ -15,6 +16,7 @@ from etl_assets.quality.issues import CheckedRule, upsert_issues
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.results import record_result
 
+DAY = timedelta(days=1)
 SAMPLE = 5
 WITHHELD = "(withheld)"
 
@@ -56,9 +58,7 @@ class RuleResult:
         return self.open + self.open_elsewhere == 0
 
 
-def run_rule(
-    connection: psycopg.Connection, batch: Batch, source: Source, rule: Rule, span: tuple[date, date] | None
-) -> RuleResult:
+def run_rule(connection: psycopg.Connection, batch: Batch, source: Source, rule: Rule, span: Span | None) -> RuleResult:
     """Run one rule and bring its issues up to date, in one transaction.
 
     Args:
@@ -66,14 +66,14 @@ def run_rule(
         batch: Whose work it is.
         source: Whose rule it is.
         rule: The rule.
-        span: The first and the last date to look at, both included, or None for the whole table. A day on
-            either side is looked at too: what happens overnight belongs to the day before or after.
+        span: The dates to look at, or None for the whole table. A day on either side is looked at too: what happens
+            overnight belongs to the day before or after.
 
     Raises:
         NotThereYet: A table that it reads was never loaded; nothing was found and nothing written.
     """
     table = source.table(rule.table)
-    scope = _widened(span, 1) if span and rule.by_slice and table.partition_column else None
+    scope = span.extended(DAY) if span and rule.by_slice and table.partition_column else None
     with connection.transaction():
         try:
             _find(connection, source, table, rule, scope)
@@ -111,16 +111,10 @@ def _relation(source: Source, table: Table) -> str:
     return f"{source.schema}.{table.name}"
 
 
-def _widened(span: tuple[date, date], days: int) -> tuple[date, date]:
-    return span[0] - timedelta(days=days), span[1] + timedelta(days=days)
-
-
-def _find(
-    connection: psycopg.Connection, source: Source, table: Table, rule: Rule, scope: tuple[date, date] | None
-) -> None:
+def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Rule, scope: Span | None) -> None:
     """Put the findings of the scope into a temporary table, each key and field once."""
     # A day more is read than findings are taken from, so that the days at the edge see their neighbours.
-    first, last = _widened(scope, 1) if scope else (None, None)
+    read_from, read_to = bounds_of(scope.extended(DAY) if scope else None)
     statement = sql.SQL(
         "create temporary table finding on commit drop as"
         " with looked_at as {materialized} ("
@@ -139,14 +133,14 @@ def _find(
         materialized=sql.SQL("not materialized" if table.is_wide else "materialized"),
         rule=sql.SQL(rule.breaking_rows()),  # our own declarations
     )
-    scope_from, scope_to = scope or (None, None)
+    scope_from, scope_to = bounds_of(scope)
     # A statement that makes a table takes no parameters of the server's: psycopg puts them in, quoted.
     psycopg.ClientCursor(connection).execute(
         statement,
         {
             **rule.values,
-            "read_from": first,
-            "read_to": last,
+            "read_from": read_from,
+            "read_to": read_to,
             "from": scope_from,
             "to": scope_to,
             "personal": list(table.personal),
@@ -159,7 +153,7 @@ def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
     """What a table's own part of a statement is made of: its name, keys, date, and which of its rows count."""
     return {
         "relation": sql.Identifier(source.schema, table.name),
-        "keys": sql.SQL(", ").join(map(sql.Identifier, table.keys)),
+        "keys": sql.SQL(", ").join(map(sql.Identifier, source.row_key(table))),
         "slice": sql.Identifier(table.partition_column) if table.partition_column else sql.SQL("null::date"),
         "is_there": sql.SQL(table.current_rows),
     }
@@ -181,10 +175,8 @@ def _columns(table: Table) -> sql.Composable:
     return sql.SQL(", ").join([sql.SQL("*"), *typed])
 
 
-def _counts(
-    connection: psycopg.Connection, source: Source, table: Table, scope: tuple[date, date] | None
-) -> tuple[int, int, int]:
-    first, last = scope or (None, None)
+def _counts(connection: psycopg.Connection, source: Source, table: Table, scope: Span | None) -> tuple[int, int, int]:
+    first, last = bounds_of(scope)
     row = connection.execute(
         sql.SQL(
             "select (select count(*) from {relation} where {is_there} and (%(first)s::date is null"
@@ -219,10 +211,10 @@ def _close_fixed(
     table: Table,
     rule: Rule,
     *,
-    scope: tuple[date, date] | None,
+    scope: Span | None,
 ) -> int:
     """Close the issues of the scope that were not found again, and those of rows that moved into it."""
-    first, last = scope or (None, None)
+    first, last = bounds_of(scope)
     return connection.execute(
         sql.SQL(
             "update etl.quality_issue as issue set status = 'closed', closed_at = now(), last_batch_id = %(batch)s"

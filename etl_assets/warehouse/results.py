@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import psycopg
 
+from etl_assets.declare.dates import Span, bounds_of
 from etl_assets.warehouse.ledger import Batch
 
 
@@ -19,13 +20,13 @@ def record_result(
     passed: bool,
     rows_checked: int,
     rows_broken: int,
-    scope: tuple[date, date] | None = None,
+    scope: Span | None = None,
 ) -> None:
     """Record a check result of a relation; of the dates of `scope` alone where it is given, both included.
 
     `severity` is error or warning.
     """
-    first, last = scope or (None, None)
+    first, last = bounds_of(scope)
     connection.execute(
         "insert into etl.quality_result (batch_id, source, relation, rule, severity, slice_from, slice_to, passed,"
         " rows_checked, rows_broken) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",

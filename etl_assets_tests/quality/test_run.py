@@ -6,6 +6,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from etl_assets.declare.dates import Span
 from etl_assets.declare.rules import Finds, InOrder, Required
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import list_issues, resolve_issue
@@ -50,7 +51,10 @@ def good(warehouse: psycopg.Connection, case: str, day: date = DAY) -> None:
     put(warehouse, case, day, or_in=f"{day} 08:00", or_out=f"{day} 09:00")
 
 
-def run(warehouse, batch, rule=RULE, span=(DAY, DAY)):
+THE_DAY = Span(DAY, DAY)
+
+
+def run(warehouse, batch, rule=RULE, span=THE_DAY):
     return run_rule(warehouse, batch, SOURCE, rule, span)
 
 
@@ -108,7 +112,7 @@ def test_a_resolved_issue_opens_again_when_the_value_changes(warehouse, batch) -
 def test_issues_of_other_dates_are_left_alone(warehouse, batch) -> None:
     far = date(2026, 6, 1)
     broken(warehouse, "A", day=far)
-    run(warehouse, batch, span=(far, far))
+    run(warehouse, batch, span=Span(far, far))
     assert run(warehouse, batch).closed == 0
     assert len(list_issues(warehouse, "operating_room", most=10)) == 1
 
@@ -118,7 +122,7 @@ def test_an_issue_follows_its_row_to_another_date_and_closes_there(warehouse, ba
     broken(warehouse, "A")
     run(warehouse, batch)
     good(warehouse, "A", day=far)
-    assert run(warehouse, batch, span=(far, far)).closed == 1
+    assert run(warehouse, batch, span=Span(far, far)).closed == 1
 
 
 def test_an_issue_of_a_row_that_is_gone_closes(warehouse, batch) -> None:

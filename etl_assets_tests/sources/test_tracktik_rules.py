@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from etl_assets.declare.dates import Span
 from etl_assets.quality.run import run_rule
 from etl_assets.sources.tracktik import SOURCE
 from etl_assets.warehouse.calendars import write_calendar
@@ -149,7 +150,7 @@ def found(warehouse, batch, rule: str, table: str, document: dict | None) -> lis
         put(warehouse, table, 2, document)
     declared = next(each for each in SOURCE.rules if (each.table, each.name) == (table, rule))
     try:
-        result = run_rule(warehouse, batch, SOURCE, declared, (DAY, DAY + timedelta(days=1)))
+        result = run_rule(warehouse, batch, SOURCE, declared, Span(DAY, DAY + timedelta(days=1)))
     finally:
         warehouse.execute(f"delete from tracktik_staging.{table} where id = 2")
     return [(row.key, row.field) for row in result.sample]

@@ -243,18 +243,15 @@ class DocumentUnit:
 
     def _reject_row(self, rejected: RejectedRecord) -> RejectedRow:
         """What the quarantine keeps of a record; one without an id is named by its position."""
-        key, reason = rejected.key, rejected.reason
-        if key is None:
-            reason += f" (record {rejected.position + 1} of the list)"
-        is_number = key is not None and len(key) == 1 and isinstance(key[0], int) and not self.instance
-        parts = ([self.instance] if self.instance else []) + list(map(str, key or ()))
-        return RejectedRow(
-            line=int(str(key[0])) if key and is_number else None,
-            record_key=None if key is None or is_number else "|".join(parts),
-            column=rejected.field,
-            reason=reason,
-            raw=rejected.raw,
-        )
+        line, record_key, reason = None, self._target.key_of_keyless, rejected.reason
+        match rejected.key:
+            case None:
+                reason += f" (record {rejected.position + 1} of the list)"
+            case (int() as number,) if not self.instance:
+                line = number
+            case key:
+                record_key = "|".join([self.instance] * bool(self.instance) + list(map(str, key)))
+        return RejectedRow(line=line, record_key=record_key, column=rejected.field, reason=reason, raw=rejected.raw)
 
     def _notes(self) -> list[str]:
         if not self._vanished:

@@ -16,7 +16,7 @@ from etl_assets.declare.rest import Bare, Envelope, NextLink, Offset, Paging, Re
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.json_paths import Leaf, PathDecoder
-from etl_assets.readers.rest.records import RecordParser
+from etl_assets.readers.rest.records import DocumentParser
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class EnvelopeParser:
     def __init__(self, table: RestTable, parent: Mapping[str, KeyValue] | None = None) -> None:
         """Nothing is parsed yet; raises EtlError where the parent's row does not give its part of the key."""
         self._table = table
-        self._records = RecordParser(table, parent)
+        self._records = DocumentParser(table, parent)
 
     @cached_property
     def _page(self) -> "_Form":

@@ -41,7 +41,7 @@ _SLICE_EXPECTED = "a text that begins with YYYY-MM-DD"
 _REPLACED = "\ufffd"
 
 
-class RecordParser:
+class DocumentParser:
     """Parses the records of one table, or of one parent's list of it. Thread-safe."""
 
     def __init__(self, table: RestTable, parent: Mapping[str, KeyValue] | None = None) -> None:

@@ -217,11 +217,11 @@ def record_failed(connection: psycopg.Connection, batch: Batch, file: LedgerFile
     )
 
 
-def loaded_slices(connection: psycopg.Connection, source: str, first: date, last: date) -> list[date]:
+def loaded_slices(connection: psycopg.Connection, source: str, span: Span) -> list[date]:
     """The dates of a span, both ends included, that a loaded file covers and is in force for."""
     rows = connection.execute(
         "select distinct covered.slice from etl.file_slice as covered join etl.source_file as file using (file_id)"
         " where file.source = %s and covered.in_force and covered.slice between %s and %s order by covered.slice",
-        [source, first, last],
+        [source, span.first, span.last],
     )
     return [day for (day,) in rows]

@@ -277,11 +277,12 @@ def resolve_rejects(connection: psycopg.Connection, target: DocumentTable, batch
         target.statement(
             "update etl.rejected_row as reject set status = 'superseded'"
             " where relation = %(relation)s and file_id is null and status = 'new'"
-            " and ((line_number is null and record_key is null)"
+            " and ((line_number is null and record_key is not distinct from {without_key})"
             " or coalesce(record_key, line_number::text) in (select {shown} from pg_temp.etl_documents as incoming)"
             " or coalesce(record_key, line_number::text) in ("
             "     select {shown} from {target} as incoming where etl_batch_id = %(batch)s))",
             shown=shown,
+            without_key=sql.Literal(target.key_of_keyless),
         ),
         {"relation": str(target.relation), "batch": batch},
     )

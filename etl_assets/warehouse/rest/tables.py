@@ -73,6 +73,11 @@ class DocumentTable:
         return [column.name for column in self.keys]
 
     @property
+    def key_of_keyless(self) -> str | None:
+        """What the quarantine has in place of the key of a record without one: whose it is, where there are several."""
+        return f"{self.instance}|" if self.instance else None
+
+    @property
     def key_types(self) -> list[str]:
         """The types of the key's columns."""
         return [column.type for column in self.keys]

@@ -12,7 +12,7 @@ from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
 from etl_assets.loading.guards import SMALL_TABLE
 from etl_assets.loading.report import LoadReport
-from etl_assets.loading.rest import load as loading
+from etl_assets.loading.rest import unit as loading
 from etl_assets.loading.rest.load import RestStrategy
 from etl_assets.loading.rest.unit import TooManyRejected
 from etl_assets.readers.rest.retries import RetryPolicy

@@ -227,7 +227,7 @@ def test_a_record_that_cannot_be_kept_is_in_quarantine_under_its_own_key(desk: D
     assert [report.counts.rows_rejected for report in reports.values()] == [1, 1]
     rejects = "select relation, record_key, status from etl.rejected_row order by 1"
     assert desk.query(rejects) == [
-        ("trials_raw.sites", None, "new"),
+        ("trials_raw.sites", "north|", "new"),
         ("trials_raw.studies", "south|0001e5", "new"),
     ]
     desk.register.tenants["south"]["studies"][1]["name"] = "mended"

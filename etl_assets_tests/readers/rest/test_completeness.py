@@ -140,6 +140,16 @@ def test_a_page_that_is_short_in_the_middle_is_found_out() -> None:
     assert "the page from 20 has 9 records of 10, and is not the last" in str(error)
 
 
+def test_a_page_that_is_short_because_the_list_shrank_is_a_change() -> None:
+    service = Service(clients(50))
+
+    def script(asked: Asked) -> Answer:
+        offset = int(asked.query["offset"])
+        return service.page(offset, 9, count=49) if offset == 20 else service.page(offset, 10)
+
+    assert isinstance(failure(script, connections=1), ListChanged)
+
+
 def test_a_service_that_counts_records_and_gives_none_is_found_out() -> None:
     error = failure(lambda _: json_answer({"meta": {"count": 5}, "data": []}))
     assert not isinstance(error, TransientError)

@@ -119,6 +119,13 @@ def test_a_page_without_keys_that_comes_again_ends_the_read() -> None:
     assert "has the records of a page before" in str(failure(in_turn(*map(json_answer, pages)), table()))
 
 
+def test_pages_without_keys_that_differ_are_all_rejected() -> None:
+    pages = [{"value": [{"a": n}], "@odata.nextLink": f"?$skiptoken={n}" if n < 3 else None} for n in range(4)]
+    documents, rejected, _ = read_all(in_turn(*map(json_answer, pages)), table())
+    assert documents == []
+    assert [each.position for each in rejected] == [0, 1, 2, 3]
+
+
 def test_a_list_without_end_is_ended(monkeypatch) -> None:
     monkeypatch.setattr(paging_module, "MAX_PAGES", 20)
     endless = linked(10**9, 1, relative)
