@@ -83,9 +83,9 @@ def test_a_fact_states_its_grain_first_and_what_it_is_built_by(manifest: dict[st
     node = named(manifest, name)
     assert re.match(r"-- One row per ", node["raw_code"])
     if (source := name.split("__", maxsplit=1)[0]) in BUILT_BY:
-        tag, slice_by = BUILT_BY[source]
+        tag, window_column = BUILT_BY[source]
         assert tag in node["tags"]
-        assert node["config"]["slice_by"] == slice_by
+        assert node["config"]["window_column"] == window_column
     assert [test for test in manifest["unit_tests"].values() if test["model"] == name], "it has no unit test"
 
 

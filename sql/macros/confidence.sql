@@ -1,7 +1,8 @@
 {#- The bounds of Wilson's 95 % interval of a share; null where there is nothing to divide by. -#}
 {%- macro wilson_bound(hits, trials, sign) -%}
     round((
-        ({{ hits }} + 1.9208) {{ sign }} 1.96 * sqrt({{ hits }} * ({{ trials }} - {{ hits }}) / nullif({{ trials }}, 0)::numeric + 0.9604)
+        ({{ hits }} + 1.9208)
+        {{ sign }} 1.96 * sqrt({{ hits }} * ({{ trials }} - {{ hits }}) / nullif({{ trials }}, 0)::numeric + 0.9604)
     ) / nullif({{ trials }} + 3.8416, 3.8416), 4)
 {%- endmacro -%}
 

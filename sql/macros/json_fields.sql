@@ -7,12 +7,12 @@
 
     Without statistics, as on a table just loaded, PostgreSQL takes a bare `deleted_at is null` to be true of almost no
     row, and joins what follows row by row; that an expression is not null it takes to be true of almost every one. -#}
-{%- macro is_present() -%}
+{%- macro is_not_deleted() -%}
     case when deleted_at is null then id end is not null
 {%- endmacro -%}
 
 {#- What is at a path of a document, such as `billingSetting.rate`, as text. -#}
-{%- macro json_at(path, document='raw_data') -%}
+{%- macro json_path_text(path, document='raw_data') -%}
     {%- if '.' in path -%}
         ({{ document }} #>> '{ {{- path | replace('.', ',') -}} }')
     {%- else -%}
@@ -30,7 +30,7 @@
         'date': '^\d{4}-\d\d-\d\d',
         'numeric': '^-?[0-9.]',
     } -%}
-    {%- set found, pattern = json_at(path, document), patterns.get(type.split('(')[0]) -%}
+    {%- set found, pattern = json_path_text(path, document), patterns.get(type.split('(')[0]) -%}
     {%- if type == 'text' -%}
         {{ cleaned(found) }}
     {%- else -%}

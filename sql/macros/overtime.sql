@@ -24,7 +24,8 @@
         round(
             {{ shift }}.{{ side }}_holiday_hours
             * case
-                when {{ shift }}.{{ side }}_holiday = 'RATE' then {{ shift }}.{{ side }}_holiday_rate - {{ shift }}.{{ side }}_rate
+                when {{ shift }}.{{ side }}_holiday = 'RATE'
+                    then {{ shift }}.{{ side }}_holiday_rate - {{ shift }}.{{ side }}_rate
                 else {{ shift }}.{{ side }}_rate * (coalesce({{ shift }}.{{ side }}_holiday_multiplier, 1) - 1)
             end, 2
         ), 0

@@ -2,10 +2,10 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_slice',
+        incremental_strategy='replace_window',
         unique_key='day',
-        slice_by='day',
-        slice_days_before=1,
+        window_column='day',
+        window_days_before=1,
         post_hook=["{{ unique_key_index() }}"],
     )
 }}

@@ -3,9 +3,9 @@
         materialized='list_partitioned',
         partition_by='part',
         unique_key=['part', 'name'],
-        moves_by='name',
+        partition_move_key='name',
         not_null=['day'] + (['day_before'] if var('with_note', false) else []),
-        slice_by='day',
+        window_column='day',
         indexes=[{'columns': ['day']}],
         post_hook=[
             "{{ unique_key_index() }}",

@@ -4,7 +4,7 @@
         natural_key='member',
         effective_at='said_at',
         tracked=['region'],
-        gone='is_gone',
+        deleted_flag='is_gone',
     )
 }}
 

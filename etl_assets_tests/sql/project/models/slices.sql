@@ -1,10 +1,10 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_slice',
+        incremental_strategy='replace_window',
         on_schema_change='append_new_columns',
         unique_key=['day', 'name'],
-        slice_by='day',
+        window_column='day',
         post_hook=["{{ unique_key_index() }}", "{{ grant_to_reader() }}"],
     )
 }}

@@ -1,4 +1,4 @@
-{{ config(materialized='scd2', natural_key='member', effective_at='said_at', inferred='is_inferred') }}
+{{ config(materialized='scd2', natural_key='member', effective_at='said_at', inferred_flag='is_inferred') }}
 
 select
     member,

@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', unique_key='name') }}
+{{ config(materialized='incremental', incremental_strategy='replace_window', unique_key='name') }}
 
 select
     name,

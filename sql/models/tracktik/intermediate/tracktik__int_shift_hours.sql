@@ -14,19 +14,19 @@ sessions as (
 ),
 
 employees as (
-    {{ members_of(ref('tracktik__dim_employees'), 'employee_id') }}
+    {{ dimension_versions(ref('tracktik__dim_employees'), 'employee_id') }}
 ),
 
 positions as (
-    {{ members_of(ref('tracktik__dim_positions'), 'position_id') }}
+    {{ dimension_versions(ref('tracktik__dim_positions'), 'position_id') }}
 ),
 
 clients as (
-    {{ members_of(ref('tracktik__dim_clients'), 'client_id') }}
+    {{ dimension_versions(ref('tracktik__dim_clients'), 'client_id') }}
 ),
 
 regions as (
-    {{ members_of(ref('tracktik__dim_regions'), 'region_id') }}
+    {{ dimension_versions(ref('tracktik__dim_regions'), 'region_id') }}
 ),
 
 -- A clock-in that is still open has no hours yet.
@@ -54,10 +54,10 @@ select
     shifts.employee_id,
     shifts.position_id,
     clients.client_id,
-    coalesce(employees.surrogate_key, -1) as employee_key,
-    coalesce(positions.surrogate_key, -1) as position_key,
-    coalesce(clients.surrogate_key, -1) as client_key,
-    coalesce(regions.surrogate_key, -1) as region_key,
+    {{ dimension_key('employees') }} as employee_key,
+    {{ dimension_key('positions') }} as position_key,
+    {{ dimension_key('clients') }} as client_key,
+    {{ dimension_key('regions') }} as region_key,
     shifts.employee_id is null as is_vacant,
     shifts.paid_time_off,
     coalesce(positions.name ilike any(array['%stand%', '%watch%']), false) as is_standby,
@@ -89,18 +89,15 @@ select
     positions.pay_holiday_multiplier
 from shifts
 left join clocked on shifts.shift_id = clocked.shift_id
-left join employees
-    on shifts.employee_id = employees.employee_id
-    and {{ in_force_at('employees', 'shifts.started_at') }}
-left join positions
-    on shifts.position_id = positions.position_id
-    and {{ in_force_at('positions', 'shifts.started_at') }}
-left join clients
-    on coalesce(shifts.client_id, positions.client_id) = clients.client_id
-    and {{ in_force_at('clients', 'shifts.started_at') }}
-left join regions
-    on clients.region_id = regions.region_id
-    and {{ in_force_at('regions', 'shifts.started_at') }}
+{{ join_dimension('employees', 'employee_id', 'shifts.employee_id', moment='shifts.started_at') }}
+{{ join_dimension('positions', 'position_id', 'shifts.position_id', moment='shifts.started_at') }}
+{{
+    join_dimension(
+        'clients', 'client_id', 'coalesce(shifts.client_id, positions.client_id)',
+        moment='shifts.started_at',
+    )
+}}
+{{ join_dimension('regions', 'region_id', 'clients.region_id', moment='shifts.started_at') }}
 -- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select

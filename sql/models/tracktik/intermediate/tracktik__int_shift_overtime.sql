@@ -76,7 +76,7 @@ after_days as (
         where
             items.item_type = 'DAILY'
             and items.overtime_rule_id = days.overtime_rule_id
-            and {{ in_force_at('items', 'days.started_at') }}
+            and {{ valid_at('items', 'days.started_at') }}
     ) as daily on true
 ),
 
@@ -106,5 +106,5 @@ inner join lateral (
     where
         items.item_type = 'PERIOD'
         and items.overtime_rule_id = weeks.overtime_rule_id
-        and {{ in_force_at('items', 'weeks.started_at') }}
+        and {{ valid_at('items', 'weeks.started_at') }}
 ) as weekly on true
