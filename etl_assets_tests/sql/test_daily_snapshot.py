@@ -114,7 +114,7 @@ def test_a_past_day_without_a_snapshot_gets_one_and_only_once(runs: Runs) -> Non
 
 
 def test_no_day_ahead_is_taken(runs: Runs) -> None:
-    """The window lies ahead of its day: what an earlier run held for a later day is open again, and nothing is of it."""
+    """The window lies ahead of the run's day: what was taken of a later day is open again, and the model has none."""
     assert runs.held["ahead"] == {key: balance for key, balance in runs.held["past"].items() if key[0] < TOMORROW}
 
 
@@ -171,11 +171,14 @@ def test_the_table_has_its_indexes_its_descriptions_and_its_readers(
     ).fetchall()
     assert sorted(text.split("(")[1] for (text,) in indexes) == ["name)", "snapshot_date, name)"]
     described = warehouse.execute(
-        "select obj_description('operating_room.balances'::regclass), col_description('operating_room.balances'::regclass, 3)"
+        "select obj_description(oid), col_description(oid, 3) from pg_class"
+        " where oid = 'operating_room.balances'::regclass"
     ).fetchone()
     assert described == ("Balances by day.", "What they had.")
     warehouse.execute("set role etl_reader")
-    noted = warehouse.execute("select distinct snapshot_date from operating_room.balances where note = 'seen'").fetchall()
+    noted = warehouse.execute(
+        "select distinct snapshot_date from operating_room.balances where note = 'seen'"
+    ).fetchall()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         warehouse.execute("select secret from operating_room.balances")
     warehouse.execute("reset role")
