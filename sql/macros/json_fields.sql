@@ -25,6 +25,7 @@
     What PostgreSQL would read into a word is not taken for a value either: a moment needs an offset, for without one
     it would be read in the zone of whoever asks; `now` is no date, and `NaN` no number. -#}
 {%- macro json_field(path, type='text', document='raw_data') -%}
+    {#- What a value must look like, before PostgreSQL is asked whether it is valid. -#}
     {%- set patterns = {
         'timestamptz': '^\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)$',
         'date': '^\d{4}-\d\d-\d\d',

@@ -53,6 +53,7 @@
 {#- Minutes of a time pattern, each character of which is five; null where there is none. `mark` counts one kind of
     character only: X is the provider's time, / the assistant's. -#}
 {%- macro pattern_minutes(column, mark=none) -%}
+    {#- Counts by taking every other character away. -#}
     {%- set counted = column if mark is none else "regexp_replace(" ~ column ~ ", '[^" ~ mark ~ "]', '', 'g')" -%}
     case when {{ column }} <> '' then 5 * length({{ counted }}) end
 {%- endmacro -%}
@@ -93,6 +94,7 @@
 {#- The columns of an appointment, and of the history's copies of it. Of the times of a visit only the time is kept by
     the source: midnight is none. -#}
 {%- macro appointment_columns() -%}
+    -- what and when
     aptnum as appointment_num,
     {{ foreign_key('patnum') }} as patient_num,
     aptstatus as appointment_status_code,
@@ -101,6 +103,7 @@
     {{ non_zero_date('aptdatetime') }} as schedule_date,
     {{ pattern_minutes('pattern') }} as minutes,
     {{ pattern_minutes('pattern', 'X') }} as provider_minutes,
+    -- where and with whom; clinic 0 is the headquarters
     {{ foreign_key('op') }} as operatory_num,
     {{ foreign_key('provnum') }} as provider_num,
     {{ foreign_key('provhyg') }} as hygienist_num,
@@ -110,9 +113,11 @@
     {{ foreign_key('confirmed') }} as confirmation_num,
     {{ foreign_key('unschedstatus') }} as unscheduled_status_num,
     {{ foreign_key('appointmenttypenum') }} as appointment_type_num,
+    -- what kind; priority 1 is a patient who would come sooner
     {{ flag('isnewpatient') }} as is_new_patient,
     {{ flag('ishygiene') }} as is_hygiene,
     coalesce(priority = 1, false) as is_asap,
+    -- how it went
     {{ non_midnight_timestamp('datetimearrived') }} as arrived_at,
     {{ non_midnight_timestamp('datetimeseated') }} as seated_at,
     {{ non_midnight_timestamp('datetimedismissed') }} as dismissed_at,

@@ -1,5 +1,6 @@
 {#- Of a shift's hours, those beyond an item's threshold, where `so_far` are the hours up to and with this shift. -#}
 {%- macro hours_beyond(item, hours, so_far) -%}
+    {#- All that lies beyond the threshold by the end of the shift, less what did before it. -#}
     (
         greatest({{ so_far }} - {{ item }}.threshold_hours, 0)
         - greatest({{ so_far }} - {{ hours }} - {{ item }}.threshold_hours, 0)

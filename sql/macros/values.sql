@@ -1,5 +1,6 @@
 {#- Text without the blanks around it, and null where nothing is left. -#}
 {%- macro cleaned(column) -%}
+    {#- The last one is the no-break space, which spreadsheets write. -#}
     nullif(btrim({{ column }}, e' \t\r\n\u00a0'), '')
 {%- endmacro -%}
 
@@ -10,6 +11,7 @@
 
 {#- Minutes of the span [a, b] that lie in the span [c, d]; null where a bound is null, never negative. -#}
 {%- macro overlap_minutes(a, b, c, d) -%}
+    {#- greatest and least pass over nulls: without the test an open span would count to the other's end. -#}
     case
         when {{ a }} is not null and {{ b }} is not null and {{ c }} is not null and {{ d }} is not null
             then greatest({{ minutes_between('greatest(' ~ a ~ ', ' ~ c ~ ')', 'least(' ~ b ~ ', ' ~ d ~ ')') }}, 0)

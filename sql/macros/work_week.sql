@@ -1,5 +1,6 @@
 {#- The last day of the work week that a date lies in. -#}
 {%- macro week_ending(day) -%}
+    {#- + 7 before % 7: the remainder of a negative number is negative. -#}
     ({{ day }} + (({{ var('work_week_ends_on') }} - extract(isodow from {{ day }})::integer + 7) % 7))
 {%- endmacro -%}
 

@@ -54,6 +54,7 @@
         {%- call statement('create') -%}
             {{ list_partitioned_create_table(target_relation, spec) }}
         {%- endcall -%}
+        {#- The config's, on the parent: each partition gets its own when it is attached. -#}
         {%- do create_indexes(target_relation) -%}
     {%- endif -%}
 

@@ -17,6 +17,7 @@
     that is written; `matched`, the columns that rows are matched by. -#}
 {%- macro list_partitioned_describe_columns(spec) -%}
     {%- set types = column_types('pg_temp.' ~ spec.incoming) -%}
+    {#- created_at has a default, which an update leaves alone. -#}
     {%- set stamps = {} -%}
     {%- for name, stamp in {'updated_at': 'now()', 'etl_batch_id': run_batch_id()}.items() if name not in types -%}
         {%- do stamps.update({name: stamp}) -%}
@@ -62,6 +63,7 @@
         " = array['" ~ spec.unique_key | sort | join("', '") ~ "'] as is_keyed"
         " from pg_class where oid = to_regclass('" ~ this ~ "')"
     ).rows -%}
+    {#- The whole goes in a full refresh, its partitions with it. -#}
     {%- if not found -%}
         {{ return(false) }}
     {%- elif should_full_refresh() -%}
@@ -84,6 +86,7 @@
     {%- set declared = run_query(
         "select attname from pg_attribute where attrelid = '" ~ target ~ "'::regclass and attnum > 0 and attnotnull"
     ).columns[0].values() | list -%}
+    {#- A new row would fail otherwise: the model has no value for such a column any more. -#}
     {%- set kept = spec.types | list + ['created_at', 'updated_at'] -%}
     {%- for name in declared | reject('in', kept) -%}
         {%- do run_query("alter table " ~ target ~ " alter " ~ name ~ " drop not null") -%}
@@ -114,6 +117,7 @@ create index on {{ target }} ({{ spec.partition_move_key }})
 {#- The partitions that the model's rows go into: for each its value as SQL, whether it exists, and what a new one is to
     be called. A name that is too long or taken ends in a piece of the value's hash. -#}
 {%- macro list_partitioned_partitions(target, spec) -%}
+    {#- Whether there is a partition is asked of its bound, not of its name. -#}
     {{ return(run_query("
         select
             quote_literal(value) as value,
@@ -146,6 +150,7 @@ create index on {{ target }} ({{ spec.partition_move_key }})
     {%- set existing_values = partitions | selectattr('is_existing') | map(attribute='value') | join(', ') -%}
     {%- set new = partitions | rejectattr('is_existing') | list -%}
     {%- set steps = [] -%}
+    {#- Moved rows go before the merge: the primary key has the partition in it and would not notice two of them. -#}
     {%- if exists and spec.partition_move_key -%}
         {%- do steps.append(('added', list_partitioned_added(target, spec, existing_values))) -%}
         {%- do steps.append(('write_moved', list_partitioned_delete_moved(target, spec))) -%}
@@ -167,6 +172,7 @@ create index on {{ target }} ({{ spec.partition_move_key }})
         {%- do steps.append(('write_new', list_partitioned_fill_partitions(target, spec, new))) -%}
         {%- do steps.append(('attach', list_partitioned_attach(target, spec, new))) -%}
     {%- endif -%}
+    {#- Last, when old rows have a value too. -#}
     {%- for name in spec.undeclared -%}
         {%- do steps.append(('declare_' ~ name, "alter table " ~ target ~ " alter " ~ name ~ " set not null")) -%}
     {%- endfor -%}

@@ -211,6 +211,7 @@ analyze {{ target }}
         " bool_and(starts_version and not precedes_version and not is_existing_moment)"
         " and count(*) = count(distinct (" ~ spec.natural_key | join(', ') ~ ")) from " ~ spec.compared
     ).rows[0] -%}
+    {#- What follows could not place them in a timeline. -#}
     {%- set nulls = (spec.natural_key if found[0] else []) + ([spec.effective_at] if found[1] else []) -%}
     {%- if nulls -%}
         {{ exceptions.raise_compiler_error(this ~ ": rows of the model have a null in " ~ nulls | join(' or ')

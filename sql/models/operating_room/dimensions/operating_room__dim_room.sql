@@ -37,6 +37,7 @@ block_rooms as (
     group by room_id, schedule_date
 ),
 
+-- Both files beside each other, a day each.
 days as (
     select
         room_id,

@@ -23,6 +23,7 @@ aliases as (
     select * from {{ ref('operating_room__service_alias') }}
 ),
 
+-- What each kind of file calls a service on a day.
 mentions as (
     select
         service_code,

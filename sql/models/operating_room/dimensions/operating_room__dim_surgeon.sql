@@ -18,6 +18,7 @@ blocks as (
     select * from {{ ref('operating_room__stg_block_schedule') }}
 ),
 
+-- What each kind of file says of a surgeon on a day. A block names two people and may have a name for one of them.
 mentions as (
     select
         surgeon_id,

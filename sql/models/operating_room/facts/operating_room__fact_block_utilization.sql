@@ -36,10 +36,12 @@ locations as (
     select * from {{ ref('operating_room__dim_location') }}
 ),
 
+-- Days on which somebody operated: of another it cannot be said whether its blocks were used.
 measured_days as (
     select distinct surgery_date from cases
 ),
 
+-- A service that the files write in two ways owns a block under either.
 owned_blocks as (
     select
         blocks.*,
@@ -79,6 +81,7 @@ case_days as (
         and {{ valid_on('services', 'cases.surgery_date') }}
 ),
 
+-- Each case in each block that it overlaps, whoever owns that.
 uses as (
     select distinct
         block_days.schedule_date,
@@ -136,6 +139,7 @@ gaps as (
     window block as (partition by schedule_date, room_id, slot_start_time order by or_in_at, or_out_at, case_id)
 ),
 
+-- To turn the room over between two cases of one's own is use as well, up to a cap; a longer gap is idle time.
 credits as (
     select
         schedule_date,
@@ -166,6 +170,7 @@ used as (
     group by schedule_date, room_id, slot_start_time
 ),
 
+-- What was given back in time is nobody's to fill, and so is a block that is closed.
 measured as (
     select
         owned_blocks.*,

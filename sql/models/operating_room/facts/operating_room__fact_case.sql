@@ -69,6 +69,8 @@ select
     ) as is_duration_accurate
 from cases
 left join bookings on cases.booking_id = bookings.booking_id
+-- Whether it stood on the schedule at the cutoff of the day before; where nobody knows when it was booked, a case did
+-- unless it was unplanned.
 inner join lateral (
     select
         coalesce(

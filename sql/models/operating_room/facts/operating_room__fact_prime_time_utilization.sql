@@ -33,6 +33,7 @@ dates as (
     select * from {{ ref('operating_room__dim_date') }}
 ),
 
+-- A case once for each calendar day it touches; one that ends at midnight does not touch the next.
 case_days as (
     select
         cases.*,
@@ -74,6 +75,7 @@ room_days as (
     group by room_id, day
 ),
 
+-- Prime time and the day on the site's wall clock, which has 23 or 25 hours when the clocks change.
 spans as (
     select
         room_days.room_id,

@@ -26,6 +26,7 @@ surgeons as (
     where is_current and surgeon_id is not null
 ),
 
+-- What was used of a block without available time counts for nobody: it would be a share of nothing.
 owned as (
     select
         date_trunc('month', surgery_date)::date as month,

@@ -20,6 +20,7 @@ first_cases as (
     select * from {{ ref('operating_room__fact_first_case_start') }}
 ),
 
+-- Where the files write one service in two ways, it is one row.
 services as (
     select
         surrogate_key,
@@ -86,6 +87,7 @@ begun as (
     group by 1, 2
 ),
 
+-- A service may have had nothing but cancellations.
 members as (
     select
         month,

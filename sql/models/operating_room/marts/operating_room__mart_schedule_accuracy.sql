@@ -16,6 +16,7 @@ services as (
     from {{ ref('operating_room__dim_service') }}
 ),
 
+-- A procedure without a code goes by its name.
 coded as (
     select
         cases.*,

@@ -61,17 +61,17 @@ select
     shifts.employee_id is null as is_vacant,
     shifts.paid_time_off,
     coalesce(positions.name ilike any(array['%stand%', '%watch%']), false) as is_standby,
-    verdict.is_counted,
-    verdict.is_billable,
+    flags.is_counted,
+    flags.is_billable,
     shifts.approved_hours is not null as is_approved,
     shifts.updated_by,
     shifts.modified_at,
     coalesce(shifts.planned_hours, shifts.elapsed_hours) as scheduled_hours,
     case
-        when verdict.is_counted then coalesce(clocked.clocked_hours, shifts.clocked_hours, 0)
+        when flags.is_counted then coalesce(clocked.clocked_hours, shifts.clocked_hours, 0)
         else 0
     end as clocked_hours,
-    case when verdict.is_counted then coalesce(shifts.approved_hours, 0) else 0 end as approved_hours,
+    case when flags.is_counted then coalesce(shifts.approved_hours, 0) else 0 end as approved_hours,
     billable.hours as billable_hours,
     payable.hours as payable_hours,
     least(coalesce(shifts.holiday_hours, 0), billable.hours) as bill_holiday_hours,
@@ -105,18 +105,18 @@ inner join lateral (
         shifts.is_billable and not coalesce(positions.non_billable, false) and not shifts.paid_time_off as is_billable,
         coalesce(shifts.break_minutes, 0) / 60 as break_hours
     limit 1
-) as verdict on true
+) as flags on true
 -- Our break is a meal break: where all breaks or those are billed, it is not taken off.
 inner join lateral (
     select
         case
-            when not verdict.is_counted or not verdict.is_billable or shifts.approved_hours is null then 0
+            when not flags.is_counted or not flags.is_billable or shifts.approved_hours is null then 0
             else coalesce(
                 shifts.billable_hours,
                 round(
                     greatest(
                         shifts.approved_hours
-                        - case when positions.bill_breaks in ('ALL', 'MEAL_ONLY') then 0 else verdict.break_hours end,
+                        - case when positions.bill_breaks in ('ALL', 'MEAL_ONLY') then 0 else flags.break_hours end,
                         0
                     ), 4
                 )
@@ -127,13 +127,13 @@ inner join lateral (
 inner join lateral (
     select
         case
-            when not verdict.is_counted or not shifts.is_payable or shifts.approved_hours is null then 0
+            when not flags.is_counted or not shifts.is_payable or shifts.approved_hours is null then 0
             else coalesce(
                 shifts.payable_hours,
                 round(
                     greatest(
                         shifts.approved_hours
-                        - case when positions.pay_breaks in ('ALL', 'MEAL_ONLY') then 0 else verdict.break_hours end,
+                        - case when positions.pay_breaks in ('ALL', 'MEAL_ONLY') then 0 else flags.break_hours end,
                         0
                     ), 4
                 )

@@ -52,6 +52,7 @@ items as (
     window below as (partition by overtime_rule_id, effective_at, item_type order by threshold_hours, place)
 ),
 
+-- Hours of the day up to and with each shift.
 days as (
     select
         *,
@@ -80,6 +81,7 @@ after_days as (
     ) as daily on true
 ),
 
+-- Hours of the week up to and with each shift, those left out that daily overtime has paid.
 weeks as (
     select
         *,
