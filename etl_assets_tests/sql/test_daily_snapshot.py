@@ -48,7 +48,7 @@ def writers(warehouse: psycopg.Connection) -> dict[tuple[date, str], str]:
 class Runs(NamedTuple):
     """What the table held after each run, which transaction wrote it, and what dbt said."""
 
-    held: dict[str, Balances]
+    rows: dict[str, Balances]
     writers: dict[str, dict[tuple[date, str], str]]
     outcomes: dict[str, dict[str, Outcome]]
 
@@ -60,7 +60,7 @@ def runs(warehouse: psycopg.Connection, trial: Dbt) -> Runs:
         create table operating_room.source_entries (name text, day date, amount integer);
         reset role
     """)
-    told = Runs({}, {}, {})
+    runs_so_far = Runs({}, {}, {})
     past = {"start_date": str(PAST), "end_date": str(PAST)}
     ahead = {"start_date": str(TOMORROW), "end_date": "2026-03-31"}
     steps: list[tuple[str, list[Entry], str, dict[str, object]]] = [
@@ -75,13 +75,13 @@ def runs(warehouse: psycopg.Connection, trial: Dbt) -> Runs:
     ]
     for name, entries, word, variables in steps:
         set_source(warehouse, entries)
-        told.outcomes[name] = trial(word, "--select", "entries", "balances", **variables)
-        told.held[name], told.writers[name] = balances(warehouse), writers(warehouse)
-    return told
+        runs_so_far.outcomes[name] = trial(word, "--select", "entries", "balances", **variables)
+        runs_so_far.rows[name], runs_so_far.writers[name] = balances(warehouse), writers(warehouse)
+    return runs_so_far
 
 
 def test_the_first_run_takes_the_day_and_the_last_ends_of_months(runs: Runs) -> None:
-    assert runs.held["first"] == OVER | {(TODAY, "Ann"): 101, (TODAY, "Bob"): 10}
+    assert runs.rows["first"] == OVER | {(TODAY, "Ann"): 101, (TODAY, "Bob"): 10}
     assert runs.outcomes["first"]["balances"].rows == 4
 
 
@@ -96,31 +96,31 @@ def test_a_unit_test_of_such_a_model_runs_whether_there_is_a_table_or_not(runs: 
 
 
 def test_what_changes_late_shows_on_the_current_day_and_on_none_that_is_over(runs: Runs) -> None:
-    assert runs.held["late"] == OVER | {(TODAY, "Ann"): 121, (TODAY, "Zoe"): 5}
+    assert runs.rows["late"] == OVER | {(TODAY, "Ann"): 121, (TODAY, "Zoe"): 5}
     updated, inserted, deleted = 1, 1, 1
     assert runs.outcomes["late"]["balances"].rows == updated + inserted + deleted
 
 
 def test_a_new_day_closes_the_one_before(runs: Runs) -> None:
-    assert runs.held["next day"] == runs.held["late"] | {(TOMORROW, "Ann"): 421, (TOMORROW, "Zoe"): 5}
+    assert runs.rows["next day"] == runs.rows["late"] | {(TOMORROW, "Ann"): 421, (TOMORROW, "Zoe"): 5}
     closed = {key: writer for key, writer in runs.writers["next day"].items() if key[0] < TOMORROW}
     assert closed == runs.writers["late"]
 
 
 def test_a_past_day_without_a_snapshot_gets_one_and_only_once(runs: Runs) -> None:
-    assert runs.held["past"] == runs.held["next day"] | {(PAST, "Ann"): 120}
+    assert runs.rows["past"] == runs.rows["next day"] | {(PAST, "Ann"): 120}
     assert runs.writers["past again"] == runs.writers["past"]
     assert runs.outcomes["past again"]["balances"].rows == 0
 
 
 def test_no_day_ahead_is_taken(runs: Runs) -> None:
     """The window lies ahead of the run's day: what was taken of a later day is open again, and the model has none."""
-    assert runs.held["ahead"] == {key: balance for key, balance in runs.held["past"].items() if key[0] < TOMORROW}
+    assert runs.rows["ahead"] == {key: balance for key, balance in runs.rows["past"].items() if key[0] < TOMORROW}
 
 
 def test_a_model_that_selects_closed_days_all_the_same_does_not_write_them(runs: Runs) -> None:
-    before = runs.held["ahead"]
-    assert {key: runs.held["every day"][key] for key in before} == before
+    before = runs.rows["ahead"]
+    assert {key: runs.rows["every day"][key] for key in before} == before
     assert {key: runs.writers["every day"][key] for key in before} == runs.writers["ahead"]
 
 

@@ -74,7 +74,7 @@ def test_a_model_is_a_relation_of_its_source_in_the_schema_of_its_layer(manifest
 def test_a_model_and_each_of_its_columns_are_described_and_tested(manifest: dict[str, Any], name: str) -> None:
     node = named(manifest, name)
     assert node["description"]
-    assert [column for column, said in node["columns"].items() if not said["description"]] == []
+    assert [column for column, described in node["columns"].items() if not described["description"]] == []
     assert [test for test in manifest["child_map"][node["unique_id"]] if test.startswith(("test.", "unit_test."))]
 
 

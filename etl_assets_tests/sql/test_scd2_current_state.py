@@ -1,4 +1,4 @@
-"""Type 2 history of a source that says what there is now and not what there was. Each case is a member of one table."""
+"""Type 2 history of a source that says its current state and never its past. Each case is a member of one table."""
 
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,8 +12,8 @@ NOW = "now"
 """The moment of a run: no day of January."""
 
 
-class Said(NamedTuple):
-    """What is said of a member, with the day of January that its stamp tells."""
+class Row(NamedTuple):
+    """A row of the model: a member as it is now, with the day of January of its stamp."""
 
     day: int | None
     region: str | None = "n"
@@ -24,54 +24,54 @@ Version = tuple[int | str, str | None, str, bool]
 """From a day of January, or from the run: region, phone, whether the member is gone."""
 
 AHEAD = 40_000
-# case: (said in the first run, said in the second, versions expected after both)
-CASES: dict[str, tuple[Said | None, Said | None, list[Version]]] = {
-    "what is said again changes nothing": (Said(1), Said(1), [(1, "n", "1", False)]),
-    "a stamp that moves alone changes nothing": (Said(1), Said(2), [(1, "n", "1", False)]),
-    "a change counts from its stamp": (Said(1), Said(2, "s"), [(1, "n", "1", False), (2, "s", "1", False)]),
+# case: (row of the first run, row of the second, versions expected after both)
+CASES: dict[str, tuple[Row | None, Row | None, list[Version]]] = {
+    "an equal row changes nothing": (Row(1), Row(1), [(1, "n", "1", False)]),
+    "a stamp that moves alone changes nothing": (Row(1), Row(2), [(1, "n", "1", False)]),
+    "a change counts from its stamp": (Row(1), Row(2, "s"), [(1, "n", "1", False), (2, "s", "1", False)]),
     "a change whose stamp did not move counts from now": (
-        Said(3),
-        Said(3, "s"),
+        Row(3),
+        Row(3, "s"),
         [(3, "n", "1", False), (NOW, "s", "1", False)],
     ),
     "a change whose stamp went back counts from now": (
-        Said(3),
-        Said(1, "s"),
+        Row(3),
+        Row(1, "s"),
         [(3, "n", "1", False), (NOW, "s", "1", False)],
     ),
     "a change whose stamp lies ahead counts from now": (
-        Said(3),
-        Said(AHEAD, "s"),
+        Row(3),
+        Row(AHEAD, "s"),
         [(3, "n", "1", False), (NOW, "s", "1", False)],
     ),
-    "a new member whose stamp lies ahead counts from now": (None, Said(AHEAD), [(NOW, "n", "1", False)]),
-    "a new member without a stamp counts from now": (Said(None), Said(None), [(NOW, "n", "1", False)]),
-    "a value can become null": (Said(1), Said(2, None), [(1, "n", "1", False), (2, None, "1", False)]),
-    "a member that is said no longer is gone": (Said(1), None, [(1, "n", "1", False), (NOW, "n", "1", True)]),
-    "what is not tracked is overwritten": (Said(1), Said(2, phone="2"), [(1, "n", "2", False)]),
-    "what is not tracked is overwritten though no stamp moved": (Said(3), Said(1, phone="2"), [(3, "n", "2", False)]),
+    "a new member whose stamp lies ahead counts from now": (None, Row(AHEAD), [(NOW, "n", "1", False)]),
+    "a new member without a stamp counts from now": (Row(None), Row(None), [(NOW, "n", "1", False)]),
+    "a value can become null": (Row(1), Row(2, None), [(1, "n", "1", False), (2, None, "1", False)]),
+    "a member that the state lacks is gone": (Row(1), None, [(1, "n", "1", False), (NOW, "n", "1", True)]),
+    "what is not tracked is overwritten": (Row(1), Row(2, phone="2"), [(1, "n", "2", False)]),
+    "what is not tracked is overwritten though no stamp moved": (Row(3), Row(1, phone="2"), [(3, "n", "2", False)]),
 }
 
 
-def say(warehouse: psycopg.Connection, number: int) -> None:
-    """Have the model say what it says in this run, the first or the second, and nothing else."""
-    warehouse.execute("truncate operating_room.said_of_present")
+def set_source(warehouse: psycopg.Connection, number: int) -> None:
+    """Let the source have the rows of this run, the first or the second, and no others."""
+    warehouse.execute("truncate operating_room.source_state")
     with warehouse.cursor() as cursor:
         cursor.executemany(
-            "insert into operating_room.said_of_present"
+            "insert into operating_room.source_state"
             " values (%s, %s, %s, timestamptz '2026-01-01Z' + (%s - 1) * interval '1 day')",
             [
-                (name, said.region, said.phone, said.day)
+                (name, row.region, row.phone, row.day)
                 for name, case in CASES.items()
-                if (said := case[number]) is not None
+                if (row := case[number]) is not None
             ],
         )
 
 
-def held(warehouse: psycopg.Connection) -> dict[str, list[Version]]:
+def table_versions(warehouse: psycopg.Connection) -> dict[str, list[Version]]:
     """The versions of each member, in their order; what began since the first run began now."""
     rows = warehouse.execute(
-        "select member, valid_from, region, phone, is_gone from operating_room.present"
+        "select member, valid_from, region, phone, is_gone from operating_room.current_state"
         " where member is not null order by member, valid_from"
     )
     versions: dict[str, list[Version]] = {}
@@ -82,7 +82,7 @@ def held(warehouse: psycopg.Connection) -> dict[str, list[Version]]:
 
 
 class Runs(NamedTuple):
-    """What was held after the second run, what the next run wrote, and the versions in force once all came back."""
+    """What was held after the second run, what the next run wrote, and the current versions once all came back."""
 
     second: dict[str, list[Version]]
     rows_again: int | None
@@ -95,36 +95,36 @@ class Runs(NamedTuple):
 def runs(warehouse: psycopg.Connection, trial: Dbt) -> Runs:
     warehouse.execute("""
         set role etl_transformer;
-        create table operating_room.said_of_present (member text, region text, phone text, said_at timestamptz);
+        create table operating_room.source_state (member text, region text, phone text, changed_at timestamptz);
         reset role
     """)
-    say(warehouse, 0)
-    trial("run", "--select", "present")
-    say(warehouse, 1)
-    trial("run", "--select", "present")
-    second = held(warehouse)
-    again = trial("run", "--select", "present")["present"]
-    held_again = held(warehouse)
-    say(warehouse, 0)
-    trial("run", "--select", "present")
-    in_force = {name: versions[-1] for name, versions in held(warehouse).items()}
+    set_source(warehouse, 0)
+    trial("run", "--select", "current_state")
+    set_source(warehouse, 1)
+    trial("run", "--select", "current_state")
+    second = table_versions(warehouse)
+    again = trial("run", "--select", "current_state")["current_state"]
+    versions_again = table_versions(warehouse)
+    set_source(warehouse, 0)
+    trial("run", "--select", "current_state")
+    current = {name: versions[-1] for name, versions in table_versions(warehouse).items()}
     broken = warehouse.execute("""
         select count(*) from (
             select *, lead(valid_from) over (partition by member order by valid_from) as next
-            from operating_room.present
+            from operating_room.current_state
         ) as versions
         where valid_to is distinct from next or is_current <> (next is null) or valid_to <= valid_from
     """).fetchone()
     assert broken is not None
-    return Runs(second, again.rows, held_again, in_force, broken[0])
+    return Runs(second, again.rows, versions_again, current, broken[0])
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_present_becomes_the_version_in_force(runs: Runs, case: str) -> None:
+def test_the_state_becomes_the_current_version(runs: Runs, case: str) -> None:
     assert runs.second[case] == CASES[case][2]
 
 
-def test_the_same_present_again_writes_nothing(runs: Runs) -> None:
+def test_the_same_state_again_writes_nothing(runs: Runs) -> None:
     assert (runs.rows_again, runs.again) == (0, runs.second)
 
 

@@ -12,14 +12,14 @@
 
 with
 
-told as (
+neighbours as (
     select
         day,
         lead(min(name)) over (order by day) as next_name
-    from operating_room.said_of_slices
+    from operating_room.source_days
     where {{ in_window('day', days_before=1, days_after=1) }}
     group by day
 )
 
-select * from told
+select * from neighbours
 where {{ in_window('day', days_before=1) }}

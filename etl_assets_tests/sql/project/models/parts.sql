@@ -24,5 +24,5 @@ select
     {% if not var('without_day_before', false) %}, day - 1 as day_before{% endif %}
     {% if var('with_note', false) %}, note{% endif %}
     {% if var('with_note', false) %}, note as secret{% endif %}
-from {{ ref('said_parts') }}
+from {{ ref('staged_parts') }}
 where {{ in_window('day') }}

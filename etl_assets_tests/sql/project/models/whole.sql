@@ -3,5 +3,5 @@
 select
     name,
     sum(worth) as worth
-from operating_room.said_of_slices
+from operating_room.source_days
 group by name

@@ -15,5 +15,5 @@ select
     worth
     {% if var('with_note', false) %}, note{% endif %}
     {% if var('with_note', false) %}, note as secret{% endif %}
-from operating_room.said_of_slices
+from operating_room.source_days
 where {{ in_window('day') }}
