@@ -7,7 +7,7 @@ of the members change, 1 % are new and 0.5 % are deleted; then each way runs, in
 `execution_time` of the node: starting dbt and parsing the project, which both need alike, are left out. The snapshot
 compares the named columns (`check_cols`), or all; scd2 compares all. Where deletions are found by absence, the
 snapshot reads a list that leaves deleted members out (`hard_deletes: invalidate`), as a service gives it; staging
-finds deletions before scd2 runs. Where the whole history is said again, the model selects besides the members every
+finds deletions before scd2 runs. Where the whole history is restated, the model selects besides the members every
 state they were ever in, a fifth of them at the start, which a snapshot cannot take in at all.
 """
 
@@ -33,7 +33,7 @@ WAYS = {
     "snapshot, columns named": ("snapshot", "by_snapshot", "dbt_valid_to is null"),
     "snapshot, deletions by absence": ("snapshot", "by_snapshot_of_a_list", "dbt_valid_to is null"),
     "snapshot, all columns": ("snapshot", "by_snapshot_of_all", "dbt_valid_to is null"),
-    "scd2, whole history said again": ("run", "by_scd2_of_history", "is_current and surrogate_key <> -1"),
+    "scd2, whole history restated": ("run", "by_scd2_of_history", "is_current and surrogate_key <> -1"),
 }
 """What dbt is asked to do, for which node, and which of its rows are in force."""
 
@@ -111,23 +111,23 @@ def run_dbt(word: str, node: str, folder: Path) -> float:
 
 def in_environment(url: str, folder: Path) -> None:
     """Tell dbt by the environment where the warehouse is, and where to write."""
-    said = conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     os.environ.update(
-        ETL_DBT_HOST=str(said["host"]), ETL_DBT_PORT=str(said["port"]), ETL_DBT_USER=str(said["user"]),
-        ETL_DBT_PASSWORD=str(said["password"]), ETL_DBT_NAME=str(said["dbname"]),
+        ETL_DBT_HOST=str(parts["host"]), ETL_DBT_PORT=str(parts["port"]), ETL_DBT_USER=str(parts["user"]),
+        ETL_DBT_PASSWORD=str(parts["password"]), ETL_DBT_NAME=str(parts["dbname"]),
         DBT_TARGET_PATH=str(folder / "target"), DBT_LOG_PATH=str(folder / "logs"),
     )  # fmt: skip
 
 
-def wrong_rows(connection: psycopg.Connection, node: str, in_force: str) -> int:
+def wrong_rows(connection: psycopg.Connection, node: str, is_current: str) -> int:
     """Rows in force that are not as the source has them, and rows of the source that are not in force."""
-    held = f"select member_id, {ATTRIBUTES} from benchmark.{node} where {in_force}"
-    said = f"select member_id, {ATTRIBUTES} from benchmark.members" + (
+    existing = f"select member_id, {ATTRIBUTES} from benchmark.{node} where {is_current}"
+    expected = f"select member_id, {ATTRIBUTES} from benchmark.members" + (
         " where not is_deleted" if node == "by_snapshot_of_a_list" else ""
     )
     found = connection.execute(
-        f"select (select count(*) from ({held} except all {said}) as odd)"
-        f" + (select count(*) from ({said} except all {held}) as missing)"
+        f"select (select count(*) from ({existing} except all {expected}) as odd)"
+        f" + (select count(*) from ({expected} except all {existing}) as missing)"
     ).fetchone()
     return int(found[0]) if found else -1
 
@@ -151,13 +151,13 @@ def measure(connection: psycopg.Connection, folder: Path, *, members: int, round
           f" {'wrong':>6}")  # fmt: skip
     limit = statistics.median(times["scd2"][1:])
     for way, (first, *later) in times.items():
-        _, node, in_force = WAYS[way]
+        _, node, is_current = WAYS[way]
         versions, current = connection.execute(
-            f"select count(*), count(*) filter (where {in_force}) from benchmark.{node}"
+            f"select count(*), count(*) filter (where {is_current}) from benchmark.{node}"
         ).fetchone() or (0, 0)
         middle, span = statistics.median(later), f"({min(later):.2f}-{max(later):.2f})"
         print(f"{way:31} {first:8.2f} {middle:8.2f} {span:>12} {middle / limit:7.2f} {versions:10,} {current:9,}"
-              f" {wrong_rows(connection, node, in_force):6,}", flush=True)  # fmt: skip
+              f" {wrong_rows(connection, node, is_current):6,}", flush=True)  # fmt: skip
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ class Dbt:
     folder: Path
 
     def __call__(self, *words: str, **variables: object) -> dict[str, Outcome]:
-        """Run dbt; every node's outcome by its name. What fails is told there and not raised."""
+        """Run dbt; every node's outcome by its name. A failure is an outcome too, and not raised."""
         return {
             each.node.name: Outcome(
                 status=str(each.status),
@@ -65,13 +65,13 @@ class Dbt:
 
 @contextmanager
 def _environment(url: str, folder: Path) -> Iterator[None]:
-    said = conninfo_to_dict(url)
+    parts = conninfo_to_dict(url)
     wanted = {
-        "ETL_DBT_HOST": str(said["host"]),
-        "ETL_DBT_PORT": str(said.get("port", 5432)),
-        "ETL_DBT_USER": str(said["user"]),
-        "ETL_DBT_PASSWORD": str(said.get("password", "")),
-        "ETL_DBT_NAME": str(said["dbname"]),
+        "ETL_DBT_HOST": str(parts["host"]),
+        "ETL_DBT_PORT": str(parts.get("port", 5432)),
+        "ETL_DBT_USER": str(parts["user"]),
+        "ETL_DBT_PASSWORD": str(parts.get("password", "")),
+        "ETL_DBT_NAME": str(parts["dbname"]),
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
     }

@@ -42,7 +42,7 @@ def put(warehouse: psycopg.Connection, table: str, *rows: Mapping[str, Any]) -> 
         KeyError: The table has no such column.
     """
     declared = tables()[table]
-    told = [_filled(declared, row) for row in rows]
+    filled = [_filled(declared, row) for row in rows]
     names = [*declared.names, "etl_batch_id"]
     with warehouse.cursor() as cursor:
         cursor.executemany(
@@ -51,7 +51,7 @@ def put(warehouse: psycopg.Connection, table: str, *rows: Mapping[str, Any]) -> 
                 sql.SQL(", ").join(sql.Identifier(name.lower()) for name in names),
                 sql.SQL(", ").join([sql.Placeholder()] * len(names)),
             ),
-            [[*(row[name] for name in declared.names), BATCH] for row in told],
+            [[*(row[name] for name in declared.names), BATCH] for row in filled],
         )
 
 

@@ -48,12 +48,12 @@ def test_every_column_there_is_is_described(
     warehouse: psycopg.Connection, dbt: Dbt, built: list[dict[str, Outcome]]
 ) -> None:
     for relation, (columns, personal) in relations(dbt).items():
-        held = warehouse.execute(
+        readable = warehouse.execute(
             "select column_name from information_schema.columns"
             " where table_schema = 'operating_room' and table_name = %s",
             [relation],
         )
-        assert {name for (name,) in held} == {*columns, *personal}, relation
+        assert {name for (name,) in readable} == {*columns, *personal}, relation
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,7 @@ def test_a_reader_is_refused(warehouse: psycopg.Connection, built: list[dict[str
 
 
 def test_a_second_build_mends_grants_and_changes_no_row(built: list[dict[str, Outcome]]) -> None:
-    assert {told.status for told in built[1].values()} == {"success"}
-    assert {name: told.rows for name, told in built[1].items() if "__stg_" not in name and (told.rows or 0) > 0} == {}
+    assert {outcome.status for outcome in built[1].values()} == {"success"}
+    assert {
+        name: outcome.rows for name, outcome in built[1].items() if "__stg_" not in name and (outcome.rows or 0) > 0
+    } == {}

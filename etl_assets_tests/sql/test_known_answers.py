@@ -83,5 +83,5 @@ def test_the_answer_is_known(warehouse: psycopg.Connection, built: dict[str, Out
 
 
 def test_all_tests_of_the_project_pass(built: dict[str, Outcome]) -> None:
-    broken = {name: told for name, told in built.items() if told.status not in {"success", "pass", "warn"}}
+    broken = {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass", "warn"}}
     assert broken == {}

@@ -74,7 +74,7 @@ def test_a_model_is_a_relation_of_its_source_in_the_schema_of_its_layer(manifest
 def test_a_model_and_each_of_its_columns_are_described_and_tested(manifest: dict[str, Any], name: str) -> None:
     node = named(manifest, name)
     assert node["description"]
-    assert [column for column, said in node["columns"].items() if not said["description"]] == []
+    assert [column for column, described in node["columns"].items() if not described["description"]] == []
     assert [test for test in manifest["child_map"][node["unique_id"]] if test.startswith(("test.", "unit_test."))]
 
 
@@ -83,9 +83,9 @@ def test_a_fact_states_its_grain_first_and_what_it_is_built_by(manifest: dict[st
     node = named(manifest, name)
     assert re.match(r"-- One row per ", node["raw_code"])
     if (source := name.split("__", maxsplit=1)[0]) in BUILT_BY:
-        tag, slice_by = BUILT_BY[source]
+        tag, window_column = BUILT_BY[source]
         assert tag in node["tags"]
-        assert node["config"]["slice_by"] == slice_by
+        assert node["config"]["window_column"] == window_column
     assert [test for test in manifest["unit_tests"].values() if test["model"] == name], "it has no unit test"
 
 

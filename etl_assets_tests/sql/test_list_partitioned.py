@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 # case: (rows before, rows afterwards, rows held after a run of the window)
 CASES: dict[str, tuple[list[Row], list[Row], list[Row]]] = {
-    "what is said again stays": ([Row(2, 15)], [Row(2, 15)], [Row(2, 15)]),
+    "an equal row stays": ([Row(2, 15)], [Row(2, 15)], [Row(2, 15)]),
     "null is null again": ([Row(2, 15, None)], [Row(2, 15, None)], [Row(2, 15, None)]),
     "numbers are compared as numbers, not as text": ([Row(2, 15, "0.1")], [Row(2, 15, "0.10")], [Row(2, 15, "0.1")]),
     "documents are compared as documents": (
@@ -64,16 +64,16 @@ CHANGED = [case for case, (before, _, window) in CASES.items() if window and bef
 STAYING = [case for case in CHANGED if [row.part for row in CASES[case][0]] == [row.part for row in CASES[case][2]]]
 
 
-def say(warehouse: psycopg.Connection, rows: dict[str, list[Row]]) -> None:
-    """Have the models say this and nothing else."""
-    warehouse.execute("truncate operating_room.said_of_parts")
+def set_source(warehouse: psycopg.Connection, rows: dict[str, list[Row]]) -> None:
+    """Let the source have these rows and no others."""
+    warehouse.execute("truncate operating_room.source_parts")
     with warehouse.cursor() as cursor:
         cursor.executemany(
-            "insert into operating_room.said_of_parts values ('2026-0' || %s, %s, make_date(2026, 1, %s), %s, %s)",
+            "insert into operating_room.source_parts values ('2026-0' || %s, %s, make_date(2026, 1, %s), %s, %s)",
             [
                 (str(row.part), case, row.day, row.worth, json.dumps(row.details) if row.details else None)
-                for case, said in rows.items()
-                for row in said
+                for case, each in rows.items()
+                for row in each
             ],
         )
 
@@ -81,7 +81,7 @@ def say(warehouse: psycopg.Connection, rows: dict[str, list[Row]]) -> None:
 BEFORE, AFTER, WITHIN = ({case: rows[at] for case, rows in CASES.items() if rows[at]} for at in range(3))
 
 
-def held(connection: psycopg.Connection) -> dict[str, list[Row]]:
+def table_rows(connection: psycopg.Connection) -> dict[str, list[Row]]:
     """What the table holds."""
     found: dict[str, list[Row]] = {}
     for name, *row in connection.execute(
@@ -92,7 +92,7 @@ def held(connection: psycopg.Connection) -> dict[str, list[Row]]:
     return found
 
 
-class Kept(NamedTuple):
+class Bookkeeping(NamedTuple):
     """What the table keeps of a row besides what the model says."""
 
     xmin: str
@@ -101,21 +101,21 @@ class Kept(NamedTuple):
     batch: UUID
 
 
-def kept(warehouse: psycopg.Connection) -> dict[str, Kept]:
+def bookkeeping(warehouse: psycopg.Connection) -> dict[str, Bookkeeping]:
     """The rows' own columns, by name; a name is in one partition only."""
     found = warehouse.execute(
         "select name, xmin::text, created_at, updated_at, etl_batch_id from operating_room.parts"
     ).fetchall()
-    return {name: Kept(*row) for name, *row in found}
+    return {name: Bookkeeping(*row) for name, *row in found}
 
 
 class Runs(NamedTuple):
-    """What the table held after the first run and after that of the window, and what dbt said of each."""
+    """What the table held after the first run and after that of the window, and dbt's outcomes."""
 
     first: dict[str, list[Row]]
     window: dict[str, list[Row]]
     whole: dict[str, list[Row]]
-    kept: list[dict[str, Kept]]
+    bookkeeping: list[dict[str, Bookkeeping]]
     outcomes: list[dict[str, Outcome]]
 
 
@@ -123,23 +123,23 @@ class Runs(NamedTuple):
 def runs(warehouse: psycopg.Connection, trial: Dbt) -> Runs:
     warehouse.execute("""
         set role etl_transformer;
-        create table operating_room.said_of_parts (
+        create table operating_room.source_parts (
             part text, name text, day date, worth numeric, details jsonb, note text
         );
         reset role
     """)
-    chosen = ("--select", "said_parts", "parts", "odd_parts")
-    say(warehouse, BEFORE)
+    chosen = ("--select", "staged_parts", "parts", "odd_parts")
+    set_source(warehouse, BEFORE)
     outcomes = [trial("build", *chosen, etl_batch_id=str(FIRST))]
-    first, own = held(warehouse), [kept(warehouse)]
+    first, own = table_rows(warehouse), [bookkeeping(warehouse)]
     outcomes.append(trial("build", *chosen))
-    own.append(kept(warehouse))
-    say(warehouse, AFTER)
+    own.append(bookkeeping(warehouse))
+    set_source(warehouse, AFTER)
     outcomes.append(trial("run", *chosen, etl_batch_id=str(SECOND), **WINDOW))
-    window = held(warehouse)
-    own.append(kept(warehouse))
+    window = table_rows(warehouse)
+    own.append(bookkeeping(warehouse))
     outcomes.append(trial("run", *chosen))
-    return Runs(first, window, held(warehouse), own, outcomes)
+    return Runs(first, window, table_rows(warehouse), own, outcomes)
 
 
 def test_a_table_that_is_not_there_is_made(runs: Runs) -> None:
@@ -148,7 +148,7 @@ def test_a_table_that_is_not_there_is_made(runs: Runs) -> None:
 
 
 def test_the_same_rows_again_write_nothing(runs: Runs) -> None:
-    assert runs.kept[1] == runs.kept[0]
+    assert runs.bookkeeping[1] == runs.bookkeeping[0]
     assert runs.outcomes[1]["parts"].rows == 0
 
 
@@ -168,24 +168,24 @@ def test_without_a_window_the_whole_table_becomes_what_the_model_says(runs: Runs
 
 @pytest.mark.parametrize("case", UNCHANGED)
 def test_a_row_that_does_not_change_is_not_written(runs: Runs, case: str) -> None:
-    assert runs.kept[2].get(case) == runs.kept[0].get(case)
+    assert runs.bookkeeping[2].get(case) == runs.bookkeeping[0].get(case)
 
 
 @pytest.mark.parametrize("case", CHANGED)
 def test_a_row_that_is_written_carries_its_batch(runs: Runs, case: str) -> None:
-    assert runs.kept[2][case].batch == SECOND
+    assert runs.bookkeeping[2][case].batch == SECOND
 
 
 @pytest.mark.parametrize("case", STAYING)
 def test_a_row_that_changes_keeps_the_time_it_was_made(runs: Runs, case: str) -> None:
-    before, after = runs.kept[0][case], runs.kept[2][case]
+    before, after = runs.bookkeeping[0][case], runs.bookkeeping[2][case]
     assert (after.created_at, after.updated_at > before.updated_at) == (before.created_at, True)
 
 
 def test_dbt_tells_how_many_rows_were_inserted_updated_and_deleted(runs: Runs) -> None:
-    gone = [case for case in BEFORE if case not in WITHIN]
+    deleted = [case for case in BEFORE if case not in WITHIN]
     moved = [case for case in CHANGED if case in BEFORE and case not in STAYING]
-    assert runs.outcomes[2]["parts"].rows == len(CHANGED) + len(gone) + len(moved)
+    assert runs.outcomes[2]["parts"].rows == len(CHANGED) + len(deleted) + len(moved)
 
 
 def test_a_query_of_one_partition_reads_no_other(warehouse: psycopg.Connection, runs: Runs) -> None:
@@ -227,10 +227,10 @@ def test_values_that_make_no_names_have_partitions_all_the_same(warehouse: psyco
 
 
 def test_descriptions_are_kept_and_readers_let_in(warehouse: psycopg.Connection, runs: Runs) -> None:
-    told = warehouse.execute(
+    described = warehouse.execute(
         "select obj_description('operating_room.parts'::regclass), col_description('operating_room.parts'::regclass, 4)"
     ).fetchone()
-    assert told == ("Rows in partitions.", "What it is worth.")
+    assert described == ("Rows in partitions.", "What it is worth.")
     warehouse.execute("set role etl_reader")
     warehouse.execute("select * from operating_room.parts")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -241,12 +241,12 @@ def test_descriptions_are_kept_and_readers_let_in(warehouse: psycopg.Connection,
 @pytest.fixture(scope="module")
 def refused(warehouse: psycopg.Connection, trial: Dbt, runs: Runs) -> dict[str, Outcome]:
     """What is refused; the table must be as it was."""
-    before = kept(warehouse)
+    before = bookkeeping(warehouse)
     warehouse.execute("set role etl_transformer")
     warehouse.execute("create table operating_room.refused_unpartitioned (part text, name text)")
     warehouse.execute("reset role")
     found = trial("run", "--select", "tag:refused_parts")
-    said = {
+    cases = {
         "no part": {**AFTER, "new": [Row(1, 1)]},
         "twice": {**AFTER, "new": [Row(2, 20), Row(2, 21)]},
         "split": {**AFTER, "new": [Row(2, 20), Row(3, 29)]},
@@ -254,15 +254,15 @@ def refused(warehouse: psycopg.Connection, trial: Dbt, runs: Runs) -> dict[str, 
         "failure in the middle": {**AFTER, "a new row is inserted": [Row(1, 1)], "new": [Row(1, 1, "1000")]},
     }
     warehouse.execute("alter table operating_room.parts add constraint room check (worth < 1000)")
-    for case, rows in said.items():
-        say(warehouse, rows)
+    for case, rows in cases.items():
+        set_source(warehouse, rows)
         if case == "no part":
-            warehouse.execute("update operating_room.said_of_parts set part = null where name = 'new'")
+            warehouse.execute("update operating_room.source_parts set part = null where name = 'new'")
         found[case] = trial("run", "--select", "parts")["parts"]
     warehouse.execute("alter table operating_room.parts drop constraint room")
-    say(warehouse, AFTER)
+    set_source(warehouse, AFTER)
     found["type"] = trial("run", "--select", "parts", worth_as_text=True)["parts"]
-    assert kept(warehouse) == before
+    assert bookkeeping(warehouse) == before
     return found
 
 
@@ -300,11 +300,11 @@ def wait_for(warehouse: psycopg.Connection, waiting: int) -> None:
 def test_readers_see_all_of_a_run_or_nothing_and_builds_take_turns(
     warehouse: psycopg.Connection, warehouse_url: str, trial: Dbt, runs: Runs, tmp_path: Path
 ) -> None:
-    arrived = {**AFTER, "new": [Row(4, 31)], "what is said again stays": [Row(4, 31)], "null is null again": []}
+    arrived = {**AFTER, "new": [Row(4, 31)], "an equal row stays": [Row(4, 31)], "null is null again": []}
     other = replace(trial, folder=tmp_path)
-    before, snapshot = held(warehouse), psycopg.connect(warehouse_url)
+    before, snapshot = table_rows(warehouse), psycopg.connect(warehouse_url)
     snapshot.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    say(warehouse, arrived)
+    set_source(warehouse, arrived)
     with snapshot, ProcessPoolExecutor(2, mp_context=get_context("spawn")) as builds:
         warehouse.execute("select pg_advisory_lock(%s)", [HOLD])
         first = builds.submit(trial, "run", "--select", "parts", held_open=True)
@@ -312,22 +312,22 @@ def test_readers_see_all_of_a_run_or_nothing_and_builds_take_turns(
         second = builds.submit(other, "run", "--select", "parts")
         wait_for(warehouse, 2)
         warehouse.execute("set statement_timeout = '5s'")  # a reader does not wait either
-        assert held(warehouse) == held(snapshot) == before
+        assert table_rows(warehouse) == table_rows(snapshot) == before
         warehouse.execute("select pg_advisory_unlock(%s)", [HOLD])
         outcomes = [build.result(timeout=60)["parts"] for build in (first, second)]
-        assert held(snapshot) == before
-    after = {case: [row.part for row in rows] for case, rows in held(warehouse).items()}
+        assert table_rows(snapshot) == before
+    after = {case: [row.part for row in rows] for case, rows in table_rows(warehouse).items()}
     assert after == {case: [row.part for row in rows] for case, rows in arrived.items() if rows}
     # Two rows came, one of them from another partition, and one went.
     assert [outcome.rows for outcome in outcomes] == [4, 0]
-    say(warehouse, AFTER)
+    set_source(warehouse, AFTER)
     trial("run", "--select", "parts")
 
 
 def test_a_column_gained_appears_hidden_where_it_is_personal(
     warehouse: psycopg.Connection, trial: Dbt, runs: Runs
 ) -> None:
-    warehouse.execute("update operating_room.said_of_parts set note = 'seen' where name = 'a change is written'")
+    warehouse.execute("update operating_room.source_parts set note = 'seen' where name = 'a change is written'")
     outcome = trial("run", "--select", "parts", with_note=True)["parts"]
     assert outcome.rows == 1
     warehouse.execute("set role etl_reader")
@@ -343,10 +343,10 @@ def test_a_column_lost_stays_whatever_was_declared_of_it(warehouse: psycopg.Conn
     trial("run", "--select", "parts", with_note=True)
     with pytest.raises(psycopg.errors.NotNullViolation):
         warehouse.execute("update operating_room.parts set day_before = null")
-    say(warehouse, {**AFTER, "new": [Row(1, 1)]})
+    set_source(warehouse, {**AFTER, "new": [Row(1, 1)]})
     assert trial("run", "--select", "parts", without_day_before=True)["parts"].status == "success"
     assert sorted(warehouse.execute(days).fetchall()) == [(False,), (True,)]
-    say(warehouse, AFTER)
+    set_source(warehouse, AFTER)
 
 
 def test_a_full_refresh_makes_the_table_anew_whatever_the_window(
@@ -354,6 +354,6 @@ def test_a_full_refresh_makes_the_table_anew_whatever_the_window(
 ) -> None:
     outcomes = trial("run", "--select", "parts", "refused_unpartitioned", "--full-refresh", **WINDOW)
     assert {outcome.status for outcome in outcomes.values()} == {"success"}
-    assert held(warehouse) == AFTER
+    assert table_rows(warehouse) == AFTER
     note = "select count(*) from pg_attribute where attrelid = 'operating_room.parts'::regclass and attname = 'note'"
     assert warehouse.execute(note).fetchone() == (0,)

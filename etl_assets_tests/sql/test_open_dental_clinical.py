@@ -173,7 +173,7 @@ def rows(warehouse: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_every_model_is_built_and_every_rule_holds(built: dict[str, Outcome]) -> None:
-    assert {name: told for name, told in built.items() if told.status not in {"success", "pass"}} == {}
+    assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass"}} == {}
 
 
 # By the question: a query, and its answer.
@@ -290,8 +290,8 @@ def test_it_is_read_as_the_vendor_means_it(
 
 
 def test_a_build_with_nothing_new_writes_nothing(rebuilt: list[dict[str, Outcome]]) -> None:
-    assert {told.status for told in rebuilt[0].values()} == {"success"}
-    assert {name: told.rows for name, told in rebuilt[0].items() if told.rows} == {}
+    assert {outcome.status for outcome in rebuilt[0].values()} == {"success"}
+    assert {name: outcome.rows for name, outcome in rebuilt[0].items() if outcome.rows} == {}
 
 
 # What changed at the source, and the versions that tell of it: without a stamp that moved, from now on.
@@ -350,6 +350,6 @@ def test_a_reader_is_refused(warehouse: psycopg.Connection, built: dict[str, Out
 
 def test_no_note_and_no_text_leaves_staging(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
     for relation in ("fact_communication", "fact_security_event", "dim_patient"):
-        held = str(rows(warehouse, f"select to_jsonb(t) from {relation} as t"))
-        assert "sister" not in held
-        assert "moved" not in held
+        found = str(rows(warehouse, f"select to_jsonb(t) from {relation} as t"))
+        assert "sister" not in found
+        assert "moved" not in found

@@ -50,7 +50,7 @@ def rows(warehouse: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
 
 def test_every_identity_holds(built: dict[str, Outcome]) -> None:
     """A warning counts too: nobody at this practice makes the mistakes that the warnings are about."""
-    assert {name: told for name, told in built.items() if told.status not in {"success", "pass"}} == {}
+    assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass"}} == {}
 
 
 def test_a_day_of_a_provider_is_what_the_books_say(
@@ -153,14 +153,14 @@ def corrected(
     """
     claimed = next(row for row in practice.tables["claimproc"] if row["Status"] == 0 and row["ProcDate"] == day)
     splits = [row for row in practice.tables["paysplit"] if row["SplitAmt"] and not row["UnearnedType"]]
-    gone = next(row for row in splits if row["DatePay"] == day)
+    deleted = next(row for row in splits if row["DatePay"] == day)
     moved = next(row for row in splits if row["DatePay"] != day)
     done = next(row for row in practice.tables["procedurelog"] if row["ProcNum"] == claimed["ProcNum"])
     answer = {"Status": 1, "InsPayAmt": 1.5, "WriteOff": 2.25, "DateCP": TODAY}
     change(warehouse, "claimproc", int(str(claimed["ClaimProcNum"])), **answer)
     change(warehouse, "procedurelog", int(str(done["ProcNum"])), ProcFee=float(str(done["ProcFee"])) + 7)
     change(warehouse, "paysplit", int(str(moved["SplitNum"])), DatePay=day, SplitAmt=0.01)
-    take(warehouse, "paysplit", int(str(gone["SplitNum"])))
+    take(warehouse, "paysplit", int(str(deleted["SplitNum"])))
     return {
         "day": dbt("run", "--select", *CHANGING, start_date=str(day), end_date=str(day), as_of=str(TOMORROW)),
         "whole": dbt("run", "--select", *CHANGING, as_of=str(TOMORROW)),
@@ -168,7 +168,9 @@ def corrected(
 
 
 def changed(outcomes: dict[str, Outcome], kind: str) -> dict[str, int | None]:
-    return {name: told.rows for name, told in outcomes.items() if f"__{kind}_" in name and (told.rows or 0) > 0}
+    return {
+        name: outcome.rows for name, outcome in outcomes.items() if f"__{kind}_" in name and (outcome.rows or 0) > 0
+    }
 
 
 def test_the_day_of_the_rows_that_changed_is_as_good_as_all(corrected: dict[str, dict[str, Outcome]]) -> None:
@@ -228,6 +230,6 @@ def test_what_breaks_an_identity_is_found(
 ) -> None:
     for statement in BROKEN.values():
         warehouse.execute(statement)
-    told = dbt("test", "--select", *BROKEN, as_of=str(TOMORROW))
-    assert {name: outcome.status for name, outcome in told.items() if outcome.status not in {"warn", "fail"}} == {}
-    assert told.keys() == BROKEN.keys()
+    outcomes = dbt("test", "--select", *BROKEN, as_of=str(TOMORROW))
+    assert {name: outcome.status for name, outcome in outcomes.items() if outcome.status not in {"warn", "fail"}} == {}
+    assert outcomes.keys() == BROKEN.keys()

@@ -92,7 +92,7 @@ def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
 
 
 def test_the_project_builds_and_all_its_tests_pass(built: dict[str, Outcome]) -> None:
-    assert {name: told for name, told in built.items() if told.status not in {"success", "pass"}} == {}
+    assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass"}} == {}
 
 
 EXPECTED: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
@@ -239,7 +239,9 @@ def corrected(warehouse: psycopg.Connection, dbt: Dbt, built: dict[str, Outcome]
 
 def test_a_second_build_changes_no_row(corrected: dict[str, dict[str, Outcome]]) -> None:
     assert {
-        name: told.rows for name, told in corrected["again"].items() if "__stg_" not in name and (told.rows or 0) > 0
+        name: outcome.rows
+        for name, outcome in corrected["again"].items()
+        if "__stg_" not in name and (outcome.rows or 0) > 0
     } == {}
 
 
@@ -262,6 +264,8 @@ def test_building_the_date_alone_was_as_good_as_building_everything(
     corrected: dict[str, dict[str, Outcome]],
 ) -> None:
     assert {
-        name: told.rows for name, told in corrected["whole"].items() if "__fact_" in name and (told.rows or 0) > 0
+        name: outcome.rows
+        for name, outcome in corrected["whole"].items()
+        if "__fact_" in name and (outcome.rows or 0) > 0
     } == {}
     assert corrected["date"]["operating_room__fact_case"].rows == len(["night2 changed", "morning deleted"])

@@ -11,9 +11,9 @@ from etl_assets_tests.sql.tracktik_documents import (
     employee,
     make_staging,
     position,
+    put,
     region,
     rule,
-    say,
     session,
     shift,
     summary,
@@ -148,23 +148,23 @@ SUMMARIES = [
 def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
     """The models with their tests, on these weeks."""
     make_staging(warehouse)
-    say(warehouse, "regions", region(1, "North"))
-    say(warehouse, "clients", client(11, "Harbour", 1))
-    say(warehouse, "employees", *(employee(key) for key in range(101, 117)))
-    say(warehouse, "overtime_rules", *RULES)
-    say(warehouse, "positions", *POSITIONS)
-    say(warehouse, "shifts", *SHIFTS)
-    say(warehouse, "work_sessions", *SESSIONS)
-    say(warehouse, "shift_summaries", *SUMMARIES)
+    put(warehouse, "regions", region(1, "North"))
+    put(warehouse, "clients", client(11, "Harbour", 1))
+    put(warehouse, "employees", *(employee(key) for key in range(101, 117)))
+    put(warehouse, "overtime_rules", *RULES)
+    put(warehouse, "positions", *POSITIONS)
+    put(warehouse, "shifts", *SHIFTS)
+    put(warehouse, "work_sessions", *SESSIONS)
+    put(warehouse, "shift_summaries", *SUMMARIES)
     return dbt("build", "--select", "path:models/tracktik")
 
 
 def test_the_models_build_and_all_their_tests_pass(built: dict[str, Outcome]) -> None:
-    assert {name: told for name, told in built.items() if told.status not in {"success", "pass", "warn"}} == {}
+    assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass", "warn"}} == {}
 
 
 def test_what_the_service_bills_otherwise_than_we_do_is_told(built: dict[str, Outcome]) -> None:
-    warned = {name: told.rows for name, told in built.items() if told.status == "warn"}
+    warned = {name: outcome.rows for name, outcome in built.items() if outcome.status == "warn"}
     assert set(warned) == {"tracktik__fact_shifts_total_of_the_service_is_the_one_we_compute"}
 
 

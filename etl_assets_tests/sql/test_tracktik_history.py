@@ -12,9 +12,9 @@ from etl_assets_tests.sql.tracktik_documents import (
     employee,
     make_staging,
     position,
+    put,
     region,
     rule,
-    say,
     shift,
 )
 
@@ -49,12 +49,12 @@ SHIFTS = [
 def first_said(warehouse: psycopg.Connection) -> None:
     """What the service says at first."""
     long_ago = "2025-05-01T00:00:00Z"
-    say(warehouse, "regions", region(9, "All"), region(1, "North", parentRegion=9), region(2, "West", parentRegion=9))
-    say(warehouse, "clients", client(11, "Harbour", 1), client(12, "Depot", 2))
-    say(warehouse, "employees", *(employee(key) for key in range(201, 208)), at=long_ago)
-    say(warehouse, "employees", employee(201, 2, updatedOn="2025-06-03T00:00:00Z"), at="2025-06-04T00:00:00Z")
-    say(warehouse, "overtime_rules", rule(501, ("PERIOD", 40, 1.5)))
-    say(
+    put(warehouse, "regions", region(9, "All"), region(1, "North", parentRegion=9), region(2, "West", parentRegion=9))
+    put(warehouse, "clients", client(11, "Harbour", 1), client(12, "Depot", 2))
+    put(warehouse, "employees", *(employee(key) for key in range(201, 208)), at=long_ago)
+    put(warehouse, "employees", employee(201, 2, updatedOn="2025-06-03T00:00:00Z"), at="2025-06-04T00:00:00Z")
+    put(warehouse, "overtime_rules", rule(501, ("PERIOD", 40, 1.5)))
+    put(
         warehouse,
         "positions",
         position(GATE, 11, rules=(501, 501), name="Standby gate"),
@@ -64,25 +64,25 @@ def first_said(warehouse: psycopg.Connection) -> None:
         position(YOUNG, 11, createdOn="2025-06-10T00:00:00Z", updatedOn="2025-06-10T00:00:00Z"),
     )
     renamed = position(GATE, 11, rate=35, rules=(501, 501), name="Gate", updatedOn="2025-06-04T00:00:00Z")
-    say(warehouse, "positions", renamed, at="2025-06-05T00:00:00Z")
+    put(warehouse, "positions", renamed, at="2025-06-05T00:00:00Z")
     delete(warehouse, "positions", GONE, at="2025-06-01T00:00:00Z")
-    say(warehouse, "shifts", *SHIFTS)
+    put(warehouse, "shifts", *SHIFTS)
 
 
 def then_said(warehouse: psycopg.Connection) -> None:
     """What it says afterwards."""
     # A late correction, a shift that was moved into the next period, and one that was deleted.
-    say(warehouse, "shifts", shift(2021, "2025-06-01T08:00:00", 11, 203, GATE, approvedHours=12))
-    say(warehouse, "shifts", shift(2012, "2025-06-13T08:00:00", 8, 206, GATE))
+    put(warehouse, "shifts", shift(2021, "2025-06-01T08:00:00", 11, 203, GATE, approvedHours=12))
+    put(warehouse, "shifts", shift(2012, "2025-06-13T08:00:00", 8, 206, GATE))
     delete(warehouse, "shifts", 2015, at="2025-07-01T00:00:00Z")
     # Of whom nothing was known.
     known = {"createdOn": "2025-06-20T00:00:00Z", "updatedOn": "2025-06-20T00:00:00Z"}
-    say(warehouse, "employees", employee(299, 2, **known), at="2025-07-01T00:00:00Z")
+    put(warehouse, "employees", employee(299, 2, **known), at="2025-07-01T00:00:00Z")
     # Names that change later, and an employee who goes back.
     when = {"updatedOn": "2025-07-01T00:00:00Z"}
-    say(warehouse, "regions", region(2, "Pacific", parentRegion=9, **when), at="2025-07-01T12:00:00Z")
-    say(warehouse, "clients", client(11, "Old harbour", 1, **when), at="2025-07-01T12:00:00Z")
-    say(warehouse, "employees", employee(201, 1, updatedOn="2025-07-02T00:00:00Z"), at="2025-07-02T12:00:00Z")
+    put(warehouse, "regions", region(2, "Pacific", parentRegion=9, **when), at="2025-07-01T12:00:00Z")
+    put(warehouse, "clients", client(11, "Old harbour", 1, **when), at="2025-07-01T12:00:00Z")
+    put(warehouse, "employees", employee(201, 1, updatedOn="2025-07-02T00:00:00Z"), at="2025-07-02T12:00:00Z")
 
 
 class Runs:
@@ -93,7 +93,7 @@ class Runs:
         make_staging(warehouse)
         first_said(warehouse)
         self.built = dbt("build", "--select", "path:models/tracktik", "--exclude-resource-type", "unit_test")
-        self.first, self.stub = self.rows(), self.member_299()
+        self.first, self.inferred = self.rows(), self.member_299()
         self.again = dbt("run", "--select", "path:models/tracktik")
         self.second = self.rows()
         then_said(warehouse)
@@ -121,7 +121,7 @@ class Runs:
 def written(run: dict[str, Outcome]) -> dict[str, int | None]:
     """The rows that a run wrote, of the tables where it wrote any."""
     tables = ("tracktik__dim_", "tracktik__fact_", "tracktik__mart_")
-    return {name: told.rows for name, told in run.items() if name.startswith(tables) and told.rows}
+    return {name: outcome.rows for name, outcome in run.items() if name.startswith(tables) and outcome.rows}
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +131,8 @@ def runs(warehouse: psycopg.Connection, dbt: Dbt) -> Runs:
 
 @pytest.mark.parametrize("run", ["built", "again", "windowed", "whole", "tested"])
 def test_every_run_succeeds_and_all_tests_pass(runs: Runs, run: str) -> None:
-    told: dict[str, Outcome] = getattr(runs, run)
-    assert {name: each for name, each in told.items() if each.status not in {"success", "pass"}} == {}
+    outcomes: dict[str, Outcome] = getattr(runs, run)
+    assert {name: each for name, each in outcomes.items() if each.status not in {"success", "pass"}} == {}
 
 
 # The shift, its period, and what employee, position, client and region were then.
@@ -209,7 +209,7 @@ def test_building_two_periods_was_as_good_as_building_everything(runs: Runs) -> 
 
 
 def test_who_was_met_in_a_shift_is_completed_in_place(runs: Runs) -> None:
-    ((key, is_inferred, name, _, began),) = runs.stub
+    ((key, is_inferred, name, _, began),) = runs.inferred
     assert (is_inferred, name, began.isoformat()) == (True, None, "2025-05-31T12:00:00")
     completed, renamed = runs.member_299()
     assert completed == (key, False, "First299", "West", began)

@@ -11,7 +11,7 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Counts, open_batch, record_build, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
-from etl_assets_tests.sql.tracktik_documents import client, employee, make_staging, position, region, say, shift
+from etl_assets_tests.sql.tracktik_documents import client, employee, make_staging, position, put, region, shift
 
 SHIFTS = [shift(number, f"2025-06-{number:02}T08:00:00", 8, 1, 5) for number in (1, 2, 13, 20)]
 
@@ -20,11 +20,11 @@ SHIFTS = [shift(number, f"2025-06-{number:02}T08:00:00", 8, 1, 5) for number in 
 def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
     """The models on a handful of shifts."""
     make_staging(warehouse)
-    say(warehouse, "regions", region(1, "North"))
-    say(warehouse, "clients", client(3, "Harbour", 1))
-    say(warehouse, "employees", employee(1))
-    say(warehouse, "positions", position(5, 3))
-    say(warehouse, "shifts", *SHIFTS)
+    put(warehouse, "regions", region(1, "North"))
+    put(warehouse, "clients", client(3, "Harbour", 1))
+    put(warehouse, "employees", employee(1))
+    put(warehouse, "positions", position(5, 3))
+    put(warehouse, "shifts", *SHIFTS)
     return dbt("run", "--select", "path:models/tracktik", etl_batch_id=str(uuid4()))
 
 
@@ -48,9 +48,11 @@ HISTORY = (
 def test_a_dimension_has_the_columns_of_the_brief(
     warehouse: psycopg.Connection, built: dict[str, Outcome], dimension: str
 ) -> None:
-    held = columns_of(warehouse, dimension)
+    existing = columns_of(warehouse, dimension)
     wanted = dict(each.split(":") for each in f"{BRIEFS_COLUMNS[dimension]} {HISTORY}".split())
-    assert {name: held.get(name) for name in wanted} == {name: kind.replace("_", " ") for name, kind in wanted.items()}
+    assert {name: existing.get(name) for name in wanted} == {
+        name: kind.replace("_", " ") for name, kind in wanted.items()
+    }
 
 
 def columns_of(warehouse: psycopg.Connection, relation: str) -> dict[str, str]:
@@ -77,8 +79,8 @@ def test_the_briefs_upsert_finds_its_index(warehouse: psycopg.Connection, built:
                 """,
                 [name, uuid4()],
             )
-        held = warehouse.execute("select name, is_current from tracktik.dim_regions where region_id = 77")
-        assert held.fetchall() == [("Far east", True)]
+        existing = warehouse.execute("select name, is_current from tracktik.dim_regions where region_id = 77")
+        assert existing.fetchall() == [("Far east", True)]
 
 
 def test_the_briefs_function_says_the_period_of_the_fact(

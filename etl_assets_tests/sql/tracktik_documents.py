@@ -62,8 +62,8 @@ def make_staging(warehouse: psycopg.Connection) -> None:
     warehouse.execute("reset role")
 
 
-def say(warehouse: psycopg.Connection, table: str, *documents: Document, at: str = "2025-01-01T00:00:00Z") -> None:
-    """Have the source say these documents, seen by us at that moment."""
+def put(warehouse: psycopg.Connection, table: str, *documents: Document, at: str = "2025-01-01T00:00:00Z") -> None:
+    """Put documents into staging as a load does that sees them at that moment."""
     relation = sql.Identifier("tracktik_staging", table)
     for document in documents:
         values = {"id": document["id"], "raw": Jsonb(document), "at": at, "batch": BATCH}
@@ -90,7 +90,7 @@ def say(warehouse: psycopg.Connection, table: str, *documents: Document, at: str
 
 
 def delete(warehouse: psycopg.Connection, table: str, key: int, *, at: str) -> None:
-    """Have the source say that there is no such record."""
+    """Soft-delete a record, as a load does when the source has it no longer."""
     warehouse.execute(
         sql.SQL("update {} set deleted_at = %s where id = %s {}").format(
             sql.Identifier("tracktik_staging", table), sql.SQL("" if table in SLICE_BY else "and is_latest")
@@ -115,15 +115,22 @@ def region(key: int, name: str, **fields: Any) -> Document:
 def client(key: int, name: str, region: int | None, **fields: Any) -> Document:
     """A client of a region."""
     address = {"addressLine1": "1 Main St", "city": "Oakland", "state": "CA", "postalCode": "94601", "country": "US"}
-    said = {"id": key, "customId": f"C{key}", "name": name, "region": region, "address": address, "status": "ACTIVE"}
-    return {**said, "timeZone": "America/New_York", **LONG_AGO, **fields}
+    document = {
+        "id": key,
+        "customId": f"C{key}",
+        "name": name,
+        "region": region,
+        "address": address,
+        "status": "ACTIVE",
+    }
+    return {**document, "timeZone": "America/New_York", **LONG_AGO, **fields}
 
 
 def employee(key: int, region: int | None = 1, **fields: Any) -> Document:
     """An employee of a region."""
     names = {"firstName": f"First{key}", "lastName": f"Last{key}", "email": f"e{key}@example.org"}
-    said = {"id": key, "customId": f"E{key}", **names, "primaryPhone": "555-0100", "region": region}
-    return {**said, "status": "ACTIVE", **LONG_AGO, **fields}
+    document = {"id": key, "customId": f"E{key}", **names, "primaryPhone": "555-0100", "region": region}
+    return {**document, "status": "ACTIVE", **LONG_AGO, **fields}
 
 
 def position(
@@ -182,7 +189,7 @@ def shift(
     """A shift of so many hours from `start` on the site's clock, worked and approved as planned."""
     begins = datetime.fromisoformat(f"{start}{offset}")
     ends = begins + timedelta(hours=hours)
-    said = {
+    document = {
         "id": key,
         "status": "ACTIVE",
         "billable": True,
@@ -203,7 +210,7 @@ def shift(
         "updatedBy": 77,
         "modifiedOn": "2025-07-01T00:00:00+00:00",
     }
-    return {**said, **fields}
+    return {**document, **fields}
 
 
 def session(key: int, shift: int, start: str, end: str | None) -> Document:
@@ -213,5 +220,5 @@ def session(key: int, shift: int, start: str, end: str | None) -> Document:
 
 def summary(shift: int, week_start: str, hours: float, total: float, **fields: Any) -> Document:
     """What the service bills for a shift."""
-    said = {"id": shift, "shift": shift, "periodDate": week_start, "billHours": hours, "billTotal": total}
-    return {**said, **fields}
+    document = {"id": shift, "shift": shift, "periodDate": week_start, "billHours": hours, "billTotal": total}
+    return {**document, **fields}

@@ -1,6 +1,6 @@
-{#- The common table expressions `days`, from 2000 to 2040, and `holidays`, the federal ones of the United States (5 U.S.C.
-    6103) on the day on which they are observed: the Friday before where they fall on a Saturday, the Monday after on a
-    Sunday. `fixed`, `observed` and `floating` are on the way. -#}
+{#- The common table expressions `days`, from 2000 to 2040, and `holidays`, the federal ones of the United States
+    (5 U.S.C. 6103) on the day on which they are observed: the Friday before where they fall on a Saturday, the Monday
+    after on a Sunday. `fixed`, `observed` and `floating` are on the way. -#}
 {%- macro calendar_days() -%}
 days as (
     select

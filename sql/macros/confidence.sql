@@ -1,7 +1,12 @@
-{#- The bounds of Wilson's 95 % interval of a share; null where there is nothing to divide by. -#}
+{#- The bounds of Wilson's 95 % interval of a share; null where there is nothing to divide by. `sign` is - for the lower
+    bound and + for the upper one.
+
+    Unlike the normal interval it stays within 0 and 1, and says something of few trials. -#}
 {%- macro wilson_bound(hits, trials, sign) -%}
+    {#- z is 1.96 at 95 %; z² is 3.8416, half of it 1.9208, a quarter of it 0.9604. -#}
     round((
-        ({{ hits }} + 1.9208) {{ sign }} 1.96 * sqrt({{ hits }} * ({{ trials }} - {{ hits }}) / nullif({{ trials }}, 0)::numeric + 0.9604)
+        ({{ hits }} + 1.9208)
+        {{ sign }} 1.96 * sqrt({{ hits }} * ({{ trials }} - {{ hits }}) / nullif({{ trials }}, 0)::numeric + 0.9604)
     ) / nullif({{ trials }} + 3.8416, 3.8416), 4)
 {%- endmacro -%}
 

@@ -2,6 +2,7 @@
     nothing of the whole row. Grants that are right already are left alone. -#}
 {%- macro grant_to_reader(role='etl_reader') -%}
     {%- if execute -%}
+        {#- dbt has a column's meta in one of two places, by how the yml says it. -#}
         {%- set personal = [] -%}
         {%- for name, column in model.columns.items() -%}
             {%- if column.meta.get('personal') or column.get('config', {}).get('meta', {}).get('personal') -%}
@@ -11,6 +12,7 @@
         {%- set hidden -%}
             {%- for name in personal -%} '{{ name }}'{{ ', ' if not loop.last }} {%- endfor -%}
         {%- endset -%}
+        {#- The columns to open, and whether what the reader may see now differs from them. -#}
         {%- set found = run_query("
             select
                 string_agg(quote_ident(attname), ', ' order by attnum) filter (where not is_personal) as open_columns,
@@ -26,6 +28,7 @@
             grant usage on schema {{ this.schema }} to {{ role }};
         {%- endif -%}
         {%- if found['is_wrong'] -%}
+            {#- Revoke first: a column that became personal was granted. -#}
             revoke all on {{ this }} from {{ role }};
             grant select ({{ found['open_columns'] }}) on {{ this }} to {{ role }};
         {%- endif -%}

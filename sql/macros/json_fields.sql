@@ -7,12 +7,12 @@
 
     Without statistics, as on a table just loaded, PostgreSQL takes a bare `deleted_at is null` to be true of almost no
     row, and joins what follows row by row; that an expression is not null it takes to be true of almost every one. -#}
-{%- macro is_present() -%}
+{%- macro is_not_deleted() -%}
     case when deleted_at is null then id end is not null
 {%- endmacro -%}
 
 {#- What is at a path of a document, such as `billingSetting.rate`, as text. -#}
-{%- macro json_at(path, document='raw_data') -%}
+{%- macro json_path_text(path, document='raw_data') -%}
     {%- if '.' in path -%}
         ({{ document }} #>> '{ {{- path | replace('.', ',') -}} }')
     {%- else -%}
@@ -25,12 +25,13 @@
     What PostgreSQL would read into a word is not taken for a value either: a moment needs an offset, for without one
     it would be read in the zone of whoever asks; `now` is no date, and `NaN` no number. -#}
 {%- macro json_field(path, type='text', document='raw_data') -%}
+    {#- What a value must look like, before PostgreSQL is asked whether it is valid. -#}
     {%- set patterns = {
         'timestamptz': '^\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)$',
         'date': '^\d{4}-\d\d-\d\d',
         'numeric': '^-?[0-9.]',
     } -%}
-    {%- set found, pattern = json_at(path, document), patterns.get(type.split('(')[0]) -%}
+    {%- set found, pattern = json_path_text(path, document), patterns.get(type.split('(')[0]) -%}
     {%- if type == 'text' -%}
         {{ cleaned(found) }}
     {%- else -%}

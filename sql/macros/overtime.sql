@@ -1,5 +1,6 @@
 {#- Of a shift's hours, those beyond an item's threshold, where `so_far` are the hours up to and with this shift. -#}
 {%- macro hours_beyond(item, hours, so_far) -%}
+    {#- All that lies beyond the threshold by the end of the shift, less what did before it. -#}
     (
         greatest({{ so_far }} - {{ item }}.threshold_hours, 0)
         - greatest({{ so_far }} - {{ hours }} - {{ item }}.threshold_hours, 0)
@@ -24,7 +25,8 @@
         round(
             {{ shift }}.{{ side }}_holiday_hours
             * case
-                when {{ shift }}.{{ side }}_holiday = 'RATE' then {{ shift }}.{{ side }}_holiday_rate - {{ shift }}.{{ side }}_rate
+                when {{ shift }}.{{ side }}_holiday = 'RATE'
+                    then {{ shift }}.{{ side }}_holiday_rate - {{ shift }}.{{ side }}_rate
                 else {{ shift }}.{{ side }}_rate * (coalesce({{ shift }}.{{ side }}_holiday_multiplier, 1) - 1)
             end, 2
         ), 0

@@ -1,5 +1,6 @@
 {#- Text without the blanks around it, and null where nothing is left. -#}
 {%- macro cleaned(column) -%}
+    {#- The last one is the no-break space, which spreadsheets write. -#}
     nullif(btrim({{ column }}, e' \t\r\n\u00a0'), '')
 {%- endmacro -%}
 
@@ -9,7 +10,8 @@
 {%- endmacro -%}
 
 {#- Minutes of the span [a, b] that lie in the span [c, d]; null where a bound is null, never negative. -#}
-{%- macro minutes_shared(a, b, c, d) -%}
+{%- macro overlap_minutes(a, b, c, d) -%}
+    {#- greatest and least pass over nulls: without the test an open span would count to the other's end. -#}
     case
         when {{ a }} is not null and {{ b }} is not null and {{ c }} is not null and {{ d }} is not null
             then greatest({{ minutes_between('greatest(' ~ a ~ ', ' ~ c ~ ')', 'least(' ~ b ~ ', ' ~ d ~ ')') }}, 0)
@@ -17,6 +19,6 @@
 {%- endmacro -%}
 
 {#- A quotient to four places; null where the divisor is null or zero. -#}
-{%- macro share(part, whole) -%}
+{%- macro ratio(part, whole) -%}
     round({{ part }} / nullif({{ whole }}, 0), 4)::numeric(14, 4)
 {%- endmacro -%}

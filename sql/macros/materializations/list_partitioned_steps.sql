@@ -1,12 +1,12 @@
 {#- What the model's config says, with its defaults. -#}
-{%- macro list_partitioned_spec() -%}
+{%- macro list_partitioned_config() -%}
     {%- set unique_key = config.require('unique_key') -%}
     {{ return({
-        'said': model.alias ~ '__said',
-        'arrived': model.alias ~ '__arrived',
+        'incoming': model.alias ~ '__incoming',
+        'added': model.alias ~ '__added',
         'partition_by': config.require('partition_by'),
         'unique_key': [unique_key] if unique_key is string else unique_key,
-        'moves_by': config.get('moves_by'),
+        'partition_move_key': config.get('partition_move_key'),
         'not_null': config.get('not_null', []),
         'undeclared': [],
     }) }}
@@ -15,15 +15,17 @@
 
 {#- Add to the spec what the model's columns are: `types` by name; `stamps`, what the columns kept here get in a row
     that is written; `matched`, the columns that rows are matched by. -#}
-{%- macro list_partitioned_describe(spec) -%}
-    {%- set types = column_types('pg_temp.' ~ spec.said) -%}
+{%- macro list_partitioned_describe_columns(spec) -%}
+    {%- set types = column_types('pg_temp.' ~ spec.incoming) -%}
+    {#- created_at has a default, which an update leaves alone. -#}
     {%- set stamps = {} -%}
-    {%- for name, stamp in {'updated_at': 'now()', 'etl_batch_id': batch_of_run()}.items() if name not in types -%}
+    {%- for name, stamp in {'updated_at': 'now()', 'etl_batch_id': run_batch_id()}.items() if name not in types -%}
         {%- do stamps.update({name: stamp}) -%}
     {%- endfor -%}
-    {%- set matched = (spec.unique_key + ([spec.moves_by] if spec.moves_by else [])) | unique | list -%}
-    {%- set slice = [config.get('slice_by')] if config.get('slice_by') else [] -%}
-    {%- set missing = (matched + spec.not_null + slice) | reject('in', types) | list -%}
+    {%- set move_keys = [spec.partition_move_key] if spec.partition_move_key else [] -%}
+    {%- set matched = (spec.unique_key + move_keys) | unique | list -%}
+    {%- set window_columns = [config.get('window_column')] if config.get('window_column') else [] -%}
+    {%- set missing = (matched + spec.not_null + window_columns) | reject('in', types) | list -%}
     {%- do spec.update({'types': types, 'stamps': stamps, 'matched': matched}) -%}
     {%- if spec.partition_by not in spec.unique_key -%}
         {{ exceptions.raise_compiler_error(this ~ ": the unique_key must have " ~ spec.partition_by ~ " in it, by which"
@@ -35,30 +37,33 @@
 {%- endmacro -%}
 
 
-{#- Refuse rows that say one value of `moves_by` in two partitions: each would delete the other. -#}
-{%- macro list_partitioned_refuse_split(spec) -%}
-    {%- if spec.moves_by -%}
+{#- Refuse rows that have one value of `partition_move_key` in two partitions: each would delete the other. -#}
+{%- macro list_partitioned_validate_move_key(spec) -%}
+    {%- set move_key, partition = spec.partition_move_key, spec.partition_by -%}
+    {%- if move_key -%}
         {%- set split = run_query(
-            "select count(*) from (select 1 from " ~ spec.said ~ " where " ~ spec.moves_by ~ " is not null group by "
-            ~ spec.moves_by ~ " having min(" ~ spec.partition_by ~ ") <> max(" ~ spec.partition_by ~ ")) as split"
+            "select count(*) from (select 1 from " ~ spec.incoming ~ " where " ~ move_key ~ " is not null"
+            " group by " ~ move_key ~ " having min(" ~ partition ~ ") <> max(" ~ partition ~ ")) as split"
         ).rows[0][0] -%}
         {%- if split -%}
-            {{ exceptions.raise_compiler_error(this ~ ": the model says " ~ split ~ " values of " ~ spec.moves_by
-                ~ " in more than one " ~ spec.partition_by ~ ". The table was left as it was. Each is in one only.") }}
+            {{ exceptions.raise_compiler_error(this ~ ": the model says " ~ split ~ " values of " ~ move_key
+                ~ " in more than one " ~ partition ~ ". The table was left as it was. Each is in one only.") }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}
 
 
-{#- Whether the table is there, partitioned and keyed as the config says. What is there otherwise is refused, and a
-    full refresh drops it. PostgreSQL refuses to drop what a view of somebody else reads. -#}
-{%- macro list_partitioned_is_held(spec) -%}
+{#- Whether the table exists, partitioned and keyed as the config says. One that is not so is refused, and a full
+    refresh drops it. PostgreSQL refuses to drop what a view of somebody else reads. -#}
+{%- macro list_partitioned_exists(spec) -%}
     {%- set found = run_query(
         "select relkind, pg_get_partkeydef(oid) as partitioned, (select array_agg(attname::text order by attname)"
         " from pg_index inner join pg_attribute on attrelid = indrelid and attnum = any(indkey)"
-        " where indrelid = pg_class.oid and indisprimary) = array['" ~ spec.unique_key | sort | join("', '") ~ "'] as is_keyed"
+        " where indrelid = pg_class.oid and indisprimary)"
+        " = array['" ~ spec.unique_key | sort | join("', '") ~ "'] as is_keyed"
         " from pg_class where oid = to_regclass('" ~ this ~ "')"
     ).rows -%}
+    {#- The whole goes in a full refresh, its partitions with it. -#}
     {%- if not found -%}
         {{ return(false) }}
     {%- elif should_full_refresh() -%}
@@ -67,20 +72,21 @@
         {{ return(false) }}
     {%- elif found[0]['partitioned'] != 'LIST (' ~ spec.partition_by ~ ')' or not found[0]['is_keyed'] -%}
         {{ exceptions.raise_compiler_error(this ~ " is held otherwise than partitioned by list (" ~ spec.partition_by
-            ~ ") with the primary key (" ~ spec.unique_key | join(', ') ~ "). It was left as it was. To make it anew, run dbt"
-            " with --full-refresh.") }}
+            ~ ") with the primary key (" ~ spec.unique_key | join(', ') ~ "). It was left as it was. To make it anew,"
+            " run dbt with --full-refresh.") }}
     {%- endif -%}
     {{ return(true) }}
 {%- endmacro -%}
 
 
-{#- Make the table's columns the model's; one that the model lost may be null from now on. What is to be declared not
-    null is `undeclared` in the spec, until the rows are written. -#}
-{%- macro list_partitioned_fit(target, spec) -%}
-    {%- do fit_columns(target, spec.types) -%}
+{#- Schema evolution: make the table's columns the model's; one that the model lost may be null from now on. What is to
+    be declared not null is `undeclared` in the spec, until the rows are written. -#}
+{%- macro list_partitioned_sync_columns(target, spec) -%}
+    {%- do append_new_columns(target, spec.types) -%}
     {%- set declared = run_query(
         "select attname from pg_attribute where attrelid = '" ~ target ~ "'::regclass and attnum > 0 and attnotnull"
     ).columns[0].values() | list -%}
+    {#- A new row would fail otherwise: the model has no value for such a column any more. -#}
     {%- set kept = spec.types | list + ['created_at', 'updated_at'] -%}
     {%- for name in declared | reject('in', kept) -%}
         {%- do run_query("alter table " ~ target ~ " alter " ~ name ~ " drop not null") -%}
@@ -89,7 +95,8 @@
 {%- endmacro -%}
 
 
-{%- macro list_partitioned_create(target, spec) -%}
+{#- The partitioned table, without a partition; the model's columns in their order, then those that are kept here. -#}
+{%- macro list_partitioned_create_table(target, spec) -%}
 {%- set kept = {'created_at': 'timestamptz not null default now()', 'updated_at': 'timestamptz not null default now()',
     'etl_batch_id': 'uuid'} -%}
 create table {{ target }} (
@@ -101,15 +108,16 @@ create table {{ target }} (
     {%- endfor %}
     primary key ({{ spec.unique_key | join(', ') }})
 ) partition by list ({{ spec.partition_by }});
-{%- if spec.moves_by %}
-create index on {{ target }} ({{ spec.moves_by }})
+{%- if spec.partition_move_key %}
+create index on {{ target }} ({{ spec.partition_move_key }})
 {%- endif %}
 {%- endmacro -%}
 
 
-{#- The values that the model says, as SQL, and for each whether it has a partition, and what a new one is to be
-    called. A name that is too long or taken ends in a piece of the value's hash. -#}
-{%- macro list_partitioned_values(target, spec) -%}
+{#- The partitions that the model's rows go into: for each its value as SQL, whether it exists, and what a new one is to
+    be called. A name that is too long or taken ends in a piece of the value's hash. -#}
+{%- macro list_partitioned_partitions(target, spec) -%}
+    {#- Whether there is a partition is asked of its bound, not of its name. -#}
     {{ return(run_query("
         select
             quote_literal(value) as value,
@@ -124,12 +132,12 @@ create index on {{ target }} ({{ spec.moves_by }})
                 where inhparent = '" ~ target ~ "'::regclass and pg_get_expr(relpartbound, oid) in (
                     format('FOR VALUES IN (%L)', value), format('FOR VALUES IN (%s)', value)
                 )
-            ) as is_held
+            ) as is_existing
         from (
             select
                 value,
                 '" ~ target.identifier ~ "_' || regexp_replace(lower(value), '[^a-z0-9_]+', '_', 'g') as name
-            from (select distinct " ~ spec.partition_by ~ "::text as value from " ~ spec.said ~ ") as said
+            from (select distinct " ~ spec.partition_by ~ "::text as value from " ~ spec.incoming ~ ") as incoming
         ) as named
         order by value
     ").rows) }}
@@ -137,27 +145,34 @@ create index on {{ target }} ({{ spec.moves_by }})
 
 
 {#- The statements of a run in their order. Those whose name begins with `write` write rows of the table. -#}
-{%- macro list_partitioned_steps(target, spec, is_held) -%}
-    {%- set values = list_partitioned_values(target, spec) -%}
-    {%- set held_values = values | selectattr('is_held') | map(attribute='value') | join(', ') -%}
-    {%- set new = values | rejectattr('is_held') | list -%}
+{%- macro list_partitioned_steps(target, spec, exists) -%}
+    {%- set partitions = list_partitioned_partitions(target, spec) -%}
+    {%- set existing_values = partitions | selectattr('is_existing') | map(attribute='value') | join(', ') -%}
+    {%- set new = partitions | rejectattr('is_existing') | list -%}
     {%- set steps = [] -%}
-    {%- if is_held and spec.moves_by -%}
-        {%- do steps.append(('arrived', list_partitioned_arrived(target, spec, held_values))) -%}
-        {%- do steps.append(('write_moved', list_partitioned_write_moved(target, spec))) -%}
+    {#- Moved rows go before the merge: the primary key has the partition in it and would not notice two of them. -#}
+    {%- if exists and spec.partition_move_key -%}
+        {%- do steps.append(('added', list_partitioned_added(target, spec, existing_values))) -%}
+        {%- do steps.append(('write_moved', list_partitioned_delete_moved(target, spec))) -%}
     {%- endif -%}
-    {%- if is_held -%}
-        {%- do steps.append(('write_held', write_differences(
+    {%- if exists -%}
+        {%- set in_existing = list_partitioned_among(spec.partition_by, existing_values) -%}
+        {%- do steps.append(('write_existing', merge_changed_rows(
             target,
-            "(select * from " ~ spec.said ~ " where " ~ list_partitioned_among(spec.partition_by, held_values) ~ ")",
-            spec.unique_key, spec.types | list, spec.stamps, list_partitioned_among('held.' ~ spec.partition_by, held_values)
+            "(select * from " ~ spec.incoming ~ " where " ~ in_existing ~ ")",
+            spec.unique_key,
+            spec.types | list,
+            delete_where=in_replaced_window('existing'),
+            stamps=spec.stamps,
+            existing_where=list_partitioned_among('existing.' ~ spec.partition_by, existing_values)
         ))) -%}
     {%- endif -%}
     {%- if new -%}
-        {%- do steps.append(('leaves', list_partitioned_leaves(target, spec, new))) -%}
-        {%- do steps.append(('write_new', list_partitioned_write_new(target, spec, new))) -%}
+        {%- do steps.append(('create_partitions', list_partitioned_create_partitions(target, spec, new))) -%}
+        {%- do steps.append(('write_new', list_partitioned_fill_partitions(target, spec, new))) -%}
         {%- do steps.append(('attach', list_partitioned_attach(target, spec, new))) -%}
     {%- endif -%}
+    {#- Last, when old rows have a value too. -#}
     {%- for name in spec.undeclared -%}
         {%- do steps.append(('declare_' ~ name, "alter table " ~ target ~ " alter " ~ name ~ " set not null")) -%}
     {%- endfor -%}
@@ -165,66 +180,74 @@ create index on {{ target }} ({{ spec.moves_by }})
 {%- endmacro -%}
 
 
-{#- Literals, so that PostgreSQL knows before it begins which partitions it need not read. -#}
+{#- A condition: the value is one of these. Literals, so that PostgreSQL knows before it begins which partitions it need
+    not read. -#}
 {%- macro list_partitioned_among(column, values) -%}
     {{ return(column ~ ' in (' ~ values ~ ')' if values else 'false') }}
 {%- endmacro -%}
 
 
-{#- Rows that come into a partition: only they can be left over in another. As a rule few; counted, so that those
+{#- Rows that are new in a partition: only they can be left over in another. As a rule few; analyzed, so that those
     partitions are looked up in an index and not read. -#}
-{%- macro list_partitioned_arrived(target, spec, held_values) -%}
-create temporary table {{ spec.arrived }} on commit drop as
+{%- macro list_partitioned_added(target, spec, existing_values) -%}
+create temporary table {{ spec.added }} on commit drop as
 select
-    said.{{ spec.moves_by }},
-    said.{{ spec.partition_by }}
-from {{ spec.said }} as said
-left join {{ target }} as held
-    on {{ same(spec.unique_key, 'held', 'said') }}
-    and {{ list_partitioned_among('held.' ~ spec.partition_by, held_values) }}
-where held.{{ spec.partition_by }} is null;
-analyze pg_temp.{{ spec.arrived }}
+    incoming.{{ spec.partition_move_key }},
+    incoming.{{ spec.partition_by }}
+from {{ spec.incoming }} as incoming
+left join {{ target }} as existing
+    on {{ columns_equal(spec.unique_key, 'existing', 'incoming') }}
+    and {{ list_partitioned_among('existing.' ~ spec.partition_by, existing_values) }}
+where existing.{{ spec.partition_by }} is null;
+analyze pg_temp.{{ spec.added }}
 {%- endmacro -%}
 
 
-{%- macro list_partitioned_write_moved(target, spec) -%}
-delete from {{ target }} as held
-using {{ spec.arrived }} as arrived
-where held.{{ spec.moves_by }} = arrived.{{ spec.moves_by }} and held.{{ spec.partition_by }} <> arrived.{{ spec.partition_by }}
+{#- A row that moved leaves its old partition, wherever that lies. -#}
+{%- macro list_partitioned_delete_moved(target, spec) -%}
+delete from {{ target }} as existing
+using {{ spec.added }} as added
+where
+    existing.{{ spec.partition_move_key }} = added.{{ spec.partition_move_key }}
+    and existing.{{ spec.partition_by }} <> added.{{ spec.partition_by }}
 {%- endmacro -%}
 
 
 {#- The new partitions, under a parent of their own, through which one statement fills them all. The check spares
     the ATTACH a look at every row. -#}
-{%- macro list_partitioned_leaves(target, spec, new) -%}
-create table {{ list_partitioned_nursery(target) }} (like {{ target }} including defaults) partition by list ({{ spec.partition_by }});
-{%- for leaf in new %}
-create table {{ target.incorporate(path={'identifier': leaf['name']}) }}
-partition of {{ list_partitioned_nursery(target) }} (check ({{ spec.partition_by }} = {{ leaf['value'] }}))
-for values in ({{ leaf['value'] }});
+{%- macro list_partitioned_create_partitions(target, spec, new) -%}
+create table {{ list_partitioned_new_parent(target) }} (like {{ target }} including defaults)
+partition by list ({{ spec.partition_by }});
+{%- for partition in new %}
+create table {{ target.incorporate(path={'identifier': partition['name']}) }}
+partition of {{ list_partitioned_new_parent(target) }} (check ({{ spec.partition_by }} = {{ partition['value'] }}))
+for values in ({{ partition['value'] }});
 {%- endfor %}
 {%- endmacro -%}
 
 
-{%- macro list_partitioned_write_new(target, spec, new) -%}
-insert into {{ list_partitioned_nursery(target) }} ({{ (spec.types | list + spec.stamps.keys() | list) | join(', ') }})
-select {{ (spec.types | list + spec.stamps.values() | list) | join(', ') }}
-from {{ spec.said }}
+{#- No index slows this down: there is none yet. -#}
+{%- macro list_partitioned_fill_partitions(target, spec, new) -%}
+{%- set names = spec.types | list -%}
+insert into {{ list_partitioned_new_parent(target) }} ({{ (names + spec.stamps.keys() | list) | join(', ') }})
+select {{ (names + spec.stamps.values() | list) | join(', ') }}
+from {{ spec.incoming }}
 where {{ list_partitioned_among(spec.partition_by, new | map(attribute='value') | join(', ')) }}
 {%- endmacro -%}
 
 
 {#- ATTACH makes each index that the table has. -#}
 {%- macro list_partitioned_attach(target, spec, new) -%}
-{%- for leaf in new -%}
-{%- set relation = target.incorporate(path={'identifier': leaf['name']}) -%}
-alter table {{ list_partitioned_nursery(target) }} detach partition {{ relation }};
-alter table {{ target }} attach partition {{ relation }} for values in ({{ leaf['value'] }});
+{%- for partition in new -%}
+{%- set relation = target.incorporate(path={'identifier': partition['name']}) -%}
+alter table {{ list_partitioned_new_parent(target) }} detach partition {{ relation }};
+alter table {{ target }} attach partition {{ relation }} for values in ({{ partition['value'] }});
 {% endfor -%}
-drop table {{ list_partitioned_nursery(target) }}
+drop table {{ list_partitioned_new_parent(target) }}
 {%- endmacro -%}
 
 
-{%- macro list_partitioned_nursery(target) -%}
+{#- It lives within one transaction, and no reader ever sees it. -#}
+{%- macro list_partitioned_new_parent(target) -%}
     {{ return(target.incorporate(path={'identifier': target.identifier ~ '__new'})) }}
 {%- endmacro -%}

@@ -1,253 +1,293 @@
-{#- The statements of scd2 in their order. Those whose name begins with `write` change the table. Close and insert
-    are two statements: in one, both would see the same snapshot and break the index of one current version. -#}
+{#- The statements of scd2, in the order in which they run:
 
-{#- For members of whom one thing is said that begins a version: nearly always all of them. -#}
-{%- macro scd2_plain_steps(target, plain, spec) -%}
+    1. scd2_compare_all            the model beside the current versions; nothing more is done where nothing changed
+    2. scd2_collect_changes        the members of whom something changed, late rows beside the version they divide
+    3. scd2_simple_steps           one change of a member: close its version and insert the next
+    4. scd2_collect_timeline_rows  everything else: all rows of these members
+    5. scd2_timeline_steps         complete inferred members, rebuild timelines, write what of them differs
+
+    In all of them `incoming` is a row of the model and `existing` one of the table. Steps whose name begins with
+    `write` change the table. Close and insert are two statements: in one, both would see the same snapshot and break
+    the index of one current version. -#}
+
+{#- For members with one incoming row that begins a version: nearly always all of them. -#}
+{%- macro scd2_simple_steps(target, simple, spec) -%}
     {{ return([
-        ('write_closed', scd2_write_closed(target, plain, spec)),
-        ('write_next', scd2_write_next(target, plain, spec)),
+        ('write_closed', scd2_close_versions(target, simple, spec)),
+        ('write_next', scd2_insert_next_versions(target, simple, spec)),
     ]) }}
 {%- endmacro -%}
 
-{#- For the others, whose timelines are made anew. -#}
-{%- macro scd2_timeline_steps(target, said, spec) -%}
-    {%- set steps = [('incoming', scd2_incoming(target, said, spec))] -%}
-    {%- if spec.inferred -%}
-        {%- do steps.append(('write_completed', scd2_complete_stubs(target, said, spec))) -%}
+{#- For the others, whose timelines are rebuilt. -#}
+{%- macro scd2_timeline_steps(target, spec) -%}
+    {%- set steps = [] -%}
+    {%- if spec.inferred_flag -%}
+        {%- do steps.append(('write_completed', scd2_complete_inferred(target, spec))) -%}
     {%- endif -%}
-    {%- do steps.append(('versions', scd2_versions(target, said, spec))) -%}
-    {%- do steps.append(('write_held', scd2_write_held(target, said, spec))) -%}
-    {%- do steps.append(('write_new', scd2_write_new(target, said, spec))) -%}
+    {%- do steps.append(('versions', scd2_rebuild_timelines(target, spec))) -%}
+    {%- do steps.append(('write_existing', scd2_update_versions(target, spec))) -%}
+    {%- do steps.append(('write_new', scd2_insert_versions(target, spec))) -%}
     {%- if spec.overwritten -%}
-        {%- do steps.append(('write_overwritten', scd2_overwrite(target, said, spec))) -%}
+        {%- do steps.append(('write_overwritten', scd2_overwrite_current(target, spec))) -%}
     {%- endif -%}
     {{ return(steps) }}
 {%- endmacro -%}
 
 
-{#- What is said that the table does not hold (`is_news`), beside one version of the member, as the condition
-    `in_force` finds it, if there is one. What is said again of a moment after its beginning comes along, for news from
-    before may change what it means; what a version was begun with does not. -#}
-{%- macro scd2_beside(target, said, spec, in_force, is_before) -%}
-{%- set at = spec.effective_at -%}
-{%- set is_news -%}
-    {%- if spec.inferred %}
-    -- a stub says nothing of a member who is known
-    (said.{{ spec.inferred }} is not true or held.surrogate_key is null or held.{{ spec.inferred }})
+{#- Incoming rows beside one version of their member, the one that `version_condition` finds, if there is one;
+    `precedes` says whether a row is from before it. Each is marked:
+
+    - `is_new_information`: the table does not hold what it says.
+    - `is_existing_moment`: it is of the moment at which that version begins.
+    - `starts_version`: a tracked column differs.
+
+    A row that is no new information comes along where it is of a later moment than its version, for a late row from in
+    between may change what it means; the row that a version was made of does not. -#}
+{%- macro scd2_compare(target, incoming, spec, version_condition, precedes) -%}
+{%- set at, inferred = spec.effective_at, spec.inferred_flag -%}
+{%- set is_new_information -%}
+    {%- if inferred %}
+    -- an inferred row says nothing of a member who is known
+    (incoming.{{ inferred }} is not true or existing.surrogate_key is null or existing.{{ inferred }})
     and
     {%- endif %}
     (
-        held.surrogate_key is null
-        or ({{ columns_of(spec.tracked, 'held') }}) is distinct from ({{ columns_of(spec.tracked, 'said') }})
+        existing.surrogate_key is null
+        or {{ columns_differ(spec.tracked, 'existing', 'incoming') }}
         {%- if spec.overwritten %}
-        or (
-            held.is_current
-            and ({{ columns_of(spec.overwritten, 'held') }}) is distinct from ({{ columns_of(spec.overwritten, 'said') }})
-        )
+        or (existing.is_current and {{ columns_differ(spec.overwritten, 'existing', 'incoming') }})
         {%- endif %}
-        {%- if spec.inferred %}
-        or (held.{{ spec.inferred }} and said.{{ spec.inferred }} is not true)
+        {%- if inferred %}
+        or (existing.{{ inferred }} and incoming.{{ inferred }} is not true)
         {%- endif %}
     )
 {%- endset -%}
 select
-    {{ columns_of(spec.said, 'said') }},
-    held.ctid as held_place,
-    held.valid_to as held_valid_to,
-    {{ is_before }} as is_before,
-    {{ is_news }} as is_news,
-    held.valid_from is not distinct from said.{{ at }} as is_moment_held,
-    held.surrogate_key is null
-    or ({{ columns_of(spec.tracked, 'held') }}) is distinct from ({{ columns_of(spec.tracked, 'said') }}) as is_change
-from {{ said }} as said
-left join {{ target }} as held on {{ same(spec.natural, 'held', 'said') }} and {{ in_force }}
-where held.valid_from is distinct from said.{{ at }} or {{ is_news }}
+    {{ qualified_columns(spec.incoming_columns, 'incoming') }},
+    existing.ctid as existing_ctid,
+    existing.valid_to as existing_valid_to,
+    {{ precedes }} as precedes_version,
+    {{ is_new_information }} as is_new_information,
+    existing.valid_from is not distinct from incoming.{{ at }} as is_existing_moment,
+    existing.surrogate_key is null or {{ columns_differ(spec.tracked, 'existing', 'incoming') }} as starts_version
+from {{ incoming }} as incoming
+left join {{ target }} as existing
+    on {{ columns_equal(spec.natural_key, 'existing', 'incoming') }}
+    and {{ version_condition }}
+where existing.valid_from is distinct from incoming.{{ at }} or {{ is_new_information }}
 {%- endmacro -%}
 
 
-{#- The member's version of today; what is said may be from before it, or from nobody knows when. -#}
-{%- macro scd2_beside_today(target, said, spec) -%}
-    {%- set is_before = 'coalesce(held.valid_from > said.' ~ spec.effective_at ~ ', held.valid_from is not null)' -%}
-    {{ return(scd2_beside(target, said, spec, 'held.is_current', is_before)) }}
+{#- Beside the member's current version; a row may be from before it, or from nobody knows when. -#}
+{%- macro scd2_compare_with_current(target, incoming, spec) -%}
+    {%- set at = 'incoming.' ~ spec.effective_at -%}
+    {{ return(scd2_compare(
+        target, incoming, spec,
+        version_condition='existing.is_current',
+        precedes='coalesce(existing.valid_from > ' ~ at ~ ', existing.valid_from is not null)')) }}
 {%- endmacro -%}
 
-{#- The member's version of that moment; what is said may be from before them all. -#}
-{%- macro scd2_beside_history(target, said, spec) -%}
-    {%- set at = 'said.' ~ spec.effective_at -%}
-    {{ return(scd2_beside(
-        target, said, spec, 'held.valid_from <= ' ~ at ~ ' and held.valid_to > ' ~ at, 'held.surrogate_key is null')) }}
+{#- Beside the member's version of the row's own moment; a row may be from before them all. -#}
+{%- macro scd2_compare_with_history(target, incoming, spec) -%}
+    {%- set at = 'incoming.' ~ spec.effective_at -%}
+    {{ return(scd2_compare(
+        target, incoming, spec,
+        version_condition='existing.valid_from <= ' ~ at ~ ' and existing.valid_to > ' ~ at,
+        precedes='existing.surrogate_key is null')) }}
 {%- endmacro -%}
 
 
-{#- All that is said. As a rule little of it is news, and only that goes further than this join, which has no more to do
-    where a long history is held. Its members are few, so that from here on they are looked up, and the table is not
-    read for them. -#}
-{%- macro scd2_compared(target, said, spec) -%}
-create temporary table {{ said }}_compared as
-{{ scd2_beside_today(target, 'pg_temp.' ~ said, spec) }};
+{#- The whole model beside the current versions. As a rule little of it is new, and only that goes further than this
+    join, which has no more to do where a long history is held. Its members are few, so that from here on they are
+    looked up, and the table is not read for them. -#}
+{%- macro scd2_compare_all(target, spec) -%}
+create temporary table {{ spec.compared }} as
+{{ scd2_compare_with_current(target, spec.incoming, spec) }};
+-- Have the planner look those few members up in the index rather than read the table.
 set local random_page_cost = 1.1
 {%- endmacro -%}
 
 
-{#- The news with its neighbours. What is from before the versions of today is looked up in the history. A row is plain
-    when it is the only one of its member, and begins a version. -#}
-{%- macro scd2_differing(target, said, spec) -%}
-{%- set compared = 'pg_temp.' ~ said ~ '_compared' -%}
-analyze {{ compared }} ({{ spec.natural | join(', ') }}, is_before);
-create temporary table {{ said }}_differing as
+{#- The rows of members with new information. Late rows, from before the current version, are looked up in the history.
+    A row is simple when it is the only one of its member, and begins a version. -#}
+{%- macro scd2_collect_changes(target, spec) -%}
+{%- set key_list = spec.natural_key | join(', ') -%}
+analyze {{ spec.compared }} ({{ key_list }}, precedes_version);
+create temporary table {{ spec.changes }} as
 select
     *,
-    {{ 'false' if spec.inferred else 'is_change and not is_moment_held' }}
-    and count(*) over (partition by {{ spec.natural | join(', ') }}) = 1 as is_plain
+    {{ 'false' if spec.inferred_flag else 'starts_version and not is_existing_moment' }}
+    and count(*) over (partition by {{ key_list }}) = 1 as is_simple
 from (
-    select * from {{ compared }} as said
+    select * from {{ spec.compared }} as incoming
     where
-        not is_before
+        not precedes_version
         and exists (
-            select 1 from {{ compared }} as news
-            where (news.is_news or news.is_before) and {{ same(spec.natural, 'news', 'said') }}
+            select 1 from {{ spec.compared }} as news
+            where
+                (news.is_new_information or news.precedes_version)
+                and {{ columns_equal(spec.natural_key, 'news', 'incoming') }}
         )
     union all
-    {{ scd2_beside_history(target, '(select * from ' ~ compared ~ ' where is_before)', spec) | indent }}
-) as said
+    {{ scd2_compare_with_history(
+        target, '(select * from ' ~ spec.compared ~ ' where precedes_version)', spec) | indent }}
+) as incoming
 {%- endmacro -%}
 
 
-{#- The version in force ends where the next begins. A row's place saves looking for it. -#}
-{%- macro scd2_write_closed(target, plain, spec) -%}
-update {{ target }} as held
+{#- Simple, first step: the version ends where the next begins. Its ctid saves looking for it. -#}
+{%- macro scd2_close_versions(target, simple, spec) -%}
+update {{ target }} as existing
 set
-    valid_to = said.{{ spec.effective_at }},
+    valid_to = incoming.{{ spec.effective_at }},
     is_current = false,
-    etl_batch_id = {{ batch_of_run() }},
+    etl_batch_id = {{ run_batch_id() }},
     updated_at = now()
-from {{ plain }} as said
-where held.ctid = said.held_place
+from {{ simple }} as incoming
+where existing.ctid = incoming.existing_ctid
 {%- endmacro -%}
 
 
-{#- The next ends where the one it divides ended; from before them all, at the member's first. -#}
-{%- macro scd2_write_next(target, plain, spec) -%}
-{%- set names = spec.natural + spec.tracked + spec.overwritten -%}
+{#- Simple, second step: the next version ends where the one that it divides ended; from before them all, at the
+    member's first. -#}
+{%- macro scd2_insert_next_versions(target, simple, spec) -%}
+{%- set names = spec.natural_key + spec.tracked + spec.overwritten -%}
 insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
 select
     {{ names | join(', ') }},
     {{ spec.effective_at }},
     valid_to,
     valid_to is null,
-    {{ batch_of_run() }}
+    {{ run_batch_id() }}
 from (
     select
         *,
         case
-            when is_before
-                then (select min(held.valid_from) from {{ target }} as held where {{ same(spec.natural, 'held', 'said') }})
-            else held_valid_to
+            when precedes_version
+                then (
+                    select min(existing.valid_from) from {{ target }} as existing
+                    where {{ columns_equal(spec.natural_key, 'existing', 'incoming') }}
+                )
+            else existing_valid_to
         end as valid_to
-    from {{ plain }} as said
-) as next
-order by {{ spec.natural | join(', ') }}
+    from {{ simple }} as incoming
+) as next_version
+order by {{ spec.natural_key | join(', ') }}
 {%- endmacro -%}
 
 
-{#- Every row that matters of the other members of whom there is news. The model is asked once more where stubs are to
-    be sorted out, and where a moment held is said otherwise: then it may be said in both ways. -#}
-{%- macro scd2_incoming(target, said, spec) -%}
-create temporary table {{ said }}_incoming as
-select distinct {{ columns_of(spec.said, 'said') }}
-from pg_temp.{{ said ~ ('' if spec.is_asked_again else '_differing') }} as said
+{#- Every row that matters of the members whose timelines are rebuilt. The model is read once more where inferred
+    members are to be sorted out, and where an existing moment is restated: then it may be said in both ways. -#}
+{%- macro scd2_collect_timeline_rows(spec) -%}
+{%- set key_list = spec.natural_key | join(', ') -%}
+create temporary table {{ spec.timeline_rows }} as
+select distinct {{ qualified_columns(spec.incoming_columns, 'incoming') }}
+from {{ spec.incoming if spec.rereads_model else spec.changes }} as incoming
 where exists (
-    select 1 from pg_temp.{{ said }}_differing as news
-    where news.is_news and not news.is_plain and {{ same(spec.natural, 'news', 'said') }}
+    select 1 from {{ spec.changes }} as news
+    where
+        news.is_new_information and not news.is_simple
+        and {{ columns_equal(spec.natural_key, 'news', 'incoming') }}
 );
-analyze {{ said }}_incoming ({{ spec.natural | join(', ') }})
+analyze {{ spec.timeline_rows }} ({{ key_list }})
 {%- endmacro -%}
 
 
-{#- Let a member begin where it was first met; then keep no stub of a member who is known, and one at most of the
-    others; then complete the stubs held. -#}
-{%- macro scd2_complete_stubs(target, said, spec) -%}
-{%- set at, stub, key_list = spec.effective_at, spec.inferred, spec.natural | join(', ') -%}
-update pg_temp.{{ said }}_incoming as said
-set {{ at }} = met.first_met
+{#- Inferred members, in three steps: let a member begin where it was first referred to; keep no inferred row of a
+    member who is known, and one at most of the others; complete those that the table has. -#}
+{%- macro scd2_complete_inferred(target, spec) -%}
+{%- set at, inferred, key_list = spec.effective_at, spec.inferred_flag, spec.natural_key | join(', ') -%}
+{%- set same_member = columns_equal(spec.natural_key, 'existing', 'incoming') -%}
+-- a member that is referred to and described in one batch begins at the reference, unless the table knows it already
+update {{ spec.timeline_rows }} as incoming
+set {{ at }} = firsts.first_referenced
 from (
-    select {{ key_list }}, min({{ at }}) filter (where {{ stub }}) as first_met,
-        min({{ at }}) filter (where {{ stub }} is not true) as first_known
-    from pg_temp.{{ said }}_incoming
+    select
+        {{ key_list }},
+        min({{ at }}) filter (where {{ inferred }}) as first_referenced,
+        min({{ at }}) filter (where {{ inferred }} is not true) as first_described
+    from {{ spec.timeline_rows }}
     group by {{ key_list }}
-) as met
+) as firsts
 where
-    {{ same(spec.natural, 'met', 'said') }}
-    and said.{{ stub }} is not true
-    and said.{{ at }} = met.first_known
-    and met.first_met < met.first_known
+    {{ columns_equal(spec.natural_key, 'firsts', 'incoming') }}
+    and incoming.{{ inferred }} is not true
+    and incoming.{{ at }} = firsts.first_described
+    and firsts.first_referenced < firsts.first_described
     and not exists (
-        select 1 from {{ target }} as held
-        where {{ same(spec.natural, 'held', 'said') }} and held.{{ stub }} is not true
+        select 1 from {{ target }} as existing
+        where {{ same_member }} and existing.{{ inferred }} is not true
     );
-delete from pg_temp.{{ said }}_incoming as said
-where said.{{ stub }} and (
+-- an inferred row counts only where nothing better is known, and nothing earlier
+delete from {{ spec.timeline_rows }} as incoming
+where incoming.{{ inferred }} and (
     exists (
-        select 1 from {{ target }} as held
-        where {{ same(spec.natural, 'held', 'said') }}
-            and (held.{{ stub }} is not true or held.valid_from <= said.{{ at }})
+        select 1 from {{ target }} as existing
+        where {{ same_member }}
+            and (existing.{{ inferred }} is not true or existing.valid_from <= incoming.{{ at }})
     )
     or exists (
-        select 1 from pg_temp.{{ said }}_incoming as other
-        where {{ same(spec.natural, 'other', 'said') }}
-            and (other.{{ stub }} is not true or other.{{ at }} < said.{{ at }})
+        select 1 from {{ spec.timeline_rows }} as other
+        where {{ columns_equal(spec.natural_key, 'other', 'incoming') }}
+            and (other.{{ inferred }} is not true or other.{{ at }} < incoming.{{ at }})
     )
 );
-update {{ target }} as held
+-- the first row of a member that the table has inferred becomes that version, under its surrogate key
+update {{ target }} as existing
 set
-    {{ set_columns(spec.tracked + spec.overwritten + [stub], 'said') }},
-    valid_from = least(held.valid_from, said.{{ at }}),
-    etl_batch_id = {{ batch_of_run() }},
+    {{ column_assignments(spec.tracked + spec.overwritten + [inferred], 'incoming') }},
+    valid_from = least(existing.valid_from, incoming.{{ at }}),
+    etl_batch_id = {{ run_batch_id() }},
     updated_at = now()
 from (
     select distinct on ({{ key_list }}) *
-    from pg_temp.{{ said }}_incoming
+    from {{ spec.timeline_rows }}
     order by {{ key_list }}, {{ at }}
-) as said
-where held.{{ stub }} and {{ same(spec.natural, 'held', 'said') }}
+) as incoming
+where existing.{{ inferred }} and {{ same_member }}
 {%- endmacro -%}
 
 
-{#- The timeline of those members: what is held, as restated, and what is new, each ending where the next begins.
+{#- The timelines of these members: existing versions, as restated, and new ones, each ending where the next begins.
     A moment at which no tracked column changes makes no version. What need not be written is left out. -#}
-{%- macro scd2_versions(target, said, spec) -%}
-{%- set at, keys, tracked = spec.effective_at, spec.natural, spec.tracked -%}
-{%- set rest = spec.overwritten + ([spec.inferred] if spec.inferred else []) -%}
-create temporary table {{ said }}_versions as
+{%- macro scd2_rebuild_timelines(target, spec) -%}
+{%- set at, keys, tracked = spec.effective_at, spec.natural_key, spec.tracked -%}
+{%- set rest = spec.overwritten + ([spec.inferred_flag] if spec.inferred_flag else []) -%}
+create temporary table {{ spec.versions }} as
 with
 
-held as (
+existing as (
     select
         *,
-        ctid as held_place
-    from {{ target }} as held
-    where exists (select 1 from pg_temp.{{ said }}_incoming as said where {{ same(keys, 'held', 'said') }})
+        ctid as existing_ctid
+    from {{ target }} as existing
+    where exists (
+        select 1 from {{ spec.timeline_rows }} as incoming
+        where {{ columns_equal(keys, 'existing', 'incoming') }}
+    )
 ),
 
+-- Each moment at which a version begins or may begin. Incoming rows win, but not over columns that have no history.
 moments as (
     select
-        {% for key in keys %}coalesce(held.{{ key }}, said.{{ key }}) as {{ key }},
+        {% for key in keys %}coalesce(existing.{{ key }}, incoming.{{ key }}) as {{ key }},
         {% endfor -%}
-        {% for name in tracked %}case when said.{{ at }} is null then held.{{ name }} else said.{{ name }} end as {{ name }},
+        {% for name in tracked -%}
+        case when incoming.{{ at }} is null then existing.{{ name }} else incoming.{{ name }} end as {{ name }},
         {% endfor -%}
-        {% for name in rest %}case when held.surrogate_key is null then said.{{ name }} else held.{{ name }} end as {{ name }},
+        {% for name in rest -%}
+        case when existing.surrogate_key is null then incoming.{{ name }} else existing.{{ name }} end as {{ name }},
         {% endfor -%}
-        held.surrogate_key,
-        held.held_place,
-        held.valid_to as held_valid_to,
+        existing.surrogate_key,
+        existing.existing_ctid,
+        existing.valid_to as existing_valid_to,
         coalesce(
-            said.{{ at }} is not null
-            and ({{ columns_of(tracked, 'held') }}) is distinct from ({{ columns_of(tracked, 'said') }}), false
+            incoming.{{ at }} is not null and {{ columns_differ(tracked, 'existing', 'incoming') }}, false
         ) as is_restated,
-        coalesce(held.valid_from, said.{{ at }}) as valid_from
-    from held
-    full join pg_temp.{{ said }}_incoming as said
-        on {{ same(keys, 'held', 'said') }} and held.valid_from = said.{{ at }}
+        coalesce(existing.valid_from, incoming.{{ at }}) as valid_from
+    from existing
+    full join {{ spec.timeline_rows }} as incoming
+        on {{ columns_equal(keys, 'existing', 'incoming') }} and existing.valid_from = incoming.{{ at }}
 ),
 
 compared as (
@@ -256,75 +296,79 @@ compared as (
         lag(valid_from) over timeline is null
         or ({{ tracked | join(', ') }})
         is distinct from ({% for name in tracked %}lag({{ name }}) over timeline{{ ', ' if not loop.last }}{% endfor %})
-            as is_change
+            as starts_version
     from moments
     window timeline as (partition by {{ keys | join(', ') }} order by valid_from)
 ),
 
+-- An existing version stays one, though a late row made it equal to the one before: its key may be in a fact.
 chained as (
     select
         *,
         lead(valid_from) over (partition by {{ keys | join(', ') }} order by valid_from) as valid_to
     from compared
-    where surrogate_key is not null or is_change
+    where surrogate_key is not null or starts_version
 )
 
 select
     {{ (keys + tracked + rest) | join(', ') }},
     surrogate_key,
-    held_place,
+    existing_ctid,
     valid_from,
     valid_to
 from chained
-where surrogate_key is null or is_restated or valid_to is distinct from held_valid_to;
-analyze {{ said }}_versions (surrogate_key)
+where surrogate_key is null or is_restated or valid_to is distinct from existing_valid_to;
+analyze {{ spec.versions }} (surrogate_key)
 {%- endmacro -%}
 
 
 {#- Restate and close: before the insert, so that no member has two current versions at any moment. -#}
-{%- macro scd2_write_held(target, said, spec) -%}
-update {{ target }} as held
+{%- macro scd2_update_versions(target, spec) -%}
+update {{ target }} as existing
 set
-    {{ set_columns(spec.tracked, 'version') }},
+    {{ column_assignments(spec.tracked, 'version') }},
     valid_to = version.valid_to,
     is_current = version.valid_to is null,
-    etl_batch_id = {{ batch_of_run() }},
+    etl_batch_id = {{ run_batch_id() }},
     updated_at = now()
-from pg_temp.{{ said }}_versions as version
-where held.ctid = version.held_place
+from {{ spec.versions }} as version
+where existing.ctid = version.existing_ctid
 {%- endmacro -%}
 
 
-{%- macro scd2_write_new(target, said, spec) -%}
-{%- set names = spec.natural + spec.tracked + spec.overwritten + ([spec.inferred] if spec.inferred else []) -%}
+{#- In the order of their keys, so that surrogate keys come out alike wherever the same rows are loaded. -#}
+{%- macro scd2_insert_versions(target, spec) -%}
+{%- set rest = spec.overwritten + ([spec.inferred_flag] if spec.inferred_flag else []) -%}
+{%- set names = spec.natural_key + spec.tracked + rest -%}
 insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
 select
     {{ names | join(', ') }},
     valid_from,
     valid_to,
     valid_to is null,
-    {{ batch_of_run() }}
-from pg_temp.{{ said }}_versions
+    {{ run_batch_id() }}
+from {{ spec.versions }}
 where surrogate_key is null
-order by {{ spec.natural | join(', ') }}, valid_from
+order by {{ spec.natural_key | join(', ') }}, valid_from
 {%- endmacro -%}
 
 
-{#- Columns whose history nobody asked for: the last that was said, unless it is older than the version in force. -#}
-{%- macro scd2_overwrite(target, said, spec) -%}
-update {{ target }} as held
+{#- Columns without a history (type 1): the last that was said, unless it is older than the current version. -#}
+{%- macro scd2_overwrite_current(target, spec) -%}
+{%- set key_list = spec.natural_key | join(', ') -%}
+update {{ target }} as existing
 set
-    {{ set_columns(spec.overwritten, 'said') }},
-    etl_batch_id = {{ batch_of_run() }},
+    {{ column_assignments(spec.overwritten, 'incoming') }},
+    etl_batch_id = {{ run_batch_id() }},
     updated_at = now()
 from (
-    select distinct on ({{ spec.natural | join(', ') }}) *
-    from pg_temp.{{ said }}_incoming
-    order by {{ spec.natural | join(', ') }}, {{ spec.effective_at }} desc
-) as said
+    select distinct on ({{ key_list }}) *
+    from {{ spec.timeline_rows }}
+    order by {{ key_list }}, {{ spec.effective_at }} desc
+) as incoming
 where
-    {{ same(spec.natural, 'held', 'said') }}
-    and held.is_current
-    and held.valid_from <= said.{{ spec.effective_at }}
-    and ({{ columns_of(spec.overwritten, 'held') }}) is distinct from ({{ columns_of(spec.overwritten, 'said') }})
+    {{ columns_equal(spec.natural_key, 'existing', 'incoming') }}
+    and existing.is_current
+    and existing.valid_from <= incoming.{{ spec.effective_at }}
+    and {{ columns_differ(spec.overwritten, 'existing', 'incoming') }}
 {%- endmacro -%}

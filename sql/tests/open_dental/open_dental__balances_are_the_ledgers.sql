@@ -6,12 +6,12 @@ with
 
 snapshots as (
     select * from {{ ref('open_dental__mart_ar_aging') }}
-    where taken_on = {{ as_of() }} and snapshot_date = {{ as_of() }}
+    where taken_on = {{ as_of_date() }} and snapshot_date = {{ as_of_date() }}
 ),
 
 entries as (
     select * from {{ ref('open_dental__fact_ledger_entry') }}
-    where entry_date <= {{ as_of() }}
+    where entry_date <= {{ as_of_date() }}
 ),
 
 patients as (
@@ -28,7 +28,7 @@ ledgers as (
     group by coalesce(patients.guarantor_num, entries.patient_num)
 ),
 
-taken as (
+snapshot_counts as (
     select count(*) as snapshots from snapshots
 )
 
@@ -38,8 +38,8 @@ select
     ledgers.balance as balance_of_ledger
 from snapshots
 full join ledgers using (guarantor_num)
-cross join taken
+cross join snapshot_counts
 where
     coalesce(snapshots.balance, 0) <> coalesce(ledgers.balance, 0)
     -- Without a snapshot of today there is nothing to compare.
-    and taken.snapshots > 0
+    and snapshot_counts.snapshots > 0

@@ -31,7 +31,7 @@ compared_day as (
     cross join last_aging
 ),
 
-taken as (
+compared_snapshots as (
     select snapshots.*
     from snapshots
     inner join compared_day on snapshots.snapshot_date = compared_day.day
@@ -39,24 +39,24 @@ taken as (
 
 compared as (
     select
-        coalesce(patients.patient_num, taken.guarantor_num) as guarantor_num,
+        coalesce(patients.patient_num, compared_snapshots.guarantor_num) as guarantor_num,
         amounts.what,
         coalesce(amounts.of_source, 0) as of_source,
         coalesce(amounts.of_snapshot, 0) as of_snapshot
     from patients
-    full join taken on patients.patient_num = taken.guarantor_num
+    full join compared_snapshots on patients.patient_num = compared_snapshots.guarantor_num
     cross join lateral (
         values
-        ('balance_0_30', patients.balance_0_30, taken.balance_0_30),
-        ('balance_31_60', patients.balance_31_60, taken.balance_31_60),
-        ('balance_61_90', patients.balance_61_90, taken.balance_61_90),
-        ('balance_over_90', patients.balance_over_90, taken.balance_over_90),
+        ('balance_0_30', patients.balance_0_30, compared_snapshots.balance_0_30),
+        ('balance_31_60', patients.balance_31_60, compared_snapshots.balance_31_60),
+        ('balance_61_90', patients.balance_61_90, compared_snapshots.balance_61_90),
+        ('balance_over_90', patients.balance_over_90, compared_snapshots.balance_over_90),
         -- The source adds what is posted ahead.
-        ('balance', patients.balance_total, taken.balance + taken.posted_ahead),
+        ('balance', patients.balance_total, compared_snapshots.balance + compared_snapshots.posted_ahead),
         (
             'insurance_estimate',
             patients.insurance_estimate,
-            taken.insurance_estimate + taken.write_off_estimate
+            compared_snapshots.insurance_estimate + compared_snapshots.write_off_estimate
         )
     ) as amounts (what, of_source, of_snapshot)
 )

@@ -2,7 +2,7 @@
     config(
         materialized='scd2',
         natural_key='member',
-        effective_at='said_at',
+        effective_at='changed_at',
         tracked=['region', 'level', 'is_deleted'] + (['mail'] if var('with_mail', false) else []),
     )
 }}
@@ -14,5 +14,5 @@ select
     phone,
     is_deleted,
     {% if var('with_mail', false) %}mail,{% endif %}
-    said_at
-from operating_room.said_of_members
+    changed_at
+from operating_room.source_members

@@ -2,24 +2,24 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_slice',
+        incremental_strategy='replace_window',
         unique_key='day',
-        slice_by='day',
-        slice_days_before=1,
+        window_column='day',
+        window_days_before=1,
         post_hook=["{{ unique_key_index() }}"],
     )
 }}
 
 with
 
-told as (
+neighbours as (
     select
         day,
         lead(min(name)) over (order by day) as next_name
-    from operating_room.said_of_slices
+    from operating_room.source_days
     where {{ in_window('day', days_before=1, days_after=1) }}
     group by day
 )
 
-select * from told
+select * from neighbours
 where {{ in_window('day', days_before=1) }}

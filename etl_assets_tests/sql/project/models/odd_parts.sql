@@ -4,4 +4,4 @@
 select
     part,
     {{ "'" ~ var('etl_batch_id') ~ "'::uuid" if var('etl_batch_id') else 'null::uuid' }} as etl_batch_id
-from (values ('North 1'), ('north-1'), ('it''s'), (repeat('long', 20))) as said (part)
+from (values ('North 1'), ('north-1'), ('it''s'), (repeat('long', 20))) as given (part)

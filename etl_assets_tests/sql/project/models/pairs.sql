@@ -1,8 +1,8 @@
-{{ config(materialized='scd2', natural_key=['site', 'code'], effective_at='said_at') }}
+{{ config(materialized='scd2', natural_key=['site', 'code'], effective_at='changed_at') }}
 
 select
     site,
     code,
     name,
-    said_at
-from operating_room.said_of_pairs
+    changed_at
+from operating_room.source_pairs

@@ -3,9 +3,9 @@
         materialized='list_partitioned',
         partition_by='part',
         unique_key=['part', 'name'],
-        moves_by='name',
+        partition_move_key='name',
         not_null=['day'] + (['day_before'] if var('with_note', false) else []),
-        slice_by='day',
+        window_column='day',
         indexes=[{'columns': ['day']}],
         post_hook=[
             "{{ unique_key_index() }}",
@@ -24,5 +24,5 @@ select
     {% if not var('without_day_before', false) %}, day - 1 as day_before{% endif %}
     {% if var('with_note', false) %}, note{% endif %}
     {% if var('with_note', false) %}, note as secret{% endif %}
-from {{ ref('said_parts') }}
+from {{ ref('staged_parts') }}
 where {{ in_window('day') }}

@@ -1,3 +1,3 @@
-{{ config(materialized='scd2', natural_key='member', effective_at='said_at', tags=['refused']) }}
+{{ config(materialized='scd2', natural_key='member', effective_at='changed_at', tags=['refused']) }}
 
-select 1 as member, region, timestamptz '2026-01-01' as said_at from (values ('n'), ('s')) as said (region)
+select 1 as member, region, timestamptz '2026-01-01' as changed_at from (values ('n'), ('s')) as given (region)

@@ -1,7 +1,7 @@
-{{ config(materialized='incremental', incremental_strategy='replace_slice', unique_key='name') }}
+{{ config(materialized='incremental', incremental_strategy='replace_window', unique_key='name') }}
 
 select
     name,
     sum(worth) as worth
-from operating_room.said_of_slices
+from operating_room.source_days
 group by name

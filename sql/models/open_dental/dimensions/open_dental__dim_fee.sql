@@ -7,7 +7,7 @@ with
 
 fees as (
     select * from {{ ref('open_dental__stg_fee') }}
-    where effective_date is null or effective_date <= {{ as_of() }}
+    where effective_date is null or effective_date <= {{ as_of_date() }}
 ),
 
 fee_schedules as (

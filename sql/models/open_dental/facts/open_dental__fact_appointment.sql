@@ -5,7 +5,7 @@
 
 with
 
-held as (
+existing as (
     select * from {{ ref('open_dental__stg_appointment') }}
 ),
 
@@ -37,31 +37,31 @@ birthdates as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 operatories as (
-    {{ members_of(ref('open_dental__dim_operatory'), 'operatory_num') }}
+    {{ dimension_versions(ref('open_dental__dim_operatory'), 'operatory_num') }}
 ),
 
 clinics as (
-    {{ members_of(ref('open_dental__dim_clinic'), 'clinic_num') }}
+    {{ dimension_versions(ref('open_dental__dim_clinic'), 'clinic_num') }}
 ),
 
 -- The history is all that is left of an appointment that was deleted.
 deleted as (
     select distinct on (appointment_num) *
     from events
-    where action = 'Deleted' and appointment_num not in (select held.appointment_num from held)
+    where action = 'Deleted' and appointment_num not in (select existing.appointment_num from existing)
     order by appointment_num asc, happened_at desc, appointment_event_num desc
 ),
 
 appointments as (
-    {% for relation in ['held', 'deleted'] -%}
+    {% for relation in ['existing', 'deleted'] -%}
     select
         appointment_num,
         patient_num,
@@ -86,8 +86,8 @@ appointments as (
         seated_at,
         dismissed_at,
         entered_at,
-        {{ 'null::timestamp' if relation == 'held' else 'happened_at' }} as deleted_at,
-        {{ moment_of('coalesce(schedule_date, entered_at::date)') }} as counts_at
+        {{ 'null::timestamp' if relation == 'existing' else 'happened_at' }} as deleted_at,
+        {{ effective_moment('coalesce(schedule_date, entered_at::date)') }} as effective_at
     from {{ relation }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -99,16 +99,16 @@ work as (
         coalesce(procedures.appointment_num, procedures.planned_appointment_num) as appointment_num,
         sum(procedures.gross_fee) filter (where procedures.procedure_status in ('TP', 'C')) as booked_production,
         sum(procedures.gross_fee) filter (where procedures.procedure_status = 'C') as completed_production,
-        bool_or(procedures.procedure_status = 'C' and said.is_missed) as is_missed,
-        bool_or(procedures.procedure_status = 'C' and said.is_cancelled) as is_cancelled,
-        bool_or(procedures.procedure_status = 'C' and not said.is_missed and not said.is_cancelled) as is_work_done
+        bool_or(procedures.procedure_status = 'C' and broken.is_missed) as is_missed,
+        bool_or(procedures.procedure_status = 'C' and broken.is_cancelled) as is_cancelled,
+        bool_or(procedures.procedure_status = 'C' and not broken.is_missed and not broken.is_cancelled) as is_work_done
     from procedures
     left join codes on procedures.code_num = codes.code_num
     inner join lateral (
         select
             coalesce(codes.procedure_code = '{{ var('missed_appointment_code') }}', false) as is_missed,
             coalesce(codes.procedure_code = '{{ var('cancelled_appointment_code') }}', false) as is_cancelled
-    ) as said on true
+    ) as broken on true
     where coalesce(procedures.appointment_num, procedures.planned_appointment_num) is not null
     group by 1
 ),
@@ -118,14 +118,14 @@ changes as (
         appointment_num,
         count(*) filter (where action = 'Missed') as times_missed,
         count(*) filter (where action = 'Cancelled') as times_cancelled,
-        {{ last_of('action', 'appointment_event_num') }} as last_breaking
+        {{ latest_value('action', 'appointment_event_num') }} as last_breaking
     from events
     where action in ('Missed', 'Cancelled')
     group by appointment_num
 ),
 
 -- A code that says it was broken stays with an appointment that is scheduled anew, and then is no word on it.
-judged as (
+outcomes as (
     select
         appointments.appointment_num,
         appointments.deleted_at is not null as is_deleted,
@@ -149,12 +149,12 @@ judged as (
 select
     appointments.appointment_num,
     appointments.schedule_date,
-    coalesce(patients.surrogate_key, -1) as patient_key,
-    coalesce(providers.surrogate_key, -1) as provider_key,
-    coalesce(hygienists.surrogate_key, -1) as hygienist_key,
-    coalesce(seers.surrogate_key, -1) as seen_by_key,
-    coalesce(operatories.surrogate_key, -1) as operatory_key,
-    coalesce(clinics.surrogate_key, -1) as clinic_key,
+    {{ dimension_key('patients') }} as patient_key,
+    {{ dimension_key('providers') }} as provider_key,
+    {{ dimension_key('hygienists') }} as hygienist_key,
+    {{ dimension_key('seen_by') }} as seen_by_key,
+    {{ dimension_key('operatories') }} as operatory_key,
+    {{ dimension_key('clinics') }} as clinic_key,
     appointments.patient_num,
     appointments.provider_num,
     appointments.hygienist_num,
@@ -165,14 +165,14 @@ select
     {{ age_on('appointments.schedule_date', 'birthdates.birthdate') }} as patient_age,
     appointments.appointment_status_code,
     appointments.appointment_status,
-    judged.is_deleted,
-    judged.is_broken,
-    case when judged.is_broken then judged.broken_how end as broken_how,
-    kinds.is_kept and not judged.is_broken and not judged.is_deleted as is_completed,
-    kinds.is_to_come and not judged.is_deleted as is_scheduled,
+    outcomes.is_deleted,
+    outcomes.is_broken,
+    case when outcomes.is_broken then outcomes.broken_how end as broken_how,
+    kinds.is_kept and not outcomes.is_broken and not outcomes.is_deleted as is_completed,
+    kinds.is_to_come and not outcomes.is_deleted as is_scheduled,
     kinds.is_planned,
     kinds.is_note,
-    (kinds.is_kept or kinds.is_to_come or judged.is_broken) and not judged.is_deleted as is_on_schedule,
+    (kinds.is_kept or kinds.is_to_come or outcomes.is_broken) and not outcomes.is_deleted as is_on_schedule,
     appointments.starts_at,
     appointments.starts_at + appointments.minutes * interval '1 minute' as ends_at,
     appointments.minutes,
@@ -201,7 +201,7 @@ select
     coalesce(work.booked_production, 0)::numeric(14, 2) as booked_production,
     coalesce(work.completed_production, 0)::numeric(14, 2) as completed_production
 from appointments
-inner join judged on appointments.appointment_num = judged.appointment_num
+inner join outcomes on appointments.appointment_num = outcomes.appointment_num
 inner join lateral (
     select
         coalesce(appointments.appointment_status = 'Complete', false) as is_kept,
@@ -214,21 +214,19 @@ left join changes on appointments.appointment_num = changes.appointment_num
 left join definitions on appointments.confirmation_num = definitions.definition_num
 left join types on appointments.appointment_type_num = types.appointment_type_num
 left join birthdates on appointments.patient_num = birthdates.patient_num
-left join patients
-    on appointments.patient_num = patients.patient_num
-    and {{ in_force_at('patients', 'appointments.counts_at') }}
-left join providers
-    on appointments.provider_num = providers.provider_num
-    and {{ in_force_at('providers', 'appointments.counts_at') }}
-left join providers as hygienists
-    on appointments.hygienist_num = hygienists.provider_num
-    and {{ in_force_at('hygienists', 'appointments.counts_at') }}
-left join providers as seers
-    on appointments.seen_by_num = seers.provider_num
-    and {{ in_force_at('seers', 'appointments.counts_at') }}
-left join operatories
-    on appointments.operatory_num = operatories.operatory_num
-    and {{ in_force_at('operatories', 'appointments.counts_at') }}
-left join clinics
-    on appointments.clinic_num = clinics.clinic_num
-    and {{ in_force_at('clinics', 'appointments.counts_at') }}
+{{ join_dimension('patients', 'patient_num', 'appointments.patient_num', moment='appointments.effective_at') }}
+{{ join_dimension('providers', 'provider_num', 'appointments.provider_num', moment='appointments.effective_at') }}
+{{
+    join_dimension(
+        'providers', 'provider_num', 'appointments.hygienist_num',
+        moment='appointments.effective_at', role='hygienists',
+    )
+}}
+{{
+    join_dimension(
+        'providers', 'provider_num', 'appointments.seen_by_num',
+        moment='appointments.effective_at', role='seen_by',
+    )
+}}
+{{ join_dimension('operatories', 'operatory_num', 'appointments.operatory_num', moment='appointments.effective_at') }}
+{{ join_dimension('clinics', 'clinic_num', 'appointments.clinic_num', moment='appointments.effective_at') }}

@@ -10,17 +10,17 @@ events as (
 ),
 
 users as (
-    {{ members_of(ref('open_dental__dim_user'), 'user_num') }}
+    {{ dimension_versions(ref('open_dental__dim_user'), 'user_num') }}
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 followed as (
     select
         *,
-        {{ moment_of('happened_at') }} as counts_at,
+        {{ effective_moment('happened_at') }} as effective_at,
         lag(starts_at) over timeline as from_starts_at,
         lag(appointment_status) over timeline as from_status,
         lag(operatory_num) over timeline as from_operatory_num,
@@ -36,8 +36,8 @@ select
     followed.ordinal,
     followed.happened_at,
     followed.happened_at::date as event_date,
-    coalesce(users.surrogate_key, -1) as user_key,
-    coalesce(patients.surrogate_key, -1) as patient_key,
+    {{ dimension_key('users') }} as user_key,
+    {{ dimension_key('patients') }} as patient_key,
     followed.user_num,
     followed.patient_num,
     followed.clinic_num,
@@ -55,9 +55,5 @@ select
     followed.ordinal > 1 and (followed.starts_at is distinct from followed.from_starts_at) as is_moved,
     followed.ordinal > 1 and (followed.appointment_status is distinct from followed.from_status) as is_status_changed
 from followed
-left join users
-    on followed.user_num = users.user_num
-    and {{ in_force_at('users', 'followed.counts_at') }}
-left join patients
-    on followed.patient_num = patients.patient_num
-    and {{ in_force_at('patients', 'followed.counts_at') }}
+{{ join_dimension('users', 'user_num', 'followed.user_num', moment='followed.effective_at') }}
+{{ join_dimension('patients', 'patient_num', 'followed.patient_num', moment='followed.effective_at') }}

@@ -1,7 +1,7 @@
 -- One row per claim, preauthorisations too. Its money is that of its claim procedures; what the claim says itself
 -- stands beside it. Patient, plan and provider are those in force on the date of the claim; -1 where there is none.
 
-{{ config(unique_key='claim_num', slice_by='claim_date', indexes=[{'columns': ['claim_date']}]) }}
+{{ config(unique_key='claim_num', window_column='claim_date', indexes=[{'columns': ['claim_date']}]) }}
 
 with
 
@@ -16,15 +16,15 @@ claim_procedures as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 insurance_plans as (
-    {{ members_of(ref('open_dental__dim_insurance_plan'), 'plan_num') }}
+    {{ dimension_versions(ref('open_dental__dim_insurance_plan'), 'plan_num') }}
 ),
 
 sums as (
@@ -46,12 +46,12 @@ select
     claims.claim_num,
     claims.claim_date,
     claims.patient_num,
-    coalesce(patients.surrogate_key, -1) as patient_key,
+    {{ dimension_key('patients') }} as patient_key,
     claims.plan_num,
-    coalesce(insurance_plans.surrogate_key, -1) as plan_key,
+    {{ dimension_key('insurance_plans') }} as plan_key,
     claims.subscription_num,
     claims.treating_provider_num,
-    coalesce(providers.surrogate_key, -1) as treating_provider_key,
+    {{ dimension_key('providers') }} as treating_provider_key,
     claims.billing_provider_num,
     claims.clinic_num,
     claims.claim_status,
@@ -77,12 +77,6 @@ select
     claims.write_off as stated_write_off
 from claims
 left join sums on claims.claim_num = sums.claim_num
-left join patients
-    on claims.patient_num = patients.patient_num
-    and {{ in_force_at('patients', day_start('claims.claim_date')) }}
-left join providers
-    on claims.treating_provider_num = providers.provider_num
-    and {{ in_force_at('providers', day_start('claims.claim_date')) }}
-left join insurance_plans
-    on claims.plan_num = insurance_plans.plan_num
-    and {{ in_force_at('insurance_plans', day_start('claims.claim_date')) }}
+{{ join_dimension('patients', 'patient_num', 'claims.patient_num', moment=day_start('claims.claim_date')) }}
+{{ join_dimension('providers', 'provider_num', 'claims.treating_provider_num', moment=day_start('claims.claim_date')) }}
+{{ join_dimension('insurance_plans', 'plan_num', 'claims.plan_num', moment=day_start('claims.claim_date')) }}

@@ -1,7 +1,13 @@
 -- One row per claim procedure: what a plan is billed for a procedure, is expected to pay, and paid. A procedure may
 -- have several, of several plans, and of one plan where it paid once more; without a claim it is an estimate.
 
-{{ config(unique_key='claim_procedure_num', slice_by='procedure_date', indexes=[{'columns': ['procedure_date']}]) }}
+{{
+    config(
+        unique_key='claim_procedure_num',
+        window_column='procedure_date',
+        indexes=[{'columns': ['procedure_date']}],
+    )
+}}
 
 with
 
@@ -11,15 +17,15 @@ claim_procedures as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 insurance_plans as (
-    {{ members_of(ref('open_dental__dim_insurance_plan'), 'plan_num') }}
+    {{ dimension_versions(ref('open_dental__dim_insurance_plan'), 'plan_num') }}
 )
 
 select
@@ -28,12 +34,12 @@ select
     claim_procedures.claim_num,
     claim_procedures.procedure_num,
     claim_procedures.patient_num,
-    coalesce(patients.surrogate_key, -1) as patient_key,
+    {{ dimension_key('patients') }} as patient_key,
     claim_procedures.provider_num,
-    coalesce(providers.surrogate_key, -1) as provider_key,
+    {{ dimension_key('providers') }} as provider_key,
     claim_procedures.clinic_num,
     claim_procedures.plan_num,
-    coalesce(insurance_plans.surrogate_key, -1) as plan_key,
+    {{ dimension_key('insurance_plans') }} as plan_key,
     claim_procedures.subscription_num,
     claim_procedures.claim_payment_num,
     claim_procedures.payment_plan_num,
@@ -72,12 +78,21 @@ select
     claim_procedures.is_transfer,
     claim_procedures.is_overpayment
 from claim_procedures
-left join patients
-    on claim_procedures.patient_num = patients.patient_num
-    and {{ in_force_at('patients', day_start('claim_procedures.procedure_date')) }}
-left join providers
-    on claim_procedures.provider_num = providers.provider_num
-    and {{ in_force_at('providers', day_start('claim_procedures.procedure_date')) }}
-left join insurance_plans
-    on claim_procedures.plan_num = insurance_plans.plan_num
-    and {{ in_force_at('insurance_plans', day_start('claim_procedures.procedure_date')) }}
+{{
+    join_dimension(
+        'patients', 'patient_num', 'claim_procedures.patient_num',
+        moment=day_start('claim_procedures.procedure_date'),
+    )
+}}
+{{
+    join_dimension(
+        'providers', 'provider_num', 'claim_procedures.provider_num',
+        moment=day_start('claim_procedures.procedure_date'),
+    )
+}}
+{{
+    join_dimension(
+        'insurance_plans', 'plan_num', 'claim_procedures.plan_num',
+        moment=day_start('claim_procedures.procedure_date'),
+    )
+}}

@@ -8,7 +8,7 @@ with
 communications as (
     select
         *,
-        {{ moment_of('coalesce(began_at, entered_at)') }} as counts_at
+        {{ effective_moment('coalesce(began_at, entered_at)') }} as effective_at
     from {{ ref('open_dental__stg_commlog') }}
 ),
 
@@ -17,18 +17,18 @@ definitions as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 users as (
-    {{ members_of(ref('open_dental__dim_user'), 'user_num') }}
+    {{ dimension_versions(ref('open_dental__dim_user'), 'user_num') }}
 )
 
 select
     communications.communication_num,
     coalesce(communications.began_at, communications.entered_at)::date as communication_date,
-    coalesce(patients.surrogate_key, -1) as patient_key,
-    coalesce(users.surrogate_key, -1) as user_key,
+    {{ dimension_key('patients') }} as patient_key,
+    {{ dimension_key('users') }} as user_key,
     communications.patient_num,
     communications.user_num,
     communications.referral_num,
@@ -48,9 +48,5 @@ select
     end as duration_minutes
 from communications
 left join definitions on communications.communication_type_num = definitions.definition_num
-left join patients
-    on communications.patient_num = patients.patient_num
-    and {{ in_force_at('patients', 'communications.counts_at') }}
-left join users
-    on communications.user_num = users.user_num
-    and {{ in_force_at('users', 'communications.counts_at') }}
+{{ join_dimension('patients', 'patient_num', 'communications.patient_num', moment='communications.effective_at') }}
+{{ join_dimension('users', 'user_num', 'communications.user_num', moment='communications.effective_at') }}

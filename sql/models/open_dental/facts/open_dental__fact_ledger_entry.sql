@@ -5,7 +5,7 @@
 {{
     config(
         unique_key=['entry_type', 'source_num'],
-        slice_by='happens_on',
+        window_column='happens_on',
         indexes=[{'columns': ['happens_on']}],
     )
 }}
@@ -31,11 +31,11 @@ splits as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 definitions as (
@@ -235,9 +235,9 @@ select
     dated.entry_date,
     dated.happens_on,
     dated.patient_num,
-    coalesce(patients.surrogate_key, -1) as patient_key,
+    {{ dimension_key('patients') }} as patient_key,
     dated.provider_num,
-    coalesce(providers.surrogate_key, -1) as provider_key,
+    {{ dimension_key('providers') }} as provider_key,
     dated.clinic_num,
     dated.procedure_num,
     dated.amount,
@@ -246,12 +246,8 @@ select
     dated.expected_from,
     dated.expected_until
 from dated
-left join patients
-    on dated.patient_num = patients.patient_num
-    and {{ in_force_at('patients', day_start('dated.entry_date')) }}
-left join providers
-    on dated.provider_num = providers.provider_num
-    and {{ in_force_at('providers', day_start('dated.entry_date')) }}
+{{ join_dimension('patients', 'patient_num', 'dated.patient_num', moment=day_start('dated.entry_date')) }}
+{{ join_dimension('providers', 'provider_num', 'dated.provider_num', moment=day_start('dated.entry_date')) }}
 -- Plans and what they took over are few and move without a date: they are said whole, whatever the window.
 where
     {{ in_window('dated.happens_on') }}

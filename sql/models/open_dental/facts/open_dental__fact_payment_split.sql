@@ -1,6 +1,6 @@
 -- One row per split of a payment: how much of it is for whom, and for what.
 
-{{ config(unique_key='split_num', slice_by='split_date', indexes=[{'columns': ['split_date']}]) }}
+{{ config(unique_key='split_num', window_column='split_date', indexes=[{'columns': ['split_date']}]) }}
 
 with
 
@@ -14,11 +14,11 @@ payments as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 definitions as (
@@ -46,9 +46,9 @@ select
     dated.payment_date,
     dated.payment_num,
     dated.patient_num,
-    coalesce(patients.surrogate_key, -1) as patient_key,
+    {{ dimension_key('patients') }} as patient_key,
     dated.provider_num,
-    coalesce(providers.surrogate_key, -1) as provider_key,
+    {{ dimension_key('providers') }} as provider_key,
     dated.clinic_num,
     dated.procedure_num,
     dated.adjustment_num,
@@ -71,9 +71,5 @@ select
     end::numeric(14, 2) as patient_income
 from dated
 left join hidden_types on dated.unearned_type_num = hidden_types.definition_num
-left join patients
-    on dated.patient_num = patients.patient_num
-    and {{ in_force_at('patients', day_start('dated.payment_date')) }}
-left join providers
-    on dated.provider_num = providers.provider_num
-    and {{ in_force_at('providers', day_start('dated.payment_date')) }}
+{{ join_dimension('patients', 'patient_num', 'dated.patient_num', moment=day_start('dated.payment_date')) }}
+{{ join_dimension('providers', 'provider_num', 'dated.provider_num', moment=day_start('dated.payment_date')) }}

@@ -8,7 +8,7 @@ with
 procedures as (
     select
         *,
-        {{ moment_of('coalesce(procedure_date, planned_date, entered_date)') }} as counts_at
+        {{ effective_moment('coalesce(procedure_date, planned_date, entered_date)') }} as effective_at
     from {{ ref('open_dental__stg_procedurelog') }}
 ),
 
@@ -24,28 +24,28 @@ birthdates as (
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 codes as (
-    {{ members_of(ref('open_dental__dim_procedure_code'), 'code_num') }}
+    {{ dimension_versions(ref('open_dental__dim_procedure_code'), 'code_num') }}
 ),
 
 clinics as (
-    {{ members_of(ref('open_dental__dim_clinic'), 'clinic_num') }}
+    {{ dimension_versions(ref('open_dental__dim_clinic'), 'clinic_num') }}
 )
 
 select
     procedures.procedure_num,
     procedures.procedure_date,
-    coalesce(patients.surrogate_key, -1) as patient_key,
-    coalesce(providers.surrogate_key, -1) as provider_key,
-    coalesce(codes.surrogate_key, -1) as code_key,
-    coalesce(clinics.surrogate_key, -1) as clinic_key,
+    {{ dimension_key('patients') }} as patient_key,
+    {{ dimension_key('providers') }} as provider_key,
+    {{ dimension_key('codes') }} as code_key,
+    {{ dimension_key('clinics') }} as clinic_key,
     procedures.patient_num,
     procedures.provider_num,
     procedures.code_num,
@@ -82,15 +82,7 @@ select
 from procedures
 left join appointments on procedures.appointment_num = appointments.appointment_num
 left join birthdates on procedures.patient_num = birthdates.patient_num
-left join patients
-    on procedures.patient_num = patients.patient_num
-    and {{ in_force_at('patients', 'procedures.counts_at') }}
-left join providers
-    on procedures.provider_num = providers.provider_num
-    and {{ in_force_at('providers', 'procedures.counts_at') }}
-left join codes
-    on procedures.code_num = codes.code_num
-    and {{ in_force_at('codes', 'procedures.counts_at') }}
-left join clinics
-    on procedures.clinic_num = clinics.clinic_num
-    and {{ in_force_at('clinics', 'procedures.counts_at') }}
+{{ join_dimension('patients', 'patient_num', 'procedures.patient_num', moment='procedures.effective_at') }}
+{{ join_dimension('providers', 'provider_num', 'procedures.provider_num', moment='procedures.effective_at') }}
+{{ join_dimension('codes', 'code_num', 'procedures.code_num', moment='procedures.effective_at') }}
+{{ join_dimension('clinics', 'clinic_num', 'procedures.clinic_num', moment='procedures.effective_at') }}

@@ -26,12 +26,12 @@ patients as (
     where is_current
 ),
 
-judged as (
+resolved as (
     select
         recalls.*,
         people.patient_status,
         recalls.is_disabled
-        or coalesce(recalls.disabled_until_date > {{ as_of() }}, false)
+        or coalesce(recalls.disabled_until_date > {{ as_of_date() }}, false)
         or coalesce(families.balance_total >= recalls.disabled_until_balance, false) as is_disabled_now
     from recalls
     left join people on recalls.patient_num = people.patient_num
@@ -39,40 +39,40 @@ judged as (
 )
 
 select
-    judged.recall_num,
-    coalesce(patients.surrogate_key, -1) as patient_key,
-    judged.patient_num,
-    judged.recall_type_num,
+    resolved.recall_num,
+    {{ dimension_key('patients') }} as patient_key,
+    resolved.patient_num,
+    resolved.recall_type_num,
     types.name as recall_type,
     definitions.item_name as recall_status,
-    judged.priority,
-    judged.due_date,
-    judged.calculated_due_date,
-    judged.previous_date,
-    judged.scheduled_date,
-    judged.interval_years,
-    judged.interval_months,
-    judged.interval_weeks,
-    judged.interval_days,
-    judged.recall_interval,
-    judged.is_disabled,
-    judged.disabled_until_date,
-    judged.disabled_until_balance,
-    judged.is_disabled_now,
-    standing.recall_state,
-    case when standing.recall_state = 'overdue' then {{ as_of() }} - judged.due_date end as overdue_days
-from judged
+    resolved.priority,
+    resolved.due_date,
+    resolved.calculated_due_date,
+    resolved.previous_date,
+    resolved.scheduled_date,
+    resolved.interval_years,
+    resolved.interval_months,
+    resolved.interval_weeks,
+    resolved.interval_days,
+    resolved.recall_interval,
+    resolved.is_disabled,
+    resolved.disabled_until_date,
+    resolved.disabled_until_balance,
+    resolved.is_disabled_now,
+    state.recall_state,
+    case when state.recall_state = 'overdue' then {{ as_of_date() }} - resolved.due_date end as overdue_days
+from resolved
 inner join lateral (
     select
         case
-            when judged.is_disabled_now then 'disabled'
-            when coalesce(judged.patient_status <> 'Patient', true) then 'inactive'
-            when judged.due_date is null then 'undated'
-            when judged.scheduled_date >= {{ as_of() }} then 'scheduled'
-            when judged.due_date < {{ as_of() }} then 'overdue'
+            when resolved.is_disabled_now then 'disabled'
+            when coalesce(resolved.patient_status <> 'Patient', true) then 'inactive'
+            when resolved.due_date is null then 'undated'
+            when resolved.scheduled_date >= {{ as_of_date() }} then 'scheduled'
+            when resolved.due_date < {{ as_of_date() }} then 'overdue'
             else 'due'
         end as recall_state
-) as standing on true
-left join types on judged.recall_type_num = types.recall_type_num
-left join definitions on judged.recall_status_num = definitions.definition_num
-left join patients on judged.patient_num = patients.patient_num
+) as state on true
+left join types on resolved.recall_type_num = types.recall_type_num
+left join definitions on resolved.recall_status_num = definitions.definition_num
+left join patients on resolved.patient_num = patients.patient_num

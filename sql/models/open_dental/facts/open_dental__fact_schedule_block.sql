@@ -24,17 +24,17 @@ chairs as (
 ),
 
 providers as (
-    {{ members_of(ref('open_dental__dim_provider'), 'provider_num') }}
+    {{ dimension_versions(ref('open_dental__dim_provider'), 'provider_num') }}
 ),
 
 operatories as (
-    {{ members_of(ref('open_dental__dim_operatory'), 'operatory_num') }}
+    {{ dimension_versions(ref('open_dental__dim_operatory'), 'operatory_num') }}
 ),
 
-placed as (
+blocks as (
     select
         entries.*,
-        {{ moment_of('entries.schedule_date') }} as counts_at,
+        {{ effective_moment('entries.schedule_date') }} as effective_at,
         coalesce(links.operatory_num, chairs.operatory_num, 0) as operatory_num
     from entries
     left join links on entries.schedule_num = links.schedule_num
@@ -44,20 +44,16 @@ placed as (
 )
 
 select
-    placed.schedule_num,
-    placed.operatory_num,
-    placed.schedule_date,
-    coalesce(providers.surrogate_key, -1) as provider_key,
-    coalesce(operatories.surrogate_key, -1) as operatory_key,
-    placed.provider_num,
-    coalesce(operatories.clinic_num, placed.clinic_num) as clinic_num,
-    placed.start_time,
-    placed.stop_time,
-    greatest(extract(epoch from placed.stop_time - placed.start_time) / 60, 0)::integer as open_minutes
-from placed
-left join providers
-    on placed.provider_num = providers.provider_num
-    and {{ in_force_at('providers', 'placed.counts_at') }}
-left join operatories
-    on placed.operatory_num = operatories.operatory_num
-    and {{ in_force_at('operatories', 'placed.counts_at') }}
+    blocks.schedule_num,
+    blocks.operatory_num,
+    blocks.schedule_date,
+    {{ dimension_key('providers') }} as provider_key,
+    {{ dimension_key('operatories') }} as operatory_key,
+    blocks.provider_num,
+    coalesce(operatories.clinic_num, blocks.clinic_num) as clinic_num,
+    blocks.start_time,
+    blocks.stop_time,
+    greatest(extract(epoch from blocks.stop_time - blocks.start_time) / 60, 0)::integer as open_minutes
+from blocks
+{{ join_dimension('providers', 'provider_num', 'blocks.provider_num', moment='blocks.effective_at') }}
+{{ join_dimension('operatories', 'operatory_num', 'blocks.operatory_num', moment='blocks.effective_at') }}

@@ -6,7 +6,7 @@
         materialized='list_partitioned',
         partition_by='event_month',
         unique_key=['event_month', 'security_log_num'],
-        moves_by='security_log_num',
+        partition_move_key='security_log_num',
         not_null=['user_key', 'patient_key'],
         indexes=[{'columns': ['event_date']}],
     )
@@ -17,7 +17,7 @@ with
 entries as (
     select
         *,
-        {{ moment_of('logged_at') }} as counts_at
+        {{ effective_moment('logged_at') }} as effective_at
     from {{ ref('open_dental__stg_securitylog') }}
 ),
 
@@ -31,11 +31,11 @@ hash_counts as (
 ),
 
 users as (
-    {{ members_of(ref('open_dental__dim_user'), 'user_num') }}
+    {{ dimension_versions(ref('open_dental__dim_user'), 'user_num') }}
 ),
 
 patients as (
-    {{ members_of(ref('open_dental__dim_patient'), 'patient_num') }}
+    {{ dimension_versions(ref('open_dental__dim_patient'), 'patient_num') }}
 )
 
 select
@@ -43,8 +43,8 @@ select
     entries.security_log_num,
     entries.logged_at::date as event_date,
     entries.logged_at,
-    coalesce(users.surrogate_key, -1) as user_key,
-    coalesce(patients.surrogate_key, -1) as patient_key,
+    {{ dimension_key('users') }} as user_key,
+    {{ dimension_key('patients') }} as patient_key,
     entries.user_num,
     entries.patient_num,
     entries.permission_code,
@@ -58,9 +58,5 @@ select
     coalesce(hash_counts.hash_count, 0)::integer as hash_count
 from entries
 left join hash_counts on entries.security_log_num = hash_counts.security_log_num
-left join users
-    on entries.user_num = users.user_num
-    and {{ in_force_at('users', 'entries.counts_at') }}
-left join patients
-    on entries.patient_num = patients.patient_num
-    and {{ in_force_at('patients', 'entries.counts_at') }}
+{{ join_dimension('users', 'user_num', 'entries.user_num', moment='entries.effective_at') }}
+{{ join_dimension('patients', 'patient_num', 'entries.patient_num', moment='entries.effective_at') }}

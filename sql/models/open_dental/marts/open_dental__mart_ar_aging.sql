@@ -1,18 +1,13 @@
 -- One row per guarantor and day of a snapshot: what the family owes, by the age of what is not paid. Payments and other
 -- credits settle the oldest charges first, so that what is owed is what remains of the newest.
 
-{{
-    config(
-        unique_key=['snapshot_date', 'guarantor_num'],
-        slice_by='snapshot_date',
-        full_refresh=false,
-    )
-}}
-
-{%- set window = asked_window() %}
-{%- set today = as_of() %}
+{{ config(materialized='daily_snapshot', unique_key=['snapshot_date', 'guarantor_num']) }}
 
 with
+
+days as (
+    {{ snapshot_days(month_ends=var('aging_months')) }}
+),
 
 entries as (
     select * from {{ ref('open_dental__fact_ledger_entry') }}
@@ -21,37 +16,6 @@ entries as (
 patients as (
     select * from {{ ref('open_dental__dim_patient') }}
     where is_current
-),
-
-asked as (
-    select
-        {{ "date '" ~ window[0] ~ "'" if window else "date '-infinity'" }} as first_day,
-        least({{ "date '" ~ window[1] ~ "'" if window else today }}, {{ today }}) as last_day
-),
-
--- A snapshot says what was known of its day when it was taken, so none is taken again once its day is over.
-{% if is_incremental() -%}
-held as (
-    select * from {{ this }}
-    where {{ in_window('snapshot_date') }} and snapshot_date < {{ today }}
-),
-{%- endif %}
-
-days as (
-    select last_day as snapshot_date
-    from asked
-    where last_day >= first_day
-    union
-    select (date_trunc('month', {{ today }}) - interval '1 month' * months_back)::date - 1
-    from asked
-    cross join generate_series(0, {{ var('aging_months') }} - 1) as months_back
-    where
-        (date_trunc('month', {{ today }}) - interval '1 month' * months_back)::date - 1
-        between asked.first_day and asked.last_day
-    {%- if is_incremental() %}
-    except
-    select snapshot_date from held
-    {%- endif %}
 ),
 
 -- Whatever is over 90 days old on the first of the days is so on all of them, and is counted as one day.
@@ -73,40 +37,31 @@ family_days as (
     group by 1, 2
 ),
 
-sums as (
+-- How old each is on each snapshot; what is posted ahead is younger than nothing.
+ages as (
     select
         days.snapshot_date,
+        days.snapshot_date - family_days.entry_date as age_days,
         family_days.guarantor_num,
-        sum(family_days.charges) filter (
-            where family_days.entry_date between days.snapshot_date - 30 and days.snapshot_date
-        ) as charges_0_30,
-        sum(family_days.charges) filter (
-            where family_days.entry_date between days.snapshot_date - 60 and days.snapshot_date - 31
-        ) as charges_31_60,
-        sum(family_days.charges) filter (
-            where family_days.entry_date between days.snapshot_date - 90 and days.snapshot_date - 61
-        ) as charges_61_90,
-        sum(family_days.charges) filter (
-            where family_days.entry_date < days.snapshot_date - 90
-        ) as charges_over_90,
-        sum(family_days.credits) filter (where family_days.entry_date <= days.snapshot_date) as credits,
-        sum(family_days.posted) filter (where family_days.entry_date > days.snapshot_date) as posted_ahead
+        family_days.charges,
+        family_days.credits,
+        family_days.posted
     from family_days
     cross join days
-    group by days.snapshot_date, family_days.guarantor_num
 ),
 
-filled as (
+buckets as (
     select
         snapshot_date,
         guarantor_num,
-        coalesce(charges_0_30, 0) as charges_0_30,
-        coalesce(charges_31_60, 0) as charges_31_60,
-        coalesce(charges_61_90, 0) as charges_61_90,
-        coalesce(charges_over_90, 0) as charges_over_90,
-        coalesce(credits, 0) as credits,
-        coalesce(posted_ahead, 0) as posted_ahead
-    from sums
+        coalesce(sum(charges) filter (where age_days between 0 and 30), 0) as charges_0_30,
+        coalesce(sum(charges) filter (where age_days between 31 and 60), 0) as charges_31_60,
+        coalesce(sum(charges) filter (where age_days between 61 and 90), 0) as charges_61_90,
+        coalesce(sum(charges) filter (where age_days > 90), 0) as charges_over_90,
+        coalesce(sum(credits) filter (where age_days >= 0), 0) as credits,
+        coalesce(sum(posted) filter (where age_days < 0), 0) as posted_ahead
+    from ages
+    group by snapshot_date, guarantor_num
 ),
 
 -- What is left of a bucket is what the credits leave of it and all older ones, and never more than the bucket itself.
@@ -121,9 +76,10 @@ aged as (
         greatest(least(charges_61_90, charges_over_90 + charges_61_90 - credits), 0) as balance_61_90,
         greatest(charges_over_90 - credits, 0) as balance_over_90,
         posted_ahead
-    from filled
+    from buckets
 ),
 
+-- What insurance was expected to pay on that day: what it had not answered yet.
 expected as (
     select
         days.snapshot_date,
@@ -139,12 +95,12 @@ expected as (
     group by days.snapshot_date, coalesce(patients.guarantor_num, entries.patient_num)
 ),
 
-taken as (
+snapshots as (
     select
         aged.snapshot_date,
         aged.guarantor_num,
-        coalesce(patients.surrogate_key, -1) as guarantor_key,
-        {{ today }} as taken_on,
+        {{ dimension_key('patients') }} as guarantor_key,
+        {{ as_of_date() }} as taken_on,
         aged.balance_0_30::numeric(14, 2) as balance_0_30,
         aged.balance_31_60::numeric(14, 2) as balance_31_60,
         aged.balance_61_90::numeric(14, 2) as balance_61_90,
@@ -164,29 +120,11 @@ taken as (
     left join patients on aged.guarantor_num = patients.patient_num
 )
 
-select * from taken
+-- A family that neither owes nor is owed anything has no row.
+select * from snapshots
 where
     balance <> 0
     or balance_0_30 + balance_31_60 + balance_61_90 + balance_over_90 <> 0
     or posted_ahead <> 0
     or insurance_estimate <> 0
     or write_off_estimate <> 0
-{%- if is_incremental() %}
-union all
-select
-    snapshot_date,
-    guarantor_num,
-    guarantor_key,
-    taken_on,
-    balance_0_30,
-    balance_31_60,
-    balance_61_90,
-    balance_over_90,
-    balance,
-    credit,
-    posted_ahead,
-    insurance_estimate,
-    write_off_estimate,
-    patient_portion
-from held
-{%- endif %}

@@ -156,7 +156,7 @@ select
     coalesce(recalled.recalls_overdue, 0)::integer as recalls_overdue,
     coalesce(recalled.recalls_scheduled, 0)::integer as recalls_scheduled,
     coalesce(recalled.recalls_due, 0)::integer as recalls_due,
-    {{ share('recalled.recalls_kept::numeric', '(recalled.recalls_kept + recalled.recalls_overdue)') }}
+    {{ ratio('recalled.recalls_kept::numeric', '(recalled.recalls_kept + recalled.recalls_overdue)') }}
         as recall_compliance
 from months
 inner join patients

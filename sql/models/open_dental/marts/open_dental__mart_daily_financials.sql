@@ -159,6 +159,6 @@ select
     totals.patient_income::numeric(14, 2) as patient_income,
     totals.insurance_income::numeric(14, 2) as insurance_income,
     totals.income::numeric(14, 2) as income,
-    {{ share('totals.income', 'totals.net_production') }} as collection_share
+    {{ ratio('totals.income', 'totals.net_production') }} as collection_share
 from totals
 left join providers on totals.provider_num = providers.provider_num

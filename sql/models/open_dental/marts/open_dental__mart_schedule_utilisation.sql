@@ -4,7 +4,7 @@
 {{
     config(
         unique_key=['schedule_date', 'operatory_num', 'provider_num'],
-        slice_by='schedule_date',
+        window_column='schedule_date',
         tags=['daily'],
     )
 }}
@@ -105,9 +105,9 @@ select
     joined.broken_appointments,
     joined.missed_appointments,
     joined.cancelled_appointments,
-    {{ share('joined.booked_minutes::numeric', 'joined.open_minutes') }} as booked_share,
-    {{ share('joined.completed_minutes::numeric', 'joined.open_minutes') }} as completed_share,
-    {{ share('joined.broken_appointments::numeric', 'joined.completed_appointments + joined.broken_appointments') }}
+    {{ ratio('joined.booked_minutes::numeric', 'joined.open_minutes') }} as booked_share,
+    {{ ratio('joined.completed_minutes::numeric', 'joined.open_minutes') }} as completed_share,
+    {{ ratio('joined.broken_appointments::numeric', 'joined.completed_appointments + joined.broken_appointments') }}
         as no_show_share
 from joined
 left join operatories on joined.operatory_key = operatories.surrogate_key

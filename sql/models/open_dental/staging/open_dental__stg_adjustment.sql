@@ -8,13 +8,13 @@ adjustments as (
 
 select
     adjnum as adjustment_num,
-    {{ reference_to('patnum') }} as patient_num,
-    {{ reference_to('provnum') }} as provider_num,
+    {{ foreign_key('patnum') }} as patient_num,
+    {{ foreign_key('provnum') }} as provider_num,
     coalesce(clinicnum, 0) as clinic_num,
-    {{ reference_to('procnum') }} as procedure_num,
-    {{ reference_to('adjtype') }} as adjustment_type_num,
-    {{ real_date('adjdate') }} as adjustment_date,
-    {{ real_date('procdate') }} as procedure_date,
-    {{ real_date('dateentry') }} as entered_date,
+    {{ foreign_key('procnum') }} as procedure_num,
+    {{ foreign_key('adjtype') }} as adjustment_type_num,
+    {{ non_zero_date('adjdate') }} as adjustment_date,
+    {{ non_zero_date('procdate') }} as procedure_date,
+    {{ non_zero_date('dateentry') }} as entered_date,
     coalesce({{ money('adjamt') }}, 0) as amount
 from adjustments

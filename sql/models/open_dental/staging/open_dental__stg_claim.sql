@@ -8,21 +8,21 @@ claims as (
 
 select
     claimnum as claim_num,
-    {{ reference_to('patnum') }} as patient_num,
-    {{ reference_to('plannum') }} as plan_num,
-    {{ reference_to('inssubnum') }} as subscription_num,
-    {{ reference_to('provtreat') }} as treating_provider_num,
-    {{ reference_to('provbill') }} as billing_provider_num,
+    {{ foreign_key('patnum') }} as patient_num,
+    {{ foreign_key('plannum') }} as plan_num,
+    {{ foreign_key('inssubnum') }} as subscription_num,
+    {{ foreign_key('provtreat') }} as treating_provider_num,
+    {{ foreign_key('provbill') }} as billing_provider_num,
     coalesce(clinicnum, 0) as clinic_num,
     coalesce(
-        {{ real_date('dateservice') }}, {{ real_date('datesent') }}, {{ real_date('secdateentry') }},
-        {{ real_date('datereceived') }}, date '1900-01-01'
+        {{ non_zero_date('dateservice') }}, {{ non_zero_date('datesent') }}, {{ non_zero_date('secdateentry') }},
+        {{ non_zero_date('datereceived') }}, date '1900-01-01'
     ) as claim_date,
-    {{ real_date('dateservice') }} as service_date,
-    coalesce({{ real_date('datesentorig') }}, {{ real_date('datesent') }}) as first_sent_date,
-    {{ real_date('datesent') }} as sent_date,
-    {{ real_date('datereceived') }} as received_date,
-    {{ real_date('secdateentry') }} as entered_date,
+    {{ non_zero_date('dateservice') }} as service_date,
+    coalesce({{ non_zero_date('datesentorig') }}, {{ non_zero_date('datesent') }}) as first_sent_date,
+    {{ non_zero_date('datesent') }} as sent_date,
+    {{ non_zero_date('datereceived') }} as received_date,
+    {{ non_zero_date('secdateentry') }} as entered_date,
     upper({{ cleaned('claimstatus') }}) as claim_status_code,
     case upper(claimstatus)
         when 'U' then 'Unsent'

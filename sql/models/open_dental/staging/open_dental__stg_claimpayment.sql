@@ -8,12 +8,12 @@ checks as (
 
 select
     claimpaymentnum as claim_payment_num,
-    {{ real_date('checkdate') }} as check_date,
-    {{ real_date('dateissued') }} as issued_date,
+    {{ non_zero_date('checkdate') }} as check_date,
+    {{ non_zero_date('dateissued') }} as issued_date,
     coalesce({{ money('checkamt') }}, 0) as check_amount,
-    {{ reference_to('paytype') }} as payment_type_num,
-    {{ reference_to('paygroup') }} as payment_group_num,
-    {{ reference_to('depositnum') }} as deposit_num,
+    {{ foreign_key('paytype') }} as payment_type_num,
+    {{ foreign_key('paygroup') }} as payment_group_num,
+    {{ foreign_key('depositnum') }} as deposit_num,
     coalesce(clinicnum, 0) as clinic_num,
     {{ cleaned('carriername') }} as carrier_name,
     {{ flag('ispartial') }} as is_partial

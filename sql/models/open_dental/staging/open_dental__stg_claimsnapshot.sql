@@ -8,10 +8,10 @@ snapshots as (
 
 select
     claimsnapshotnum as claim_snapshot_num,
-    {{ reference_to('claimprocnum') }} as claim_procedure_num,
-    {{ reference_to('procnum') }} as procedure_num,
-    {{ real_date('datetentry') }} as taken_date,
-    coalesce({{ money_or_blank('writeoff') }}, 0) as write_off,
-    coalesce({{ money_or_blank('inspayest') }}, 0) as insurance_estimate,
+    {{ foreign_key('claimprocnum') }} as claim_procedure_num,
+    {{ foreign_key('procnum') }} as procedure_num,
+    {{ non_zero_date('datetentry') }} as taken_date,
+    coalesce({{ money_or_null('writeoff') }}, 0) as write_off,
+    coalesce({{ money_or_null('inspayest') }}, 0) as insurance_estimate,
     {{ money('fee') }} as fee
 from snapshots

@@ -8,18 +8,18 @@ communications as (
 
 select
     commlognum as communication_num,
-    {{ reference_to('patnum') }} as patient_num,
-    {{ reference_to('usernum') }} as user_num,
-    {{ reference_to('referralnum') }} as referral_num,
-    {{ reference_to('commtype') }} as communication_type_num,
-    {{ real_moment('commdatetime') }} as began_at,
-    {{ real_moment('datetimeend') }} as ended_at,
+    {{ foreign_key('patnum') }} as patient_num,
+    {{ foreign_key('usernum') }} as user_num,
+    {{ foreign_key('referralnum') }} as referral_num,
+    {{ foreign_key('commtype') }} as communication_type_num,
+    {{ non_zero_timestamp('commdatetime') }} as began_at,
+    {{ non_zero_timestamp('datetimeend') }} as ended_at,
     mode_ as mode_code,
-    {{ decoded('CommItemMode', 'mode_') }} as mode,
+    {{ enum_name('CommItemMode', 'mode_') }} as mode,
     sentorreceived as direction_code,
-    {{ decoded('CommSentOrReceived', 'sentorreceived') }} as direction,
+    {{ enum_name('CommSentOrReceived', 'sentorreceived') }} as direction,
     commsource as source_code,
-    {{ decoded('CommItemSource', 'commsource') }} as source,
-    {{ real_moment('datetentry') }} as entered_at,
+    {{ enum_name('CommItemSource', 'commsource') }} as source,
+    {{ non_zero_timestamp('datetentry') }} as entered_at,
     datetstamp as changed_at
 from communications

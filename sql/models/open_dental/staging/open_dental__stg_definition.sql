@@ -9,7 +9,7 @@ definitions as (
 select
     defnum as definition_num,
     category as category_code,
-    {{ decoded('DefCat', 'category') }} as category,
+    {{ enum_name('DefCat', 'category') }} as category,
     {{ cleaned('itemname') }} as item_name,
     {{ cleaned('itemvalue') }} as item_value,
     itemorder as item_order,

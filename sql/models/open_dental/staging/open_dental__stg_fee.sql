@@ -12,9 +12,9 @@ select
     codenum as code_num,
     coalesce(clinicnum, 0) as clinic_num,
     coalesce(provnum, 0) as provider_num,
-    {{ money_or_blank('amount') }} as amount,
+    {{ money_or_null('amount') }} as amount,
     amount = -1 as is_blank,
-    {{ real_date('dateeffective') }} as effective_date,
+    {{ non_zero_date('dateeffective') }} as effective_date,
     secdatetedit as changed_at
 from fees
 where feesched <> 0 and codenum <> 0

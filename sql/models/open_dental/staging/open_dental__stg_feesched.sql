@@ -10,7 +10,7 @@ select
     feeschednum as fee_schedule_num,
     {{ cleaned('description') }} as name,
     feeschedtype as fee_schedule_type_code,
-    {{ decoded('FeeScheduleType', 'feeschedtype') }} as fee_schedule_type,
+    {{ enum_name('FeeScheduleType', 'feeschedtype') }} as fee_schedule_type,
     {{ flag('ishidden') }} as is_hidden,
     {{ flag('isglobal') }} as is_global,
     secdatetedit as changed_at

@@ -11,9 +11,9 @@ select
     histapptnum as appointment_event_num,
     histdatetstamp as happened_at,
     histapptaction as action_code,
-    {{ decoded('HistAppointmentAction', 'histapptaction') }} as action,
-    {{ reference_to('histusernum') }} as user_num,
+    {{ enum_name('HistAppointmentAction', 'histapptaction') }} as action,
+    {{ foreign_key('histusernum') }} as user_num,
     apptsource as source_code,
-    {{ decoded('EServiceTypes', 'apptsource') }} as source,
+    {{ enum_name('EServiceTypes', 'apptsource') }} as source,
     {{ appointment_columns() }}
 from events

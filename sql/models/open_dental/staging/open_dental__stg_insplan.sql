@@ -8,8 +8,8 @@ plans as (
 
 select
     plannum as plan_num,
-    {{ reference_to('carriernum') }} as carrier_num,
-    {{ reference_to('employernum') }} as employer_num,
+    {{ foreign_key('carriernum') }} as carrier_num,
+    {{ foreign_key('employernum') }} as employer_num,
     {{ cleaned('groupname') }} as group_name,
     {{ cleaned('groupnum') }} as group_number,
     coalesce(btrim(plantype), '') as plan_type_code,
@@ -19,11 +19,11 @@ select
         when 'f' then 'Flat'
         when 'c' then 'Capitation'
     end as plan_type,
-    {{ reference_to('feesched') }} as fee_schedule_num,
-    {{ reference_to('copayfeesched') }} as copay_fee_schedule_num,
-    {{ reference_to('allowedfeesched') }} as allowed_fee_schedule_num,
+    {{ foreign_key('feesched') }} as fee_schedule_num,
+    {{ foreign_key('copayfeesched') }} as copay_fee_schedule_num,
+    {{ foreign_key('allowedfeesched') }} as allowed_fee_schedule_num,
     cobrule as coordination_rule_code,
-    {{ decoded('EnumCobRule', 'cobrule') }} as coordination_rule,
+    {{ enum_name('EnumCobRule', 'cobrule') }} as coordination_rule,
     monthrenew as renewal_month,
     {{ flag('ismedical') }} as is_medical,
     {{ flag('ishidden') }} as is_hidden,

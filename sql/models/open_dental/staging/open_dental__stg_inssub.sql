@@ -8,9 +8,9 @@ subscriptions as (
 
 select
     inssubnum as subscription_num,
-    {{ reference_to('plannum') }} as plan_num,
-    {{ reference_to('subscriber') }} as subscriber_num,
-    {{ real_date('dateeffective') }} as effective_date,
-    {{ real_date('dateterm') }} as terminated_date,
+    {{ foreign_key('plannum') }} as plan_num,
+    {{ foreign_key('subscriber') }} as subscriber_num,
+    {{ non_zero_date('dateeffective') }} as effective_date,
+    {{ non_zero_date('dateterm') }} as terminated_date,
     secdatetedit as changed_at
 from subscriptions

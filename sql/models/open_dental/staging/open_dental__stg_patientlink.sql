@@ -11,6 +11,6 @@ select
     patnumfrom as from_patient_num,
     patnumto as to_patient_num,
     linktype as link_type_code,
-    {{ decoded('PatientLinkType', 'linktype') }} as link_type,
-    {{ real_moment('datetimelink') }} as linked_at
+    {{ enum_name('PatientLinkType', 'linktype') }} as link_type,
+    {{ non_zero_timestamp('datetimelink') }} as linked_at
 from links

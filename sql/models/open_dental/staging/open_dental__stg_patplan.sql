@@ -8,11 +8,11 @@ coverages as (
 
 select
     patplannum as patient_plan_num,
-    {{ reference_to('patnum') }} as patient_num,
-    {{ reference_to('inssubnum') }} as subscription_num,
+    {{ foreign_key('patnum') }} as patient_num,
+    {{ foreign_key('inssubnum') }} as subscription_num,
     ordinal,
     relationship as relationship_code,
-    {{ decoded('Relat', 'relationship') }} as relationship,
+    {{ enum_name('Relat', 'relationship') }} as relationship,
     {{ flag('ispending') }} as is_pending,
     secdatetedit as changed_at
 from coverages

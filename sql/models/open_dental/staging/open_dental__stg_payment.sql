@@ -8,12 +8,12 @@ payments as (
 
 select
     paynum as payment_num,
-    {{ reference_to('patnum') }} as patient_num,
+    {{ foreign_key('patnum') }} as patient_num,
     coalesce(clinicnum, 0) as clinic_num,
-    {{ reference_to('paytype') }} as payment_type_num,
-    {{ reference_to('depositnum') }} as deposit_num,
-    {{ real_date('paydate') }} as payment_date,
-    {{ real_date('dateentry') }} as entered_date,
+    {{ foreign_key('paytype') }} as payment_type_num,
+    {{ foreign_key('depositnum') }} as deposit_num,
+    {{ non_zero_date('paydate') }} as payment_date,
+    {{ non_zero_date('dateentry') }} as entered_date,
     coalesce({{ money('payamt') }}, 0) as amount,
     {{ money('merchantfee') }} as merchant_fee,
     coalesce(paytype = 0, false) as is_income_transfer,

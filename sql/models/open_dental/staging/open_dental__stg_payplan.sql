@@ -8,10 +8,10 @@ plans as (
 
 select
     payplannum as payment_plan_num,
-    {{ reference_to('patnum') }} as patient_num,
-    {{ reference_to('guarantor') }} as guarantor_num,
-    {{ reference_to('plannum') }} as plan_num,
-    {{ real_date('payplandate') }} as plan_date,
+    {{ foreign_key('patnum') }} as patient_num,
+    {{ foreign_key('guarantor') }} as guarantor_num,
+    {{ foreign_key('plannum') }} as plan_num,
+    {{ non_zero_date('payplandate') }} as plan_date,
     coalesce({{ money('completedamt') }}, 0) as completed_amount,
     {{ flag('plannum') }} as is_of_insurance,
     {{ flag('isdynamic') }} as is_dynamic,

@@ -8,9 +8,9 @@ links as (
 
 select
     payplanlinknum as payment_plan_link_num,
-    {{ reference_to('payplannum') }} as payment_plan_num,
-    case when linktype = 2 then {{ reference_to('fkey') }} end as procedure_num,
-    case when linktype = 1 then {{ reference_to('fkey') }} end as adjustment_num,
-    {{ real_date('secdatetentry') }} as linked_date,
+    {{ foreign_key('payplannum') }} as payment_plan_num,
+    case when linktype = 2 then {{ foreign_key('fkey') }} end as procedure_num,
+    case when linktype = 1 then {{ foreign_key('fkey') }} end as adjustment_num,
+    {{ non_zero_date('secdatetentry') }} as linked_date,
     nullif({{ money('amountoverride') }}, 0) as amount_override
 from links

@@ -8,16 +8,16 @@ entries as (
 
 select
     schedulenum as schedule_num,
-    {{ real_date('scheddate') }} as schedule_date,
+    {{ non_zero_date('scheddate') }} as schedule_date,
     starttime as start_time,
     stoptime as stop_time,
     schedtype as schedule_type_code,
-    {{ decoded('ScheduleType', 'schedtype') }} as schedule_type,
+    {{ enum_name('ScheduleType', 'schedtype') }} as schedule_type,
     status as status_code,
-    {{ decoded('SchedStatus', 'status') }} as status,
-    {{ reference_to('provnum') }} as provider_num,
-    {{ reference_to('blockouttype') }} as blockout_type_num,
-    {{ reference_to('employeenum') }} as employee_num,
+    {{ enum_name('SchedStatus', 'status') }} as status,
+    {{ foreign_key('provnum') }} as provider_num,
+    {{ foreign_key('blockouttype') }} as blockout_type_num,
+    {{ foreign_key('employeenum') }} as employee_num,
     coalesce(clinicnum, 0) as clinic_num,
     case when schedtype = 0 then {{ cleaned('note') }} end as note,
     datetstamp as changed_at

@@ -9,13 +9,13 @@ entries as (
 select
     securitylognum as security_log_num,
     permtype as permission_code,
-    {{ decoded('EnumPermType', 'permtype') }} as permission,
-    {{ reference_to('usernum') }} as user_num,
-    {{ reference_to('patnum') }} as patient_num,
-    {{ real_moment('logdatetime') }} as logged_at,
-    {{ real_moment('datetprevious') }} as previous_at,
+    {{ enum_name('EnumPermType', 'permtype') }} as permission,
+    {{ foreign_key('usernum') }} as user_num,
+    {{ foreign_key('patnum') }} as patient_num,
+    {{ non_zero_timestamp('logdatetime') }} as logged_at,
+    {{ non_zero_timestamp('datetprevious') }} as previous_at,
     {{ cleaned('compname') }} as computer,
-    {{ reference_to('fkey') }} as about_num,
+    {{ foreign_key('fkey') }} as about_num,
     logsource as source_code,
-    {{ decoded('LogSources', 'logsource') }} as source
+    {{ enum_name('LogSources', 'logsource') }} as source
 from entries

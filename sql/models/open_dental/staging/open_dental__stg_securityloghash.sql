@@ -8,6 +8,6 @@ kept_hashes as (
 
 select
     securityloghashnum as security_log_hash_num,
-    {{ reference_to('securitylognum') }} as security_log_num,
+    {{ foreign_key('securitylognum') }} as security_log_num,
     {{ cleaned('loghash') }} as log_hash
 from kept_hashes

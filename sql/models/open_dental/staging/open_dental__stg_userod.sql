@@ -9,9 +9,9 @@ users as (
 select
     usernum as user_num,
     {{ cleaned('username') }} as user_name,
-    {{ reference_to('employeenum') }} as employee_num,
-    {{ reference_to('provnum') }} as provider_num,
-    {{ reference_to('usergroupnum') }} as user_group_num,
+    {{ foreign_key('employeenum') }} as employee_num,
+    {{ foreign_key('provnum') }} as provider_num,
+    {{ foreign_key('usergroupnum') }} as user_group_num,
     coalesce(clinicnum, 0) as clinic_num,
     {{ flag('clinicisrestricted') }} as is_restricted_to_clinics,
     {{ flag('ishidden') }} as is_hidden

@@ -4,7 +4,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_slice',
+        incremental_strategy='replace_window',
         unique_key='date_day',
         post_hook=["{{ unique_key_index() }}"],
     )

@@ -32,6 +32,7 @@ days as (
     group by location_id, surgery_date
 ),
 
+-- The name last heard of, carried over days without one.
 named as (
     select
         location_id,

@@ -14,7 +14,7 @@ blocks as (
     select * from {{ ref('operating_room__stg_block_schedule') }}
 ),
 
-said_by_cases as (
+case_rooms as (
     select
         room_id,
         surgery_date as day,
@@ -26,7 +26,7 @@ said_by_cases as (
     group by room_id, surgery_date
 ),
 
-said_by_blocks as (
+block_rooms as (
     select
         room_id,
         schedule_date as day,
@@ -37,17 +37,18 @@ said_by_blocks as (
     group by room_id, schedule_date
 ),
 
+-- Both files beside each other, a day each.
 days as (
     select
         room_id,
         day,
-        said_by_cases.room_name as case_room_name,
-        said_by_cases.location_id,
-        said_by_cases.location_name as case_location_name,
-        said_by_blocks.room_name as block_room_name,
-        said_by_blocks.location_name as block_location_name
-    from said_by_cases
-    full join said_by_blocks using (room_id, day)
+        case_rooms.room_name as case_room_name,
+        case_rooms.location_id,
+        case_rooms.location_name as case_location_name,
+        block_rooms.room_name as block_room_name,
+        block_rooms.location_name as block_location_name
+    from case_rooms
+    full join block_rooms using (room_id, day)
 )
 
 select

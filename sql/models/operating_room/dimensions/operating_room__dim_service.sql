@@ -23,12 +23,13 @@ aliases as (
     select * from {{ ref('operating_room__service_alias') }}
 ),
 
-said as (
+-- What each kind of file calls a service on a day.
+mentions as (
     select
         service_code,
         service_name,
         surgery_date as day,
-        'case' as said_by
+        'case' as mentioned_by
     from cases
     union all
     select
@@ -50,10 +51,10 @@ days as (
     select
         service_code,
         day,
-        mode() within group (order by service_name) filter (where said_by = 'case') as case_name,
-        mode() within group (order by service_name) filter (where said_by = 'booking') as booking_name,
-        mode() within group (order by service_name) filter (where said_by = 'block') as block_name
-    from said
+        mode() within group (order by service_name) filter (where mentioned_by = 'case') as case_name,
+        mode() within group (order by service_name) filter (where mentioned_by = 'booking') as booking_name,
+        mode() within group (order by service_name) filter (where mentioned_by = 'block') as block_name
+    from mentions
     where service_code is not null
     group by service_code, day
 ),

@@ -18,11 +18,12 @@ blocks as (
     select * from {{ ref('operating_room__stg_block_schedule') }}
 ),
 
-said as (
+-- What each kind of file says of a surgeon on a day. A block names two people and may have a name for one of them.
+mentions as (
     select
         surgeon_id,
         surgery_date as day,
-        'case' as said_by,
+        'case' as mentioned_by,
         surgeon_name,
         surgeon_npi,
         surgeon_specialty
@@ -60,14 +61,14 @@ days as (
     select
         surgeon_id,
         day,
-        mode() within group (order by surgeon_name) filter (where said_by = 'case') as case_name,
-        mode() within group (order by surgeon_name) filter (where said_by = 'booking') as booking_name,
-        mode() within group (order by surgeon_name) filter (where said_by = 'block') as block_name,
-        mode() within group (order by surgeon_npi) filter (where said_by = 'case') as case_npi,
-        mode() within group (order by surgeon_npi) filter (where said_by = 'booking') as booking_npi,
-        mode() within group (order by surgeon_specialty) filter (where said_by = 'case') as case_specialty,
-        mode() within group (order by surgeon_specialty) filter (where said_by = 'booking') as booking_specialty
-    from said
+        mode() within group (order by surgeon_name) filter (where mentioned_by = 'case') as case_name,
+        mode() within group (order by surgeon_name) filter (where mentioned_by = 'booking') as booking_name,
+        mode() within group (order by surgeon_name) filter (where mentioned_by = 'block') as block_name,
+        mode() within group (order by surgeon_npi) filter (where mentioned_by = 'case') as case_npi,
+        mode() within group (order by surgeon_npi) filter (where mentioned_by = 'booking') as booking_npi,
+        mode() within group (order by surgeon_specialty) filter (where mentioned_by = 'case') as case_specialty,
+        mode() within group (order by surgeon_specialty) filter (where mentioned_by = 'booking') as booking_specialty
+    from mentions
     where surgeon_id is not null
     group by surgeon_id, day
 )

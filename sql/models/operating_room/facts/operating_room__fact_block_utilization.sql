@@ -3,8 +3,8 @@
 {{
     config(
         unique_key=['surgery_date', 'room_id', 'block_start'],
-        slice_days_before=1,
-        slice_days_after=1,
+        window_days_before=1,
+        window_days_after=1,
     )
 }}
 
@@ -36,10 +36,12 @@ locations as (
     select * from {{ ref('operating_room__dim_location') }}
 ),
 
+-- Days on which somebody operated: of another it cannot be said whether its blocks were used.
 measured_days as (
     select distinct surgery_date from cases
 ),
 
+-- A service that the files write in two ways owns a block under either.
 owned_blocks as (
     select
         blocks.*,
@@ -48,7 +50,7 @@ owned_blocks as (
     from blocks
     left join services
         on blocks.service_code = services.service_code
-        and {{ in_force('services', 'blocks.schedule_date') }}
+        and {{ valid_on('services', 'blocks.schedule_date') }}
 ),
 
 -- Rooms and days are matched first: a case or a block touches one calendar day, or two.
@@ -76,9 +78,10 @@ case_days as (
     cross join lateral (values (cases.or_in::date), (cases.or_out::date)) as day (day)
     left join services
         on cases.service_code = services.service_code
-        and {{ in_force('services', 'cases.surgery_date') }}
+        and {{ valid_on('services', 'cases.surgery_date') }}
 ),
 
+-- Each case in each block that it overlaps, whoever owns that.
 uses as (
     select distinct
         block_days.schedule_date,
@@ -96,7 +99,7 @@ uses as (
         end is true as is_owners,
         {{ minutes_between('case_days.or_in_at', 'block_days.start_at') }} as before_minutes,
         {{
-            minutes_shared(
+            overlap_minutes(
                 'case_days.or_in_at', 'case_days.or_out_at', 'block_days.start_at', 'block_days.end_at'
             )
         }} as inside_minutes
@@ -136,6 +139,7 @@ gaps as (
     window block as (partition by schedule_date, room_id, slot_start_time order by or_in_at, or_out_at, case_id)
 ),
 
+-- To turn the room over between two cases of one's own is use as well, up to a cap; a longer gap is idle time.
 credits as (
     select
         schedule_date,
@@ -166,6 +170,7 @@ used as (
     group by schedule_date, room_id, slot_start_time
 ),
 
+-- What was given back in time is nobody's to fill, and so is a block that is closed.
 measured as (
     select
         owned_blocks.*,
@@ -208,10 +213,10 @@ select
     measured.room_id,
     measured.slot_start_time as block_start,
     measured.slot_end_time as block_end,
-    coalesce(rooms.surrogate_key, -1) as room_key,
-    coalesce(locations.surrogate_key, -1) as location_key,
+    {{ dimension_key('rooms') }} as room_key,
+    {{ dimension_key('locations') }} as location_key,
     coalesce(measured.service_key, -1) as service_key,
-    coalesce(surgeons.surrogate_key, -1) as surgeon_key,
+    {{ dimension_key('surgeons') }} as surgeon_key,
     measured.owner_type,
     measured.owner_id,
     measured.block_key,
@@ -232,12 +237,12 @@ select
     measured.late_minutes::numeric(14, 2) as late_minutes,
     measured.turnover_credit_minutes::numeric(14, 2) as turnover_credit_minutes,
     case
-        when measured.available_minutes > 0 then {{ share('measured.owner_minutes', 'measured.available_minutes') }}
+        when measured.available_minutes > 0 then {{ ratio('measured.owner_minutes', 'measured.available_minutes') }}
     end as raw_utilization,
     case
         when measured.available_minutes > 0
             then {{
-                share(
+                ratio(
                     '(measured.owner_minutes + measured.turnover_credit_minutes'
                     ~ ' + measured.early_minutes + measured.late_minutes)',
                     'measured.available_minutes',
@@ -245,13 +250,7 @@ select
             }}
     end as adjusted_utilization
 from measured
-left join rooms
-    on measured.room_id = rooms.room_id
-    and {{ in_force('rooms', 'measured.schedule_date') }}
-left join locations
-    on rooms.location_id = locations.location_id
-    and {{ in_force('locations', 'measured.schedule_date') }}
-left join surgeons
-    on measured.surgeon_id = surgeons.surgeon_id
-    and {{ in_force('surgeons', 'measured.schedule_date') }}
+{{ join_dimension('rooms', 'room_id', 'measured.room_id', day='measured.schedule_date') }}
+{{ join_dimension('locations', 'location_id', 'rooms.location_id', day='measured.schedule_date') }}
+{{ join_dimension('surgeons', 'surgeon_id', 'measured.surgeon_id', day='measured.schedule_date') }}
 where {{ in_window('measured.schedule_date', days_before=1, days_after=1) }}

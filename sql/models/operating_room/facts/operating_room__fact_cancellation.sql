@@ -110,7 +110,7 @@ named_rooms as (
                 )
             )
         )
-        and {{ in_force('rooms', 'canceled.surgery_date') }}
+        and {{ valid_on('rooms', 'canceled.surgery_date') }}
     order by canceled.booking_id, rooms.location_name, rooms.room_id
 )
 
@@ -118,10 +118,10 @@ select
     canceled.booking_id,
     canceled.case_id,
     canceled.surgery_date,
-    coalesce(named_rooms.surrogate_key, -1) as room_key,
-    coalesce(surgeons.surrogate_key, -1) as surgeon_key,
-    coalesce(services.surrogate_key, -1) as service_key,
-    coalesce(locations.surrogate_key, -1) as location_key,
+    {{ dimension_key('named_rooms') }} as room_key,
+    {{ dimension_key('surgeons') }} as surgeon_key,
+    {{ dimension_key('services') }} as service_key,
+    {{ dimension_key('locations') }} as location_key,
     canceled.cancel_code,
     canceled.cancel_reason,
     canceled.scheduled_minutes,
@@ -130,12 +130,11 @@ select
     > (canceled.surgery_date - 1 + time '{{ var("same_day_cutoff") }}') at time zone canceled.time_zone as is_same_day
 from canceled
 left join named_rooms on canceled.booking_id = named_rooms.booking_id
-left join surgeons
-    on canceled.surgeon_id = surgeons.surgeon_id
-    and {{ in_force('surgeons', 'canceled.surgery_date') }}
-left join services
-    on canceled.service_code = services.service_code
-    and {{ in_force('services', 'canceled.surgery_date') }}
-left join locations
-    on coalesce(canceled.location_id, named_rooms.location_id) = locations.location_id
-    and {{ in_force('locations', 'canceled.surgery_date') }}
+{{ join_dimension('surgeons', 'surgeon_id', 'canceled.surgeon_id', day='canceled.surgery_date') }}
+{{ join_dimension('services', 'service_code', 'canceled.service_code', day='canceled.surgery_date') }}
+{{
+    join_dimension(
+        'locations', 'location_id', 'coalesce(canceled.location_id, named_rooms.location_id)',
+        day='canceled.surgery_date',
+    )
+}}

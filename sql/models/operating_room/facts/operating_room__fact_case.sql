@@ -31,10 +31,10 @@ locations as (
 select
     cases.case_id,
     cases.surgery_date,
-    coalesce(rooms.surrogate_key, -1) as room_key,
-    coalesce(surgeons.surrogate_key, -1) as surgeon_key,
-    coalesce(services.surrogate_key, -1) as service_key,
-    coalesce(locations.surrogate_key, -1) as location_key,
+    {{ dimension_key('rooms') }} as room_key,
+    {{ dimension_key('surgeons') }} as surgeon_key,
+    {{ dimension_key('services') }} as service_key,
+    {{ dimension_key('locations') }} as location_key,
     cases.booking_id,
     cases.log_id,
     cases.patient_id,
@@ -51,7 +51,7 @@ select
     cases.is_canceled,
     cases.is_performed,
     cases.has_valid_times,
-    judged.is_scheduled_at_cutoff,
+    cutoff.is_scheduled_at_cutoff,
     cases.time_zone,
     cases.sched_start,
     cases.or_in,
@@ -69,6 +69,8 @@ select
     ) as is_duration_accurate
 from cases
 left join bookings on cases.booking_id = bookings.booking_id
+-- Whether it stood on the schedule at the cutoff of the day before; where nobody knows when it was booked, a case did
+-- unless it was unplanned.
 inner join lateral (
     select
         coalesce(
@@ -76,17 +78,9 @@ inner join lateral (
             <= (cases.surgery_date - 1 + time '{{ var("same_day_cutoff") }}') at time zone cases.time_zone,
             not cases.is_unplanned
         ) as is_scheduled_at_cutoff
-) as judged on true
-left join rooms
-    on cases.room_id = rooms.room_id
-    and {{ in_force('rooms', 'cases.surgery_date') }}
-left join surgeons
-    on cases.surgeon_id = surgeons.surgeon_id
-    and {{ in_force('surgeons', 'cases.surgery_date') }}
-left join services
-    on cases.service_code = services.service_code
-    and {{ in_force('services', 'cases.surgery_date') }}
-left join locations
-    on cases.location_id = locations.location_id
-    and {{ in_force('locations', 'cases.surgery_date') }}
+) as cutoff on true
+{{ join_dimension('rooms', 'room_id', 'cases.room_id', day='cases.surgery_date') }}
+{{ join_dimension('surgeons', 'surgeon_id', 'cases.surgeon_id', day='cases.surgery_date') }}
+{{ join_dimension('services', 'service_code', 'cases.service_code', day='cases.surgery_date') }}
+{{ join_dimension('locations', 'location_id', 'cases.location_id', day='cases.surgery_date') }}
 where {{ in_window('cases.surgery_date') }}

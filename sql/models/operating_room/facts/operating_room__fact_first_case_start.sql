@@ -47,10 +47,10 @@ select
     first_cases.surgery_date,
     first_cases.room_id,
     first_cases.case_id,
-    coalesce(rooms.surrogate_key, -1) as room_key,
-    coalesce(surgeons.surrogate_key, -1) as surgeon_key,
-    coalesce(services.surrogate_key, -1) as service_key,
-    coalesce(locations.surrogate_key, -1) as location_key,
+    {{ dimension_key('rooms') }} as room_key,
+    {{ dimension_key('surgeons') }} as surgeon_key,
+    {{ dimension_key('services') }} as service_key,
+    {{ dimension_key('locations') }} as location_key,
     coalesce(dates.is_business_day, false) as is_business_day,
     first_cases.sched_start,
     first_cases.or_in,
@@ -58,15 +58,7 @@ select
     first_cases.start_delay_minutes <= {{ var('first_case_grace_minutes') }} as is_on_time
 from first_cases
 left join dates on first_cases.surgery_date = dates.date_day
-left join rooms
-    on first_cases.room_id = rooms.room_id
-    and {{ in_force('rooms', 'first_cases.surgery_date') }}
-left join surgeons
-    on first_cases.surgeon_id = surgeons.surgeon_id
-    and {{ in_force('surgeons', 'first_cases.surgery_date') }}
-left join services
-    on first_cases.service_code = services.service_code
-    and {{ in_force('services', 'first_cases.surgery_date') }}
-left join locations
-    on first_cases.location_id = locations.location_id
-    and {{ in_force('locations', 'first_cases.surgery_date') }}
+{{ join_dimension('rooms', 'room_id', 'first_cases.room_id', day='first_cases.surgery_date') }}
+{{ join_dimension('surgeons', 'surgeon_id', 'first_cases.surgeon_id', day='first_cases.surgery_date') }}
+{{ join_dimension('services', 'service_code', 'first_cases.service_code', day='first_cases.surgery_date') }}
+{{ join_dimension('locations', 'location_id', 'first_cases.location_id', day='first_cases.surgery_date') }}

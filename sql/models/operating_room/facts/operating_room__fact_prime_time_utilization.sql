@@ -4,8 +4,8 @@
 {{
     config(
         unique_key=['surgery_date', 'room_id'],
-        slice_days_before=1,
-        slice_days_after=1,
+        window_days_before=1,
+        window_days_after=1,
     )
 }}
 
@@ -33,6 +33,7 @@ dates as (
     select * from {{ ref('operating_room__dim_date') }}
 ),
 
+-- A case once for each calendar day it touches; one that ends at midnight does not touch the next.
 case_days as (
     select
         cases.*,
@@ -74,6 +75,7 @@ room_days as (
     group by room_id, day
 ),
 
+-- Prime time and the day on the site's wall clock, which has 23 or 25 hours when the clocks change.
 spans as (
     select
         room_days.room_id,
@@ -100,12 +102,12 @@ used as (
         end as staffed_minutes,
         count(case_days.case_id) as cases,
         coalesce(sum({{
-            minutes_shared('case_days.or_in_at', 'case_days.or_out_at', 'spans.day_start_at', 'spans.day_end_at')
+            overlap_minutes('case_days.or_in_at', 'case_days.or_out_at', 'spans.day_start_at', 'spans.day_end_at')
         }}), 0) as in_room_minutes,
         case
             when spans.is_business_day
                 then coalesce(sum({{
-                    minutes_shared(
+                    overlap_minutes(
                         'case_days.or_in_at', 'case_days.or_out_at', 'spans.prime_start_at', 'spans.prime_end_at'
                     )
                 }}), 0)
@@ -127,20 +129,16 @@ used as (
 select
     used.day as surgery_date,
     used.room_id,
-    coalesce(rooms.surrogate_key, -1) as room_key,
-    coalesce(locations.surrogate_key, -1) as location_key,
+    {{ dimension_key('rooms') }} as room_key,
+    {{ dimension_key('locations') }} as location_key,
     used.is_business_day,
     used.cases,
     used.in_room_minutes::numeric(14, 2) as in_room_minutes,
     used.prime_time_minutes::numeric(14, 2) as prime_time_minutes,
     (used.in_room_minutes - used.prime_time_minutes)::numeric(14, 2) as outside_prime_time_minutes,
     used.staffed_minutes::numeric(14, 2) as staffed_minutes,
-    {{ share('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization
+    {{ ratio('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization
 from used
-left join rooms
-    on used.room_id = rooms.room_id
-    and {{ in_force('rooms', 'used.day') }}
-left join locations
-    on rooms.location_id = locations.location_id
-    and {{ in_force('locations', 'used.day') }}
+{{ join_dimension('rooms', 'room_id', 'used.room_id', day='used.day') }}
+{{ join_dimension('locations', 'location_id', 'rooms.location_id', day='used.day') }}
 where {{ in_window('used.day', days_before=1, days_after=1) }}

@@ -1,7 +1,7 @@
 -- One row per turnover: a case and the next one in its room. It belongs to the surgery date of the case that went
 -- before, so a new file for one date can change a row of the date before.
 
-{{ config(unique_key='case_id', slice_days_before=1) }}
+{{ config(unique_key='case_id', window_days_before=1) }}
 
 with
 
@@ -76,12 +76,12 @@ select
     turnovers.case_id,
     turnovers.next_case_id,
     turnovers.surgery_date,
-    coalesce(rooms.surrogate_key, -1) as room_key,
-    coalesce(surgeons.surrogate_key, -1) as surgeon_key,
-    coalesce(next_surgeons.surrogate_key, -1) as next_surgeon_key,
-    coalesce(services.surrogate_key, -1) as service_key,
-    coalesce(next_services.surrogate_key, -1) as next_service_key,
-    coalesce(locations.surrogate_key, -1) as location_key,
+    {{ dimension_key('rooms') }} as room_key,
+    {{ dimension_key('surgeons') }} as surgeon_key,
+    {{ dimension_key('next_surgeons') }} as next_surgeon_key,
+    {{ dimension_key('services') }} as service_key,
+    {{ dimension_key('next_services') }} as next_service_key,
+    {{ dimension_key('locations') }} as location_key,
     turnovers.room_id,
     turnovers.or_out,
     turnovers.next_or_in,
@@ -93,22 +93,20 @@ select
     or turnovers.surgery_date < turnovers.next_surgery_date as is_overnight,
     turnovers.turnover_minutes <= {{ var('turnover_cap_minutes') }} as is_counted
 from turnovers
-left join rooms
-    on turnovers.room_id = rooms.room_id
-    and {{ in_force('rooms', 'turnovers.surgery_date') }}
-left join surgeons
-    on turnovers.surgeon_id = surgeons.surgeon_id
-    and {{ in_force('surgeons', 'turnovers.surgery_date') }}
-left join surgeons as next_surgeons
-    on turnovers.next_surgeon_id = next_surgeons.surgeon_id
-    and {{ in_force('next_surgeons', 'turnovers.next_surgery_date') }}
-left join services
-    on turnovers.service_code = services.service_code
-    and {{ in_force('services', 'turnovers.surgery_date') }}
-left join services as next_services
-    on turnovers.next_service_code = next_services.service_code
-    and {{ in_force('next_services', 'turnovers.next_surgery_date') }}
-left join locations
-    on turnovers.location_id = locations.location_id
-    and {{ in_force('locations', 'turnovers.surgery_date') }}
+{{ join_dimension('rooms', 'room_id', 'turnovers.room_id', day='turnovers.surgery_date') }}
+{{ join_dimension('surgeons', 'surgeon_id', 'turnovers.surgeon_id', day='turnovers.surgery_date') }}
+{{
+    join_dimension(
+        'surgeons', 'surgeon_id', 'turnovers.next_surgeon_id',
+        day='turnovers.next_surgery_date', role='next_surgeons',
+    )
+}}
+{{ join_dimension('services', 'service_code', 'turnovers.service_code', day='turnovers.surgery_date') }}
+{{
+    join_dimension(
+        'services', 'service_code', 'turnovers.next_service_code',
+        day='turnovers.next_surgery_date', role='next_services',
+    )
+}}
+{{ join_dimension('locations', 'location_id', 'turnovers.location_id', day='turnovers.surgery_date') }}
 where {{ in_window('turnovers.surgery_date', days_before=1) }}

@@ -55,6 +55,7 @@ turned_over as (
     group by surgery_date, room_id
 ),
 
+-- A room may have had cases and no block, or a block and no case.
 members as (
     select
         surgery_date,

@@ -26,6 +26,7 @@ surgeons as (
     where is_current and surgeon_id is not null
 ),
 
+-- What was used of a block without available time counts for nobody: it would be a share of nothing.
 owned as (
     select
         date_trunc('month', surgery_date)::date as month,
@@ -49,9 +50,9 @@ owned as (
 shared as (
     select
         *,
-        {{ share('owner_minutes', 'available_minutes') }} as raw_utilization,
+        {{ ratio('owner_minutes', 'available_minutes') }} as raw_utilization,
         {{
-            share(
+            ratio(
                 '(owner_minutes + turnover_credit_minutes + early_minutes + late_minutes)', 'available_minutes'
             )
         }} as adjusted_utilization
@@ -62,7 +63,7 @@ shared as (
 means as (
     select
         month,
-        {{ share('sum(owner_minutes)', 'sum(available_minutes)') }} as mean_raw_utilization
+        {{ ratio('sum(owner_minutes)', 'sum(available_minutes)') }} as mean_raw_utilization
     from owned
     where owner_type <> 'open'
     group by month
@@ -92,7 +93,7 @@ from shared
 left join means on shared.month = means.month and shared.owner_type <> 'open'
 inner join lateral (
     select
-        {{ share('shared.raw_utilization', 'means.mean_raw_utilization') }} as ratio_to_mean
+        {{ ratio('shared.raw_utilization', 'means.mean_raw_utilization') }} as ratio_to_mean
 ) as ratio on true
 left join services on shared.owner_type = 'service' and shared.owner_id = services.service_code
 left join surgeons on shared.owner_type = 'surgeon' and shared.owner_id = surgeons.surgeon_id

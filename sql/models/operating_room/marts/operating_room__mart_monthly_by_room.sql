@@ -82,13 +82,13 @@ select
     used.prime_time_minutes,
     used.outside_prime_time_minutes,
     used.staffed_minutes,
-    {{ share('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization,
+    {{ ratio('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization,
     coalesce(turned_over.turnovers, 0) as turnovers,
     turned_over.mean_turnover_minutes,
     turned_over.median_turnover_minutes,
     coalesce(begun.first_cases, 0) as first_cases,
     coalesce(begun.first_cases_on_time, 0) as first_cases_on_time,
-    {{ share('begun.first_cases_on_time::numeric', 'begun.first_cases') }} as first_case_on_time_rate,
+    {{ ratio('begun.first_cases_on_time::numeric', 'begun.first_cases') }} as first_case_on_time_rate,
     begun.median_first_case_minutes_late
 from used
 left join done using (month, room_id)

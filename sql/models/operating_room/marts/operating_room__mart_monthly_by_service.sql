@@ -20,6 +20,7 @@ first_cases as (
     select * from {{ ref('operating_room__fact_first_case_start') }}
 ),
 
+-- Where the files write one service in two ways, it is one row.
 services as (
     select
         surrogate_key,
@@ -86,6 +87,7 @@ begun as (
     group by 1, 2
 ),
 
+-- A service may have had nothing but cancellations.
 members as (
     select
         month,
@@ -109,7 +111,7 @@ select
     coalesce(canceled.canceled_cases, 0) as canceled_cases,
     coalesce(canceled.same_day_cancellations, 0) as same_day_cancellations,
     {{
-        share(
+        ratio(
             'coalesce(canceled.same_day_cancellations, 0)::numeric',
             '(coalesce(done.kept_cases, 0) + coalesce(canceled.same_day_cancellations, 0))',
         )
@@ -118,9 +120,9 @@ select
     turned_over.median_turnover_minutes,
     coalesce(begun.first_cases, 0) as first_cases,
     coalesce(begun.first_cases_on_time, 0) as first_cases_on_time,
-    {{ share('begun.first_cases_on_time::numeric', 'begun.first_cases') }} as first_case_on_time_rate,
+    {{ ratio('begun.first_cases_on_time::numeric', 'begun.first_cases') }} as first_case_on_time_rate,
     done.mean_duration_error_minutes,
-    {{ share('done.accurate_bookings::numeric', 'done.judged_bookings') }} as booking_accuracy_rate
+    {{ ratio('done.accurate_bookings::numeric', 'done.judged_bookings') }} as booking_accuracy_rate
 from members
 left join done using (month, service_code)
 left join canceled using (month, service_code)

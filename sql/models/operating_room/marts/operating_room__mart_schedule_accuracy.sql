@@ -16,6 +16,7 @@ services as (
     from {{ ref('operating_room__dim_service') }}
 ),
 
+-- A procedure without a code goes by its name.
 coded as (
     select
         cases.*,
@@ -41,7 +42,7 @@ select
     count(*) filter (where is_duration_accurate) as accurate_bookings,
     count(*) filter (where not is_duration_accurate and duration_error_minutes > 0) as overrun_cases,
     count(*) filter (where not is_duration_accurate and duration_error_minutes < 0) as underrun_cases,
-    {{ share('count(*) filter (where is_duration_accurate)::numeric', 'count(*)') }} as booking_accuracy_rate,
+    {{ ratio('count(*) filter (where is_duration_accurate)::numeric', 'count(*)') }} as booking_accuracy_rate,
     {{ wilson_bound('count(*) filter (where is_duration_accurate)', 'count(*)', '-') }} as booking_accuracy_low,
     {{ wilson_bound('count(*) filter (where is_duration_accurate)', 'count(*)', '+') }} as booking_accuracy_high
 from coded

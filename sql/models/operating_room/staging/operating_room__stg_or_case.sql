@@ -24,13 +24,13 @@ select
     {{ cleaned('cases.case_service') }} as service_name,
     {{ cleaned('cases.pat_class_name') }} as patient_class,
     {{ cleaned('cases.case_type_name') }} as case_type,
-    word.case_class,
-    coalesce(word.case_class in ('urgent', 'emergent', 'add-on'), false) as is_unplanned,
+    normalized.case_class,
+    coalesce(normalized.case_class in ('urgent', 'emergent', 'add-on'), false) as is_unplanned,
     {{ cleaned('cases.primary_procedure_code') }} as procedure_code,
     {{ cleaned('cases.primary_procedure') }} as procedure_name,
     {{ cleaned('cases.asa_rating_code') }} as asa_rating_code,
     cases.num_of_panels as panels,
-    word.sched_status,
+    normalized.sched_status,
     {{ cleaned('cases.cancel_code') }} as cancel_code,
     coalesce({{ cleaned('cases.cancel_name') }}, {{ cleaned('cases.cancel_desc') }}) as cancel_reason,
     site.time_zone,
@@ -41,26 +41,26 @@ select
     cases.or_out,
     cases.sched_duration as scheduled_minutes,
     cases.record_create_date at time zone site.time_zone as created_at,
-    moment.sched_start_at,
-    moment.or_in_at,
-    moment.proc_start_at,
-    moment.proc_end_at,
-    moment.or_out_at,
-    verdict.is_canceled,
-    verdict.has_valid_times,
-    verdict.has_valid_times and not verdict.is_canceled as is_performed,
+    moments.sched_start_at,
+    moments.or_in_at,
+    moments.proc_start_at,
+    moments.proc_end_at,
+    moments.or_out_at,
+    flags.is_canceled,
+    flags.has_valid_times,
+    flags.has_valid_times and not flags.is_canceled as is_performed,
     case
-        when verdict.has_valid_times and not verdict.is_canceled
-            then {{ minutes_between('moment.or_in_at', 'moment.or_out_at') }}
+        when flags.has_valid_times and not flags.is_canceled
+            then {{ minutes_between('moments.or_in_at', 'moments.or_out_at') }}
     end as in_room_minutes,
     case
-        when verdict.has_valid_times and not verdict.is_canceled
-            then {{ minutes_between('moment.proc_start_at', 'moment.proc_end_at') }}
+        when flags.has_valid_times and not flags.is_canceled
+            then {{ minutes_between('moments.proc_start_at', 'moments.proc_end_at') }}
     end as surgical_minutes,
     -- Known as soon as the patient is in, before the case has ended.
     case
-        when not verdict.is_canceled and verdict.is_near_its_date and (verdict.has_valid_times or cases.or_out is null)
-            then {{ minutes_between('moment.sched_start_at', 'moment.or_in_at') }}
+        when not flags.is_canceled and flags.is_near_its_date and (flags.has_valid_times or cases.or_out is null)
+            then {{ minutes_between('moments.sched_start_at', 'moments.or_in_at') }}
     end as start_delay_minutes
 from cases
 -- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
@@ -84,7 +84,7 @@ inner join lateral (
             else lower({{ cleaned('cases.case_class_name') }})
         end as case_class
     limit 1
-) as word on true
+) as normalized on true
 inner join lateral (
     select
         cases.sched_start_time at time zone site.time_zone as sched_start_at,
@@ -93,24 +93,24 @@ inner join lateral (
         cases.proc_end at time zone site.time_zone as proc_end_at,
         cases.or_out at time zone site.time_zone as or_out_at
     limit 1
-) as moment on true
+) as moments on true
 inner join lateral (
     select
         coalesce(
-            word.sched_status = 'canceled',
+            normalized.sched_status = 'canceled',
             {{ cleaned('cases.cancel_code') }} is not null and cases.or_in is null
         ) as is_canceled,
         -- The times that minutes are taken from. A slip in the holding area or in anaesthesia is a finding of the
         -- rules, not a reason to lose the room's minutes.
         coalesce(
-            moment.or_in_at <= moment.or_out_at
-            and moment.or_out_at - moment.or_in_at <= interval '1 minute' * {{ var('case_longest_minutes') }}
+            moments.or_in_at <= moments.or_out_at
+            and moments.or_out_at - moments.or_in_at <= interval '1 minute' * {{ var('case_longest_minutes') }}
             and cases.or_in::date between cases.surgery_date - 1 and cases.surgery_date + 1
-            and coalesce(moment.proc_start_at between moment.or_in_at and moment.or_out_at, true)
-            and coalesce(moment.proc_end_at between moment.or_in_at and moment.or_out_at, true)
-            and coalesce(moment.proc_start_at <= moment.proc_end_at, true),
+            and coalesce(moments.proc_start_at between moments.or_in_at and moments.or_out_at, true)
+            and coalesce(moments.proc_end_at between moments.or_in_at and moments.or_out_at, true)
+            and coalesce(moments.proc_start_at <= moments.proc_end_at, true),
             false
         ) as has_valid_times,
         cases.or_in::date between cases.surgery_date - 1 and cases.surgery_date + 1 as is_near_its_date
     limit 1
-) as verdict on true
+) as flags on true

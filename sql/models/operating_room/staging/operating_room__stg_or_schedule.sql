@@ -20,8 +20,8 @@ select
     {{ cleaned('bookings.case_service') }} as service_name,
     {{ cleaned('bookings.pat_class_name') }} as patient_class,
     {{ cleaned('bookings.primary_proc_name') }} as procedure_name,
-    word.sched_status,
-    coalesce(word.sched_status = 'canceled', bookings.cancel_date is not null) as is_canceled,
+    normalized.sched_status,
+    coalesce(normalized.sched_status = 'canceled', bookings.cancel_date is not null) as is_canceled,
     {{ cleaned('bookings.case_cancel_reason_code') }} as cancel_code,
     {{ cleaned('bookings.case_cancel_reason') }} as cancel_reason,
     site.time_zone,
@@ -45,4 +45,4 @@ inner join lateral (
             else lower({{ cleaned('bookings.sched_status') }})
         end as sched_status
     limit 1
-) as word on true
+) as normalized on true

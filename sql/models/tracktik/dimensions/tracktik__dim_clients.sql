@@ -33,53 +33,50 @@ named_regions as (
     from regions
     left join regions as parents
         on regions.parent_region_id = parents.region_id
-        and {{ in_force_together('regions', 'parents') }}
+        and {{ validity_overlaps('regions', 'parents') }}
 ),
 
-met as (
+-- Clients with the names of their regions, whenever any of these changed.
+described as (
+    select
+        clients.*,
+        named_regions.region_name,
+        named_regions.parent_region_name,
+        greatest(clients.effective_at, named_regions.in_force_from) as known_at
+    from clients
+    left join named_regions
+        on clients.region_id = named_regions.region_id
+        and {{ validity_overlaps('clients', 'named_regions') }}
+),
+
+referenced_ids as (
     select
         client_id,
-        effective_at
+        effective_at as referenced_at
     from positions
     union all
     select
         client_id,
         started_at
     from shifts
+),
+
+inferred as (
+    {{ inferred_members('client_id', referenced='referenced_ids', described='clients') }}
 )
 
-select
-    clients.client_id,
-    clients.custom_id,
-    clients.name,
-    clients.region_id,
-    named_regions.region_name,
-    named_regions.parent_region_name,
-    clients.time_zone,
-    clients.address,
-    clients.status,
-    false as is_inferred,
-    greatest(clients.effective_at, named_regions.in_force_from) as effective_at
-from clients
-left join named_regions
-    on clients.region_id = named_regions.region_id
-    and {{ in_force_together('clients', 'named_regions') }}
-union all
+-- The full join matches nothing: it appends the inferred members, by name.
 select
     client_id,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    true,
-    min(effective_at)
-from met
-where
-    client_id is not null
-    and effective_at is not null
-    and client_id not in (select clients.client_id from clients)
-group by client_id
+    described.custom_id,
+    described.name,
+    described.region_id,
+    described.region_name,
+    described.parent_region_name,
+    described.time_zone,
+    described.address,
+    described.status,
+    inferred.client_id is not null as is_inferred,
+    known_at as effective_at
+from described
+full join inferred using (client_id, known_at)

@@ -21,40 +21,43 @@ regions as (
 shifts as (
     select * from {{ ref('tracktik__stg_shifts') }}
     where {{ in_work_weeks('shift_date') }}
+),
+
+-- Employees with the name of their region, whenever either changed.
+described as (
+    select
+        employees.*,
+        regions.name as region_name,
+        greatest(employees.effective_at, regions.in_force_from) as known_at
+    from employees
+    left join regions
+        on employees.region_id = regions.region_id
+        and {{ validity_overlaps('employees', 'regions') }}
+),
+
+referenced_ids as (
+    select
+        employee_id,
+        started_at as referenced_at
+    from shifts
+),
+
+inferred as (
+    {{ inferred_members('employee_id', referenced='referenced_ids', described='employees') }}
 )
 
-select
-    employees.employee_id,
-    employees.custom_id,
-    employees.first_name,
-    employees.last_name,
-    employees.email,
-    employees.phone,
-    employees.status,
-    employees.region_id,
-    regions.name as region_name,
-    false as is_inferred,
-    greatest(employees.effective_at, regions.in_force_from) as effective_at
-from employees
-left join regions
-    on employees.region_id = regions.region_id
-    and {{ in_force_together('employees', 'regions') }}
-union all
+-- The full join matches nothing: it appends the inferred members, by name.
 select
     employee_id,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    true,
-    min(started_at)
-from shifts
-where
-    employee_id is not null
-    and started_at is not null
-    and employee_id not in (select employees.employee_id from employees)
-group by employee_id
+    described.custom_id,
+    described.first_name,
+    described.last_name,
+    described.email,
+    described.phone,
+    described.status,
+    described.region_id,
+    described.region_name,
+    inferred.employee_id is not null as is_inferred,
+    known_at as effective_at
+from described
+full join inferred using (employee_id, known_at)

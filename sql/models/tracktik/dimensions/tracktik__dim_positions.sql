@@ -18,7 +18,8 @@ shifts as (
     where {{ in_work_weeks('shift_date') }}
 ),
 
-known as (
+-- Positions with the name of their client, whenever either changed.
+described as (
     select
         positions.*,
         clients.name as client_name,
@@ -27,48 +28,48 @@ known as (
     from positions
     left join clients
         on positions.client_id = clients.client_id
-        and {{ in_force_together('positions', 'clients') }}
+        and {{ validity_overlaps('positions', 'clients') }}
 ),
 
-met as (
+referenced_ids as (
     select
         position_id,
-        min(started_at) as known_at
+        started_at as referenced_at
     from shifts
-    where
-        position_id is not null
-        and started_at is not null
-        and position_id not in (select positions.position_id from positions)
-    group by position_id
+),
+
+inferred as (
+    {{ inferred_members('position_id', referenced='referenced_ids', described='positions') }}
 )
 
+-- The full join matches nothing: it appends the inferred members, by name.
 select
     position_id,
-    known.custom_id,
-    known.name,
-    known.client_id,
-    known.status,
-    known.position_type,
-    known.client_name,
-    known.client_custom_id,
-    known.contract_id,
-    known.non_billable,
-    known.bill_rate,
-    known.discount_rate,
-    known.bill_breaks,
-    known.bill_overtime_rule_id,
-    known.bill_holiday,
-    known.bill_holiday_rate,
-    known.bill_holiday_multiplier,
-    known.bill_holiday_group_id,
-    known.pay_rate,
-    known.pay_breaks,
-    known.pay_overtime_rule_id,
-    known.pay_holiday,
-    known.pay_holiday_rate,
-    known.pay_holiday_multiplier,
-    known.pay_holiday_group_id,
-    met.position_id is not null as is_inferred,
+    described.custom_id,
+    described.name,
+    described.client_id,
+    described.status,
+    described.position_type,
+    described.client_name,
+    described.client_custom_id,
+    described.contract_id,
+    described.non_billable,
+    described.bill_rate,
+    described.discount_rate,
+    described.bill_breaks,
+    described.bill_overtime_rule_id,
+    described.bill_holiday,
+    described.bill_holiday_rate,
+    described.bill_holiday_multiplier,
+    described.bill_holiday_group_id,
+    described.pay_rate,
+    described.pay_breaks,
+    described.pay_overtime_rule_id,
+    described.pay_holiday,
+    described.pay_holiday_rate,
+    described.pay_holiday_multiplier,
+    described.pay_holiday_group_id,
+    inferred.position_id is not null as is_inferred,
     known_at as effective_at
-from known
-full join met using (position_id, known_at)
+from described
+full join inferred using (position_id, known_at)

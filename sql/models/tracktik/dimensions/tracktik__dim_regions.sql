@@ -17,43 +17,44 @@ employees as (
     select * from {{ ref('tracktik__stg_employees') }}
 ),
 
-met as (
+-- Regions with the name of the one above, whenever either changed.
+described as (
+    select
+        regions.*,
+        parents.name as parent_region_name,
+        greatest(regions.effective_at, parents.in_force_from) as known_at
+    from regions
+    left join regions as parents
+        on regions.parent_region_id = parents.region_id
+        and {{ validity_overlaps('regions', 'parents') }}
+),
+
+referenced_ids as (
     select
         region_id,
-        effective_at
+        effective_at as referenced_at
     from clients
     union all
     select
         region_id,
         effective_at
     from employees
+),
+
+inferred as (
+    {{ inferred_members('region_id', referenced='referenced_ids', described='regions') }}
 )
 
-select
-    regions.region_id,
-    regions.custom_id,
-    regions.name,
-    regions.parent_region_id,
-    parents.name as parent_region_name,
-    regions.company,
-    regions.status,
-    false as is_inferred,
-    greatest(regions.effective_at, parents.in_force_from) as effective_at
-from regions
-left join regions as parents
-    on regions.parent_region_id = parents.region_id
-    and {{ in_force_together('regions', 'parents') }}
-union all
+-- The full join matches nothing: it appends the inferred members, by name.
 select
     region_id,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    true,
-    min(effective_at)
-from met
-where region_id is not null and region_id not in (select regions.region_id from regions)
-group by region_id
+    described.custom_id,
+    described.name,
+    described.parent_region_id,
+    described.parent_region_name,
+    described.company,
+    described.status,
+    inferred.region_id is not null as is_inferred,
+    known_at as effective_at
+from described
+full join inferred using (region_id, known_at)

@@ -14,19 +14,19 @@ sessions as (
 ),
 
 employees as (
-    {{ members_of(ref('tracktik__dim_employees'), 'employee_id') }}
+    {{ dimension_versions(ref('tracktik__dim_employees'), 'employee_id') }}
 ),
 
 positions as (
-    {{ members_of(ref('tracktik__dim_positions'), 'position_id') }}
+    {{ dimension_versions(ref('tracktik__dim_positions'), 'position_id') }}
 ),
 
 clients as (
-    {{ members_of(ref('tracktik__dim_clients'), 'client_id') }}
+    {{ dimension_versions(ref('tracktik__dim_clients'), 'client_id') }}
 ),
 
 regions as (
-    {{ members_of(ref('tracktik__dim_regions'), 'region_id') }}
+    {{ dimension_versions(ref('tracktik__dim_regions'), 'region_id') }}
 ),
 
 -- A clock-in that is still open has no hours yet.
@@ -54,24 +54,24 @@ select
     shifts.employee_id,
     shifts.position_id,
     clients.client_id,
-    coalesce(employees.surrogate_key, -1) as employee_key,
-    coalesce(positions.surrogate_key, -1) as position_key,
-    coalesce(clients.surrogate_key, -1) as client_key,
-    coalesce(regions.surrogate_key, -1) as region_key,
+    {{ dimension_key('employees') }} as employee_key,
+    {{ dimension_key('positions') }} as position_key,
+    {{ dimension_key('clients') }} as client_key,
+    {{ dimension_key('regions') }} as region_key,
     shifts.employee_id is null as is_vacant,
     shifts.paid_time_off,
     coalesce(positions.name ilike any(array['%stand%', '%watch%']), false) as is_standby,
-    verdict.is_counted,
-    verdict.is_billable,
+    flags.is_counted,
+    flags.is_billable,
     shifts.approved_hours is not null as is_approved,
     shifts.updated_by,
     shifts.modified_at,
     coalesce(shifts.planned_hours, shifts.elapsed_hours) as scheduled_hours,
     case
-        when verdict.is_counted then coalesce(clocked.clocked_hours, shifts.clocked_hours, 0)
+        when flags.is_counted then coalesce(clocked.clocked_hours, shifts.clocked_hours, 0)
         else 0
     end as clocked_hours,
-    case when verdict.is_counted then coalesce(shifts.approved_hours, 0) else 0 end as approved_hours,
+    case when flags.is_counted then coalesce(shifts.approved_hours, 0) else 0 end as approved_hours,
     billable.hours as billable_hours,
     payable.hours as payable_hours,
     least(coalesce(shifts.holiday_hours, 0), billable.hours) as bill_holiday_hours,
@@ -89,18 +89,15 @@ select
     positions.pay_holiday_multiplier
 from shifts
 left join clocked on shifts.shift_id = clocked.shift_id
-left join employees
-    on shifts.employee_id = employees.employee_id
-    and {{ in_force_at('employees', 'shifts.started_at') }}
-left join positions
-    on shifts.position_id = positions.position_id
-    and {{ in_force_at('positions', 'shifts.started_at') }}
-left join clients
-    on coalesce(shifts.client_id, positions.client_id) = clients.client_id
-    and {{ in_force_at('clients', 'shifts.started_at') }}
-left join regions
-    on clients.region_id = regions.region_id
-    and {{ in_force_at('regions', 'shifts.started_at') }}
+{{ join_dimension('employees', 'employee_id', 'shifts.employee_id', moment='shifts.started_at') }}
+{{ join_dimension('positions', 'position_id', 'shifts.position_id', moment='shifts.started_at') }}
+{{
+    join_dimension(
+        'clients', 'client_id', 'coalesce(shifts.client_id, positions.client_id)',
+        moment='shifts.started_at',
+    )
+}}
+{{ join_dimension('regions', 'region_id', 'clients.region_id', moment='shifts.started_at') }}
 -- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select
@@ -108,18 +105,18 @@ inner join lateral (
         shifts.is_billable and not coalesce(positions.non_billable, false) and not shifts.paid_time_off as is_billable,
         coalesce(shifts.break_minutes, 0) / 60 as break_hours
     limit 1
-) as verdict on true
+) as flags on true
 -- Our break is a meal break: where all breaks or those are billed, it is not taken off.
 inner join lateral (
     select
         case
-            when not verdict.is_counted or not verdict.is_billable or shifts.approved_hours is null then 0
+            when not flags.is_counted or not flags.is_billable or shifts.approved_hours is null then 0
             else coalesce(
                 shifts.billable_hours,
                 round(
                     greatest(
                         shifts.approved_hours
-                        - case when positions.bill_breaks in ('ALL', 'MEAL_ONLY') then 0 else verdict.break_hours end,
+                        - case when positions.bill_breaks in ('ALL', 'MEAL_ONLY') then 0 else flags.break_hours end,
                         0
                     ), 4
                 )
@@ -130,13 +127,13 @@ inner join lateral (
 inner join lateral (
     select
         case
-            when not verdict.is_counted or not shifts.is_payable or shifts.approved_hours is null then 0
+            when not flags.is_counted or not shifts.is_payable or shifts.approved_hours is null then 0
             else coalesce(
                 shifts.payable_hours,
                 round(
                     greatest(
                         shifts.approved_hours
-                        - case when positions.pay_breaks in ('ALL', 'MEAL_ONLY') then 0 else verdict.break_hours end,
+                        - case when positions.pay_breaks in ('ALL', 'MEAL_ONLY') then 0 else flags.break_hours end,
                         0
                     ), 4
                 )

@@ -52,6 +52,7 @@ items as (
     window below as (partition by overtime_rule_id, effective_at, item_type order by threshold_hours, place)
 ),
 
+-- Hours of the day up to and with each shift.
 days as (
     select
         *,
@@ -76,10 +77,11 @@ after_days as (
         where
             items.item_type = 'DAILY'
             and items.overtime_rule_id = days.overtime_rule_id
-            and {{ in_force_at('items', 'days.started_at') }}
+            and {{ valid_at('items', 'days.started_at') }}
     ) as daily on true
 ),
 
+-- Hours of the week up to and with each shift, those left out that daily overtime has paid.
 weeks as (
     select
         *,
@@ -106,5 +108,5 @@ inner join lateral (
     where
         items.item_type = 'PERIOD'
         and items.overtime_rule_id = weeks.overtime_rule_id
-        and {{ in_force_at('items', 'weeks.started_at') }}
+        and {{ valid_at('items', 'weeks.started_at') }}
 ) as weekly on true

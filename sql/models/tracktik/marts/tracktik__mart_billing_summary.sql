@@ -3,9 +3,9 @@
 {{
     config(
         unique_key=['billing_period_id', 'region_id', 'client_id'],
-        slice_by='period_start',
-        slice_days_before=var('longest_period_days') | int + 6,
-        slice_days_after=6,
+        window_column='period_start',
+        window_days_before=var('longest_period_days') | int + 6,
+        window_days_after=6,
     )
 }}
 
@@ -29,9 +29,9 @@ select
     shifts.period_start,
     shifts.period_end,
     coalesce(regions.region_id, -1) as region_id,
-    {{ last_of('regions.name', 'shifts.start_datetime') }} as region_name,
+    {{ latest_value('regions.name', 'shifts.start_datetime') }} as region_name,
     shifts.client_id,
-    {{ last_of('clients.name', 'shifts.start_datetime') }} as client_name,
+    {{ latest_value('clients.name', 'shifts.start_datetime') }} as client_name,
     count(*) filter (where shifts.status = 'ACTIVE') as shifts,
     count(*) filter (where shifts.status = 'ACTIVE' and shifts.is_vacant) as vacant_shifts,
     count(*) filter (where shifts.status is distinct from 'ACTIVE') as cancelled_shifts,
@@ -47,11 +47,11 @@ select
     sum(shifts.bill_premium_impact) as bill_premium_impact,
     sum(shifts.bill_discount_impact) as bill_discount_impact,
     sum(shifts.bill_total) as bill_total,
-    {{ share('sum(shifts.bill_total)', 'sum(shifts.billable_hours)') }} as bill_rate_effective
+    {{ ratio('sum(shifts.bill_total)', 'sum(shifts.billable_hours)') }} as bill_rate_effective
 from shifts
 left join regions on shifts.region_key = regions.surrogate_key
 left join clients on shifts.client_key = clients.surrogate_key
-where {{ in_slice('shifts') }}
+where {{ in_replaced_window('shifts') }}
 group by
     shifts.billing_period_id,
     shifts.period_start,

@@ -4,9 +4,9 @@
 {{
     config(
         unique_key=['billing_period_id', 'client_id', 'position_id'],
-        slice_by='period_start',
-        slice_days_before=var('longest_period_days') | int + 6,
-        slice_days_after=6,
+        window_column='period_start',
+        window_days_before=var('longest_period_days') | int + 6,
+        window_days_after=6,
     )
 }}
 
@@ -33,9 +33,9 @@ select
     shifts.period_start,
     shifts.period_end,
     shifts.client_id,
-    {{ last_of('clients.name', 'shifts.start_datetime') }} as client_name,
+    {{ latest_value('clients.name', 'shifts.start_datetime') }} as client_name,
     shifts.position_id,
-    {{ last_of('positions.name', 'shifts.start_datetime') }} as position_name,
+    {{ latest_value('positions.name', 'shifts.start_datetime') }} as position_name,
     count(*) as shifts,
     count(*) filter (where shifts.attendance_status = 'MISSED') as missed_shifts,
     count(*) filter (where shifts.attendance_status = 'LATE') as late_shifts,
@@ -49,7 +49,7 @@ select
 from shifts
 left join clients on shifts.client_key = clients.surrogate_key
 left join positions on shifts.position_key = positions.surrogate_key
-where {{ in_slice('shifts') }}
+where {{ in_replaced_window('shifts') }}
 group by
     shifts.billing_period_id,
     shifts.period_start,

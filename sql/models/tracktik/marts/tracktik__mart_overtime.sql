@@ -4,8 +4,8 @@
 {{
     config(
         unique_key=['billing_period_id', 'week_ending', 'region_id', 'client_id', 'employee_id'],
-        slice_by='week_ending',
-        slice_days_after=6,
+        window_column='week_ending',
+        window_days_after=6,
     )
 }}
 
@@ -47,12 +47,12 @@ select
     costed.billing_period_id,
     costed.week_ending,
     coalesce(regions.region_id, -1) as region_id,
-    {{ last_of('regions.name', 'costed.start_datetime') }} as region_name,
+    {{ latest_value('regions.name', 'costed.start_datetime') }} as region_name,
     costed.client_id,
-    {{ last_of('clients.name', 'costed.start_datetime') }} as client_name,
+    {{ latest_value('clients.name', 'costed.start_datetime') }} as client_name,
     costed.employee_id,
     {{
-        last_of("concat_ws(' ', employees.first_name, employees.last_name)", 'costed.start_datetime')
+        latest_value("concat_ws(' ', employees.first_name, employees.last_name)", 'costed.start_datetime')
     }} as employee_name,
     count(*) as shifts,
     sum(costed.payable_hours) as payable_hours,
@@ -63,7 +63,7 @@ select
     sum(costed.bill_overtime_impact) as bill_overtime_impact,
     sum(costed.nbot_hours) as nbot_hours,
     sum(costed.nbot_cost) as nbot_cost,
-    {{ share('sum(costed.nbot_hours)', 'sum(costed.payable_hours)') }} as nbot_share,
+    {{ ratio('sum(costed.nbot_hours)', 'sum(costed.payable_hours)') }} as nbot_share,
     sum(costed.nonbilled_hours) as nonbilled_hours,
     sum(costed.nonbilled_loss) as nonbilled_loss
 from costed

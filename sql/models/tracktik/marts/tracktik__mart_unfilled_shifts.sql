@@ -3,8 +3,8 @@
 {{
     config(
         unique_key='shift_id',
-        slice_by='week_ending',
-        slice_days_after=6,
+        window_column='week_ending',
+        window_days_after=6,
     )
 }}
 

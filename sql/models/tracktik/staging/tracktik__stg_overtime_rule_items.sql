@@ -7,23 +7,23 @@ documents as (
 ),
 
 versions as (
-    {{ versions_of('documents') }}
+    {{ document_versions('documents') }}
 )
 
 select
     versions.id as overtime_rule_id,
     items.place::integer as place,
-    {{ json_field('id', 'integer', 'items.said') }} as item_id,
-    upper({{ json_field('ruleType', 'text', 'items.said') }}) as item_type,
-    upper({{ json_field('rateType', 'text', 'items.said') }}) as rate_type,
-    {{ json_field('threshold', 'numeric(8, 4)', 'items.said') }} as threshold_hours,
-    {{ json_field('rateMultiplier', 'numeric(6, 4)', 'items.said') }} as rate_multiplier,
-    {{ json_field('rateAmount', 'numeric(9, 4)', 'items.said') }} as rate_amount,
+    {{ json_field('id', 'integer', 'items.document') }} as item_id,
+    upper({{ json_field('ruleType', 'text', 'items.document') }}) as item_type,
+    upper({{ json_field('rateType', 'text', 'items.document') }}) as rate_type,
+    {{ json_field('threshold', 'numeric(8, 4)', 'items.document') }} as threshold_hours,
+    {{ json_field('rateMultiplier', 'numeric(6, 4)', 'items.document') }} as rate_multiplier,
+    {{ json_field('rateAmount', 'numeric(9, 4)', 'items.document') }} as rate_amount,
     versions.effective_at,
     versions.in_force_from,
     versions.in_force_to
 from versions
 inner join lateral jsonb_array_elements(
     case when jsonb_typeof(versions.raw_data -> 'rules') = 'array' then versions.raw_data -> 'rules' end
-) with ordinality as items (said, place) on true
+) with ordinality as items (document, place) on true
 where not versions.is_deleted

@@ -7,7 +7,7 @@ documents as (
 ),
 
 versions as (
-    {{ versions_of('documents') }}
+    {{ document_versions('documents') }}
 )
 
 select

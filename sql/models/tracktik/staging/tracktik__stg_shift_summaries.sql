@@ -6,7 +6,7 @@ with
 
 documents as (
     select * from {{ source('tracktik_staging', 'shift_summaries') }}
-    where {{ is_present() }} and {{ integer_id() }} is not null
+    where {{ is_not_deleted() }} and {{ integer_id() }} is not null
 )
 
 select

@@ -6,7 +6,7 @@ with
 
 documents as (
     select * from {{ source('tracktik_staging', 'work_sessions') }}
-    where {{ is_present() }}
+    where {{ is_not_deleted() }}
 )
 
 select

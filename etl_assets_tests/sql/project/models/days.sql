@@ -1,10 +1,10 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='replace_slice',
+        incremental_strategy='replace_window',
         on_schema_change='append_new_columns',
         unique_key=['day', 'name'],
-        slice_by='day',
+        window_column='day',
         post_hook=["{{ unique_key_index() }}", "{{ grant_to_reader() }}"],
     )
 }}
@@ -15,5 +15,5 @@ select
     worth
     {% if var('with_note', false) %}, note{% endif %}
     {% if var('with_note', false) %}, note as secret{% endif %}
-from operating_room.said_of_slices
+from operating_room.source_days
 where {{ in_window('day') }}

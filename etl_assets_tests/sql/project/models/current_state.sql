@@ -2,9 +2,9 @@
     config(
         materialized='scd2',
         natural_key='member',
-        effective_at='said_at',
+        effective_at='changed_at',
         tracked=['region'],
-        gone='is_gone',
+        deleted_flag='is_gone',
     )
 }}
 
@@ -13,5 +13,5 @@ select
     region,
     phone,
     false as is_gone,
-    said_at
-from operating_room.said_of_present
+    changed_at
+from operating_room.source_state

@@ -37,29 +37,29 @@ WITHIN = {key: worth for key, worth in BEFORE.items() if key[0] < 3} | {
 }
 
 
-def say(warehouse: psycopg.Connection, rows: dict[tuple[int, str], int | None]) -> None:
-    """Have the models say this and nothing else."""
-    warehouse.execute("truncate operating_room.said_of_slices")
+def set_source(warehouse: psycopg.Connection, rows: dict[tuple[int, str], int | None]) -> None:
+    """Let the source have these rows and no others."""
+    warehouse.execute("truncate operating_room.source_days")
     with warehouse.cursor() as cursor:
         cursor.executemany(
-            "insert into operating_room.said_of_slices values (make_date(2026, 1, %s), %s, %s)",
+            "insert into operating_room.source_days values (make_date(2026, 1, %s), %s, %s)",
             [(*key, worth) for key, worth in rows.items()],
         )
 
 
-def held(warehouse: psycopg.Connection) -> dict[tuple[int, str], int | None]:
+def table_rows(warehouse: psycopg.Connection) -> dict[tuple[int, str], int | None]:
     """What the table holds."""
-    rows = warehouse.execute("select extract(day from day)::integer, name, worth from operating_room.slices")
+    rows = warehouse.execute("select extract(day from day)::integer, name, worth from operating_room.days")
     return {(day, name): worth for day, name, worth in rows}
 
 
-def written(warehouse: psycopg.Connection, table: str = "slices") -> dict[str, str]:
+def written(warehouse: psycopg.Connection, table: str = "days") -> dict[str, str]:
     """Which transaction wrote each row."""
     return dict(warehouse.execute(f"select t::text, xmin::text from operating_room.{table} as t").fetchall())
 
 
 class Runs(NamedTuple):
-    """What the table held after each run, and what dbt said of it."""
+    """What the table held after each run, and dbt's outcome."""
 
     first: dict[tuple[int, str], int | None]
     window: dict[tuple[int, str], int | None]
@@ -73,24 +73,24 @@ class Runs(NamedTuple):
 def runs(warehouse: psycopg.Connection, trial: Dbt) -> Runs:
     warehouse.execute("""
         set role etl_transformer;
-        create table operating_room.said_of_slices (day date, name text, worth integer, note text);
+        create table operating_room.source_days (day date, name text, worth integer, note text);
         reset role
     """)
-    chosen = ("run", "--select", "slices", "neighbours", "whole")
-    say(warehouse, BEFORE)
+    chosen = ("run", "--select", "days", "neighbours", "whole")
+    set_source(warehouse, BEFORE)
     created = trial(*chosen)
-    first, first_written = held(warehouse), written(warehouse)
+    first, first_written = table_rows(warehouse), written(warehouse)
     again = trial(*chosen)
     rows_kept = written(warehouse) == first_written
-    say(warehouse, AFTER)
+    set_source(warehouse, AFTER)
     windowed = trial(*chosen, **DAYS)
-    window = held(warehouse)
+    window = table_rows(warehouse)
     neighbours = warehouse.execute(
         "select extract(day from day)::integer, next_name from operating_room.neighbours order by 1"
     ).fetchall()
     everything = trial(*chosen)
-    outcomes = [outcome["slices"] for outcome in (created, again, windowed, everything)]
-    return Runs(first, window, held(warehouse), outcomes, rows_kept, neighbours)
+    outcomes = [outcome["days"] for outcome in (created, again, windowed, everything)]
+    return Runs(first, window, table_rows(warehouse), outcomes, rows_kept, neighbours)
 
 
 def test_a_table_that_is_not_there_is_made(runs: Runs) -> None:
@@ -119,12 +119,12 @@ def test_without_a_window_the_whole_table_becomes_what_the_model_says(runs: Runs
 def test_a_key_said_twice_or_null_is_refused_and_leaves_the_table(
     warehouse: psycopg.Connection, trial: Dbt, runs: Runs
 ) -> None:
-    warehouse.execute("insert into operating_room.said_of_slices values ('2026-01-03', 'kept', 5), (null, 'x', 1)")
-    outcome = trial("run", "--select", "slices")["slices"]
+    warehouse.execute("insert into operating_room.source_days values ('2026-01-03', 'kept', 5), (null, 'x', 1)")
+    outcome = trial("run", "--select", "days")["days"]
     assert outcome.status == "error"
     assert "2 values of the unique_key (day, name) are null or said more than once" in outcome.message
-    assert held(warehouse) == AFTER
-    say(warehouse, AFTER)
+    assert table_rows(warehouse) == AFTER
+    set_source(warehouse, AFTER)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_key_said_twice_or_null_is_refused_and_leaves_the_table(
 )
 def test_a_window_that_makes_no_sense_is_refused(trial: Dbt, runs: Runs, variables: dict, words: str) -> None:
     with pytest.raises(CompilationError, match=words):
-        trial("run", "--select", "slices", **variables)
+        trial("run", "--select", "days", **variables)
 
 
 def test_a_changed_day_changes_the_rows_of_the_day_before(runs: Runs) -> None:
@@ -147,25 +147,25 @@ def test_a_changed_day_changes_the_rows_of_the_day_before(runs: Runs) -> None:
     assert runs.neighbours[:3] == [(1, "changed outside"), (2, "kept"), (3, "changed")]
 
 
-def test_a_table_without_slices_is_made_whole_whatever_the_window(
+def test_a_table_without_a_window_column_is_made_whole_whatever_the_window(
     warehouse: psycopg.Connection, trial: Dbt, runs: Runs
 ) -> None:
-    say(warehouse, {(1, "only"): 7})
+    set_source(warehouse, {(1, "only"): 7})
     trial("run", "--select", "whole", **DAYS)
     assert warehouse.execute("select name, worth from operating_room.whole").fetchall() == [("only", 7)]
-    say(warehouse, AFTER)
+    set_source(warehouse, AFTER)
 
 
 def test_a_new_column_appears_hidden_where_it_is_personal(
     warehouse: psycopg.Connection, trial: Dbt, runs: Runs
 ) -> None:
-    warehouse.execute("update operating_room.said_of_slices set note = 'seen' where name = 'kept'")
-    outcome = trial("run", "--select", "slices", with_note=True)["slices"]
+    warehouse.execute("update operating_room.source_days set note = 'seen' where name = 'kept'")
+    outcome = trial("run", "--select", "days", with_note=True)["days"]
     assert outcome.rows == 1
     warehouse.execute("set role etl_reader")
-    found = warehouse.execute("select note from operating_room.slices where name = 'kept'").fetchall()
+    found = warehouse.execute("select note from operating_room.days where name = 'kept'").fetchall()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        warehouse.execute("select secret from operating_room.slices")
+        warehouse.execute("select secret from operating_room.days")
     warehouse.execute("reset role")
     assert found == [("seen",)]
 
@@ -173,10 +173,10 @@ def test_a_new_column_appears_hidden_where_it_is_personal(
 def test_a_full_refresh_builds_everything_whatever_the_window(
     warehouse: psycopg.Connection, trial: Dbt, runs: Runs
 ) -> None:
-    trial("run", "--select", "slices", "--full-refresh", **DAYS)
-    assert held(warehouse) == AFTER
+    trial("run", "--select", "days", "--full-refresh", **DAYS)
+    assert table_rows(warehouse) == AFTER
     indexes = warehouse.execute(
-        "select indexdef from pg_indexes where schemaname = 'operating_room' and tablename = 'slices'"
+        "select indexdef from pg_indexes where schemaname = 'operating_room' and tablename = 'days'"
     ).fetchall()
     assert len(indexes) == 1
     assert "UNIQUE" in indexes[0][0]

@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+select * from operating_room.source_entries
