@@ -144,9 +144,9 @@ class _Form:
             name = msgspec.json.encode(self._field)
             records = [b"{" + name + b":" + raw + b"}" for raw in records]
         if self._paths is None:
-            if self._is_single and not records[0].lstrip().startswith(b"{"):
+            if self._is_single and not records[0].startswith(b"{"):
                 raise self._other_form("it is no object")
-            return _Body([records[0].strip()] if self._is_single else records)
+            return _Body(records)
         return _Body(
             records,
             self._paths.value(decoded, self._count),

@@ -5,7 +5,7 @@ import pytest
 from etl_assets.declare.rest import NextLink
 from etl_assets.errors import ListChanged, TransientError
 from etl_assets.readers.rest import paging as paging_module
-from etl_assets_tests.readers.rest.calls import SECRET
+from etl_assets_tests.readers.rest.calls import SECRET, everything_in
 from etl_assets_tests.readers.rest.shapes import (
     ITEM_LINKS,
     ITEMS,
@@ -148,6 +148,19 @@ def test_a_count_that_disagrees_is_not_believed(wrong) -> None:
     error = failure(script, table(ITEMS, ITEM_LINKS))
     assert isinstance(error, ListChanged)
     assert f"25 records came, and the last page counts {wrong}" in str(error)
+
+
+def test_a_count_that_the_first_page_alone_says_is_held_against_what_came() -> None:
+    error = failure(linked(24, 10, relative), table())
+    assert isinstance(error, ListChanged)
+    assert "24 records came, and the last page counts 25" in str(error)
+
+
+def test_the_query_of_a_link_is_in_no_message() -> None:
+    first = {"value": records(1, 1), "@odata.nextLink": "?$skiptoken=patient-7"}
+    error = failure(in_turn(json_answer(first), json_answer({"message": "no"}, status=400)), table())
+    assert "GET /api/v1/visits: the service refused it with 400" in str(error)
+    assert "patient-7" not in everything_in(error)
 
 
 def test_a_count_that_falls_is_a_change() -> None:
