@@ -201,6 +201,14 @@ def test_what_depends_on_the_kind_of_a_source_is_in_its_declaration_and_in_kinds
     assert found == []
 
 
+def test_the_picture_of_the_layers_is_the_layers() -> None:
+    text = (PACKAGE.parent / "docs" / "adding.md").read_text()
+    picture = text.split("## The layers")[1].split("```")[1]
+    names = {name for layer in LAYERS for name in layer}
+    drawn = [names & set(line.split("   ")[1:] and line.replace("   ", " ").split()) for line in picture.splitlines()]
+    assert [layer for layer in drawn if layer] == LAYERS
+
+
 def test_to_follow_a_row_fifteen_modules_are_opened() -> None:
     """The table of docs/adding.md: three columns of modules, one for each kind."""
     text = (PACKAGE.parent / "docs" / "adding.md").read_text()

@@ -1,8 +1,17 @@
-"""PostgreSQL's half of the column checksums: the expression by which a value counts, at a source and in staging.
+"""PostgreSQL's half of the checksums, as plain SQL: column sums and row checksums, at a source, in staging, in an old target.
 
-What a total is of which type, is said in `database_reader.ColumnSum`.
+What a total is of which type, is said in `database_reader.ColumnSum`. Each side composes its own statement: whatever
+stands for a column, quoted, is filled in where it is run.
 """
 
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, localcontext
+from typing import Any
+
+from etl_assets.declare.database_reader import ColumnSum, Sums
+
+ROW_CHECKSUM = "('x' || left(md5({0}), 15))::bit(60)::bigint"
+"""The checksum of a row, with {0} for its text: a number of 60 bits that differs where rows differ."""
 _OF_TEXT = "('x' || left(md5(convert_to({0}::text, 'UTF8')), 8))::bit(32)::bigint"
 # An MD5 costs more than all else, and many texts are empty.
 _MEASURED_TEXT = f"case {{0}} when '' then {0xD41D8CD9}::bigint else {_OF_TEXT} end"
@@ -25,8 +34,66 @@ _MEASURES = {
     "text": _MEASURED_TEXT,
     "bytea": "('x' || left(md5({0}), 8))::bit(32)::bigint",
 }
+# What a sum leaves out (NaN, infinities, a great floating number) is told apart here: no two values may share a form.
+_ROUNDED = "floor({0}::float8 * 10000 + 0.5)"
+_COMPARABLE = {
+    "numeric": "trim_scale({0})",
+    "real": _ROUNDED,
+    "double precision": _ROUNDED,
+    "interval": "extract(epoch from {0})",
+}
 
 
 def measure_sql(kind: str) -> str:
     """The SQL expression of what a value of this type adds to its column's checksum, with {0} for the column."""
-    return _MEASURES.get(kind.partition("(")[0], _OF_TEXT)
+    return _MEASURES.get(_bare(kind), _OF_TEXT)
+
+
+def comparable_sql(kind: str) -> str:
+    """The SQL expression of a value in the form in which equal values print alike, with {0} for the column.
+
+    A floating number counts to the fourth decimal, as it does in a sum, and trailing zeros do not count. Unlike in a
+    sum every value counts: values whose measures differ differ in this form, and so do others.
+    """
+    return _COMPARABLE.get(_bare(kind), "{0}")
+
+
+def sums_sql(kinds: Sequence[str]) -> str:
+    """The select list of the sums of columns of these types; see `parse_sums`.
+
+    It is count(*), and then of each column its count and its total; {0}, {1} and so on stand for the columns.
+    """
+    aggregates = ["count(*)"]
+    for place, kind in enumerate(kinds):
+        column = f"{{{place}}}"
+        aggregates += [f"count({column})", f"coalesce(sum({measure_sql(kind).replace('{0}', column)}), 0)"]
+    return ", ".join(aggregates)
+
+
+def parse_sums(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sums:
+    """Parse the results of such selects, one each part of a row range, and add them up.
+
+    Args:
+        names: Those of the columns in staging, in the order of the select.
+        rows: One a select.
+    """
+    return Sums(
+        rows=sum(row[0] for row in rows),
+        columns={
+            name: ColumnSum(
+                values=sum(row[1 + 2 * place] for row in rows),
+                total=exact_sum(Decimal(row[2 + 2 * place]) for row in rows),
+            )
+            for place, name in enumerate(names)
+        },
+    )
+
+
+def exact_sum(values: Iterable[Decimal]) -> Decimal:
+    """The exact sum: by itself Decimal rounds to 28 digits."""
+    with localcontext(prec=100):
+        return sum(values, Decimal(0))
+
+
+def _bare(kind: str) -> str:
+    return kind.partition("(")[0]

@@ -21,16 +21,17 @@ from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.quality.compared_table import ComparedTable, column_sums, differing_ranges
 from etl_assets.settings import Settings
+from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.old_target import ColumnSchema, TableSchema, cast_to_ours, table_schemas
 
-BOOKKEEPING = ("etl_batch_id",)
 RANGE_KEYS = 2_000
 """Keys of one range. In a range that differs, rows are compared one by one."""
 MAX_RANGES = 50
 SAMPLE = 5
 SESSION = (
-    "set timezone to 'UTC'; set datestyle to 'ISO, YMD'; set intervalstyle to 'postgres'; set extra_float_digits to 1"
+    "set timezone to 'UTC'; set datestyle to 'ISO, YMD'; set intervalstyle to 'postgres'; set extra_float_digits to 1;"
+    " set bytea_output to 'hex'"
 )
 """Both servers print and read values alike."""
 
@@ -199,7 +200,7 @@ class _Comparer:
             return None
         common: dict[str, tuple[ColumnSchema, sql.Composable]] = {}
         for name, column in ours.columns.items():
-            if name in BOOKKEEPING:
+            if name == BATCH_COLUMN:
                 continue
             if name not in old.columns:
                 self.found.only_new_columns.append(name)
@@ -218,11 +219,12 @@ class _Comparer:
         )
 
     def _compare(self, old: ComparedTable, new: ComparedTable) -> None:
-        (self.found.old_rows, old_sums), (self.found.new_rows, new_sums) = column_sums(old), column_sums(new)
+        old_sums, new_sums = column_sums(old), column_sums(new)
+        self.found.old_rows, self.found.new_rows = old_sums.rows, new_sums.rows
         self.found.columns = [
-            ColumnDifference(column=name, old=old_sums[name], new=new_sums[name])
-            for name in old_sums
-            if old_sums[name] != new_sums[name]
+            ColumnDifference(column=name, old=old_sum, new=new_sums.columns[name])
+            for name, old_sum in old_sums.columns.items()
+            if old_sum != new_sums.columns[name]
         ]
         if not set(self.table.keys) <= set(new.columns):
             self.found.failure = (
@@ -253,8 +255,8 @@ class _Comparer:
         within = sql.SQL("coalesce({}, -1) = any({})").format(
             self._range(new), sql.Literal([-1 if each is None else each for each in ranges])
         )
-        parts = {"key": self._key(), "sum": new.row_sum, "within": within}
-        query = "select {key}, {sum} from converted where {within}"
+        parts = {"key": self._key(), "checksum": new.row_checksum, "within": within}
+        query = "select {key}, {checksum} from converted where {within}"
         old_rows: dict[str, list[object]] = defaultdict(list)
         for key, number in old.query(query, **parts):
             old_rows[str(key)].append(number)
@@ -272,18 +274,18 @@ class _Comparer:
         self, old: ComparedTable, new: ComparedTable, keys: Sequence[str], within: sql.Composable
     ) -> list[CellDifference]:
         names = list(new.columns)
-        measures = [sql.SQL("{}::text").format(new.measure(name)) for name in names]
+        forms = [sql.SQL("({})::text").format(new.comparable(name)) for name in names]
         values = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in names]
         parts = {
             "key": self._key(),
-            "measures": sql.SQL(", ").join(measures),
+            "forms": sql.SQL(", ").join(forms),
             "values": sql.SQL(", ").join(values),
             "keys": sql.Literal(list(keys)),
             "within": within,
         }
-        query = "select {key}, array[{measures}], array[{values}] from converted where {within} and {key} = any({keys})"
-        of_old = {key: (counts, texts) for key, counts, texts in old.query(query, **parts)}
-        of_new = {key: (counts, texts) for key, counts, texts in new.query(query, **parts)}
+        query = "select {key}, array[{forms}], array[{values}] from converted where {within} and {key} = any({keys})"
+        of_old = {key: (compared, texts) for key, compared, texts in old.query(query, **parts)}
+        of_new = {key: (compared, texts) for key, compared, texts in new.query(query, **parts)}
         return [
             CellDifference(
                 key=key,

@@ -8,21 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.database_reader import ColumnSum
+from etl_assets.declare.database_reader import Sums
+from etl_assets.declare.measures import ROW_CHECKSUM, comparable_sql, parse_sums, sums_sql
 from etl_assets.warehouse.database.old_target import TableSchema
-
-_TEXT = "('x' || left(md5({0}), 8))::bit(32)::bigint::numeric"
-_MEASURES = {
-    "boolean": "{0}::integer::numeric",
-    "real": "floor({0}::float8 * 10000 + 0.5)::numeric",
-    "double precision": "floor({0} * 10000 + 0.5)::numeric",
-    "date": "extract(epoch from {0}) - 946684800",
-    "timestamp": "extract(epoch from {0}) - 946684800",
-    "timestamptz": "extract(epoch from {0}) - 946684800",
-    "interval": "extract(epoch from {0})",
-    "text": _TEXT.replace("md5({0})", "md5(convert_to({0}, 'UTF8'))"),
-    "bytea": _TEXT,
-}
 
 
 @dataclass(frozen=True)
@@ -40,16 +28,16 @@ class ComparedTable:
         lines = [sql.SQL("{} as {}").format(value, sql.Identifier(name)) for name, value in self.columns.items()]
         return sql.SQL("select {} from {}").format(sql.SQL(", ").join(lines), self.table.identifier)
 
-    def measure(self, name: str) -> sql.Composed:
-        """The number that stands for a value in sums and row checksums."""
-        measure = _MEASURES.get(self.types[name], "trim_scale({0}::numeric)")
-        return sql.SQL(f"({measure})").format(sql.Identifier(name))
+    def comparable(self, name: str) -> sql.Composed:
+        """A value in the form in which rows are compared: what a sum leaves out, such as NaN, counts here."""
+        return sql.SQL(comparable_sql(self.types[name])).format(sql.Identifier(name))
 
     @property
-    def row_sum(self) -> sql.Composed:
+    def row_checksum(self) -> sql.Composed:
         """The checksum of a row: two rows share it only where all their values are the same."""
-        row = sql.SQL("row({})").format(sql.SQL(", ").join(self.measure(name) for name in self.columns))
-        return sql.SQL("('x' || left(md5({}::text), 15))::bit(60)::bigint").format(row)
+        row = sql.SQL("row({})").format(sql.SQL(", ").join(self.comparable(name) for name in self.columns))
+        # The two databases may have different encodings.
+        return sql.SQL(ROW_CHECKSUM).format(sql.SQL("convert_to({}::text, 'UTF8')").format(row))
 
     def query(self, query: str, **parts: sql.Composable) -> list[tuple[Any, ...]]:
         """Run a query over the rows, which it calls `converted`."""
@@ -57,26 +45,19 @@ class ComparedTable:
         return self.connection.execute(statement).fetchall()
 
 
-def column_sums(table: ComparedTable) -> tuple[int, dict[str, ColumnSum]]:
+def column_sums(table: ComparedTable) -> Sums:
     """The row count, and the sum of each column."""
-    aggregates: list[sql.Composable] = [sql.SQL("count(*)")]
-    for name in table.columns:
-        aggregates += [
-            sql.SQL("count({})").format(sql.Identifier(name)),
-            sql.SQL("sum({})").format(table.measure(name)),
-        ]
-    ((rows, *found),) = table.query("select {aggregates} from converted", aggregates=sql.SQL(", ").join(aggregates))
-    return rows, {
-        name: ColumnSum(values=found[2 * index], total=Decimal(found[2 * index + 1] or 0))
-        for index, name in enumerate(table.columns)
-    }
+    names = list(table.columns)
+    select_list = sums_sql([table.types[name] for name in names])
+    rows = table.query("select {sums} from converted", sums=sql.SQL(select_list).format(*map(sql.Identifier, names)))
+    return parse_sums(names, rows)
 
 
 def differing_ranges(old: ComparedTable, new: ComparedTable, which: sql.Composable) -> list[Decimal | None]:
     """The key ranges whose checksums differ, in order."""
-    query = "select {which}, count(*), sum({sum}) from converted group by 1"
+    query = "select {which}, count(*), sum({checksum}) from converted group by 1"
     of_old, of_new = (
-        {bucket: (rows, total) for bucket, rows, total in table.query(query, which=which, sum=table.row_sum)}
+        {bucket: (rows, total) for bucket, rows, total in table.query(query, which=which, checksum=table.row_checksum)}
         for table in (old, new)
     )
     differing = [bucket for bucket in {*of_old, *of_new} if of_old.get(bucket) != of_new.get(bucket)]

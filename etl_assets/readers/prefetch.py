@@ -1,8 +1,13 @@
-"""Prefetch: calls made ahead by a pool of threads, their results in order."""
+"""Prefetch: what is wanted next is fetched in the background while the caller works on what came before.
+
+`ordered_map` has many calls under way at once, `prefetch_one` fetches one item of an iterator ahead. The threads are
+daemons, unlike those of an executor: a process may end while calls are under way, and is not held up until the last
+time-out has passed.
+"""
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from itertools import islice
 from queue import SimpleQueue
@@ -21,8 +26,7 @@ def ordered_map(
 ) -> Generator[T]:
     """Make calls by several threads at once and yield their results in order.
 
-    A process may end while calls are under way: the threads are daemons, unlike those of an executor, which would
-    hold it up until the last time-out has passed.
+    When it ends, calls may be under way still: they end by `cancellation`, and nobody waits for them.
 
     Args:
         calls: Taken one by one, no earlier than `prefetch` calls before their result is wanted.
@@ -48,6 +52,32 @@ def ordered_map(
             pending.extend(map(pool.submit, islice(remaining, 1)))
     finally:
         cancellation.cancel()
+        pool.shut_down()
+
+
+def prefetch_one(items: Iterator[T]) -> Generator[T]:
+    """Prefetch one item ahead: a thread fetches it while the caller works on the one before.
+
+    When it ends, however it ends, nothing is being fetched any more: whoever made the items may use again what they are
+    made from, such as a connection.
+
+    Raises:
+        BaseException: What fetching an item raised, when its turn has come.
+    """
+
+    def fetch() -> tuple[T] | None:
+        for item in items:
+            return (item,)
+        return None
+
+    pool: _WorkerPool[tuple[T] | None] = _WorkerPool(1, CancellationToken())
+    pending = pool.submit(fetch)
+    try:
+        while fetched := pending.result():
+            pending = pool.submit(fetch)
+            yield fetched[0]
+    finally:
+        wait((pending,))
         pool.shut_down()
 
 

@@ -4,7 +4,6 @@ How a table is loaded follows from facts that can be looked up: the timestamp th
 vendor's word that rows are never changed, the key. A date that people enter is never taken for a cursor column.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -12,7 +11,7 @@ from fnmatch import fnmatchcase
 from etl_assets.declare.catalogue import SIZES, Catalogue, CatalogueFile, Override, format_catalogue, parse_catalogue
 from etl_assets.declare.database import CopiedTable, Incremental, Monitoring, looks_secret
 from etl_assets.declare.database_reader import DatabaseReader, SourceTable
-from etl_assets.declare.tables import Full
+from etl_assets.declare.tables import NAME, Full
 from etl_assets.errors import EtlError
 
 SIZE_HYSTERESIS = 2
@@ -27,7 +26,6 @@ MAX_MINUTES = {"tiny": 5, "small": 5, "medium": 15, "large": 60}
 """What reading all of it takes at 2,000 rows a second, over a slow line, rounded up."""
 QUALITY_THRESHOLDS = {"critical": 0.999, "important": 0.99, "audit": 0.99, "reference": 0.95}
 ALERT_IMPORTANCES = ("critical", "important")
-_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
 
 
 def discover(reader: DatabaseReader, catalogue: Catalogue, current_text: str | None) -> str:
@@ -96,7 +94,7 @@ def find_drift(found: Mapping[str, SourceTable], catalogue: Catalogue, current_t
 def _reason_to_leave_out(table: SourceTable) -> str:
     if not table.key:
         return "has no key"
-    if not _NAME.match(table.name.lower()) or any(not _NAME.match(key) for key in table.staging_keys):
+    if not NAME.match(table.name.lower()) or any(not NAME.match(key) for key in table.staging_keys):
         return "its name or its key's is not made of letters, digits and underscores"
     return ""
 

@@ -13,9 +13,10 @@ from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
 from etl_assets.loading.database.drift import check_schema
 from etl_assets.settings import Settings
+from etl_assets.warehouse.catalog import dependent_views
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.extraction import Extraction, extractions, key_ranges
-from etl_assets.warehouse.database.staging import ExistingTable, dependent_views, existing_tables
+from etl_assets.warehouse.database.staging import ExistingTable, existing_tables
 from etl_assets.warehouse.relation import Relation
 
 MAX_ZONE_OFFSET = timedelta(hours=12)
@@ -277,6 +278,7 @@ def _plan(
                 f"{relation}: it is read by {table.cursor.column}, which {source.title} does not have any more. Nothing"
                 f" of it was loaded. Run: etl discover {source.name}"
             )
+    _check_personal(source, table, found)
     source_table = found.without(table.left_out(column.name for column in found.columns))
     if cursor_column and cursor_column not in source_table.columns:
         raise EtlError(
@@ -301,3 +303,16 @@ def _plan(
         ranges=tuple(warehouse.ranges.get(str(relation), ())) if is_existing else (),
         full_compare=full_compare,
     )
+
+
+def _check_personal(source: Source, table: CopiedTable, found: SourceTable) -> None:
+    """Refuse a table that lacks a column declared as personal: under another name it would be shown to readers."""
+    there = {column.staging_name for column in found.columns}
+    missing = [name for name in table.personal if name not in there]
+    if missing:
+        raise EtlError(
+            f"{source.schema}.{table.name}: {', '.join(missing)} is declared as personal, and {source.title} has no such"
+            " column. It may have been renamed, and would be shown to readers by its new name. Nothing of the table was"
+            f" loaded. Say in etl_assets/sources/{source.name}/tables.py what its personal columns are called now, or"
+            f" that there are none; to see what has changed, run: etl discover {source.name} --check"
+        )

@@ -50,6 +50,7 @@ class DocumentUnit:
 
     def _begin(self) -> None:
         """Forget what an earlier attempt has read."""
+        self._rows_by_slice: dict[date, int] = {}
         self._is_direct = False
         """Whether the target held nothing of it, so that documents go straight in."""
         self._seen_load = 0
@@ -68,7 +69,7 @@ class DocumentUnit:
         """
         self._begin()
         connection = session.connection
-        reader = session.reader(self.instance)
+        session.reader(self.instance)  # it is connected before anything is locked
         self._is_direct = documents.is_empty(connection, self._target, self._window)
         self._seen_load = latest_load(connection, self.relation)
         documents.create_staging(connection, self._target)
@@ -79,7 +80,6 @@ class DocumentUnit:
             self._drop_pad(session)
             self._check_rejected_share(session)
             self._find_missing(session)
-        del reader
         return True
 
     def stage(self, session: RestSession) -> None:

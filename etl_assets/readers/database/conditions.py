@@ -1,9 +1,8 @@
 """WHERE conditions of a row range that are the same in every SQL dialect, and how a range is split."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal, localcontext
 
 from etl_assets.declare.database_reader import RowRange, SourceColumn, SourceTable
 
@@ -66,12 +65,6 @@ def cursor_conditions(row_range: RowRange, moment: Callable[[datetime], str], na
     if row_range.until is not None:
         conditions.append(f"{name} < {moment(row_range.until.astimezone(UTC))}")
     return conditions
-
-
-def exact_sum(values: Iterable[Decimal]) -> Decimal:
-    """The exact sum: by itself Decimal rounds to 28 digits."""
-    with localcontext(prec=100):
-        return sum(values, Decimal(0))
 
 
 def split_keys(row_range: RowRange, size: int) -> Iterator[RowRange]:

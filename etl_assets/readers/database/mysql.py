@@ -26,7 +26,7 @@ from etl_assets.readers.database.mysql_fingerprints import read_fingerprints
 from etl_assets.readers.database.mysql_lines import quote_mysql, sanitize_text
 from etl_assets.readers.database.mysql_ranges import is_local_time, source_local_time, split_into_strides, stride_rows
 from etl_assets.readers.database.mysql_sums import combine_sums, query_sums, sum_expressions
-from etl_assets.readers.database.prefetch import prefetch_one
+from etl_assets.readers.prefetch import prefetch_one
 
 
 class MysqlReader:

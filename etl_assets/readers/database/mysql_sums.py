@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import md5
 
 from etl_assets.declare.database_reader import ColumnSum, RowRange, SourceColumn, SourceTable, Sums
-from etl_assets.readers.database.conditions import exact_sum
+from etl_assets.declare.measures import exact_sum
 from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_lines import (
     DATE_TYPES,

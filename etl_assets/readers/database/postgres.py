@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.declare.measures import ROW_CHECKSUM, parse_sums
 from etl_assets.readers.database.conditions import cursor_conditions, find_column, key_conditions, range_key, split_keys
 from etl_assets.readers.database.postgres_catalogue import describe_postgres
 from etl_assets.readers.database.postgres_connection import PostgresConnection
-from etl_assets.readers.database.postgres_sums import parse_sums, quote_postgres, sums_select_list
+from etl_assets.readers.database.postgres_sums import quote_postgres, sums_select_list
 
 SUM_BATCH_KEYS = 10_000
 
@@ -136,6 +137,6 @@ def _timestamp_literal(moment: datetime) -> str:
 
 
 def _row_hash(columns: Sequence[SourceColumn]) -> str:
-    """A number of 60 bits that differs where rows differ; a row is written with quotes where they are needed."""
+    """The checksum of a row; it is written with quotes where they are needed."""
     columns_sql = ", ".join(quote_postgres(column.name) for column in columns)
-    return f"('x' || left(md5(row({columns_sql})::text), 15))::bit(60)::bigint"
+    return ROW_CHECKSUM.format(f"row({columns_sql})::text")

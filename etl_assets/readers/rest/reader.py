@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue
-from etl_assets.declare.rest import RestTable
+from etl_assets.declare.rest import Endpoint, RestTable
 from etl_assets.errors import EtlError, ListChanged
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.rest.client import HttpClient, NotFound
@@ -130,13 +130,14 @@ class RestReader:
 
 def _address(table: RestTable, parent: Mapping[str, KeyValue] | None) -> str:
     """The path of the list, or of the list of one row of the parent table."""
-    wanted = {column for _, column in table.endpoint.placeholders}
+    endpoint = table.endpoint
+    wanted = {column for _, column in endpoint.placeholders}
     if table.per is None and parent is not None:
         raise EtlError(f"{table.name}: it is read at once, not for each row of another table.")
     if missing := sorted(wanted - set(parent or {})):
         owner = table.per.parent if table.per else None
         raise EtlError(f"{table.name}: it is read for each row of {owner}, and {', '.join(missing)} is not given.")
-    return table.endpoint.address({column: _segment(table, (parent or {})[column]) for column in wanted})
+    return endpoint.address({column: _segment(table, (parent or {})[column]) for column in wanted})
 
 
 def _segment(table: RestTable, value: KeyValue) -> str:
@@ -149,23 +150,25 @@ def _segment(table: RestTable, value: KeyValue) -> str:
 
 
 def _parameters(table: RestTable, span: Span | None) -> dict[str, str]:
-    window = table.endpoint.window
-    return {**table.endpoint.parameters, **({window: _format_window(table, span)} if span and window else {})}
+    endpoint = table.endpoint
+    window = {endpoint.window: _format_window(endpoint, span)} if span and endpoint.window else {}
+    return {**endpoint.parameters, **window}
 
 
-def _format_window(table: RestTable, span: Span) -> str:
-    return table.endpoint.window_format.format(first=span.first, last=span.last, end=span.last + DAY)
+def _format_window(endpoint: Endpoint, span: Span) -> str:
+    return endpoint.window_format.format(first=span.first, last=span.last, end=span.last + DAY)
 
 
 def _split_window(table: RestTable, window: Span | None) -> Sequence[Span | None]:
     """Split a window, with its pad, into the spans that the service allows in one list each."""
-    if table.window is None or table.endpoint.window is None:
+    endpoint = table.endpoint
+    if table.window is None or endpoint.window is None:
         if window:
             raise EtlError(f"{table.name}: it is read whole, not by window.")
         return [None]
     if window is None or window.first > window.last:
         raise EtlError(f"{table.name}: it is read by window, from a first date to a last.")
-    longest = table.endpoint.longest
+    longest = endpoint.longest
     days = longest // DAY
     if days < 1:
         raise EtlError(f"{table.name}: its endpoint allows windows of {longest}, and a day is the shortest.")
@@ -181,8 +184,8 @@ def _check_window(table: RestTable, span: Span, documents: Sequence[Document]) -
     allowed = span.extended(WINDOW_TOLERANCE)
     outside = sorted({document.slice for document in documents if document.slice and document.slice not in allowed})
     if outside:
-        parameter = table.endpoint.window
+        endpoint, parameter = table.endpoint, table.endpoint.window
         raise EtlError(
-            f"{table.name}: asked for {parameter}={_format_window(table, span)}, the service gave a record of"
+            f"{table.name}: asked for {parameter}={_format_window(endpoint, span)}, the service gave a record of"
             f" {outside[0]}. It does not know {parameter}, or ignores it."
         )

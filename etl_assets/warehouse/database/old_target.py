@@ -26,7 +26,7 @@ from decimal import Decimal
 import psycopg
 from psycopg import sql
 
-from etl_assets.warehouse.catalog import short_type
+from etl_assets.warehouse.catalog import describe_tables, short_type
 
 _ALIKE = {"time with time zone": "time", "character varying": "text", "character": "text"}
 """Types that an old pipeline may have, and that are read like one of ours."""
@@ -72,20 +72,14 @@ class TableSchema:
 
 def table_schemas(connection: psycopg.Connection, schema: str) -> dict[str, TableSchema]:
     """The tables and views of a schema by their names in lower case."""
-    rows = connection.execute(
-        "select relname, attname, format_type(atttypid, atttypmod) from pg_attribute"
-        " inner join pg_class on pg_class.oid = attrelid inner join pg_namespace on pg_namespace.oid = relnamespace"
-        " where nspname = %s and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped"
-        " order by relname, attnum",
-        [schema],
-    ).fetchall()
-    columns: dict[str, dict[str, ColumnSchema]] = {}
-    for table, name, kind in rows:
-        of_table = columns.setdefault(table, {})
-        if name.lower() not in of_table or name.islower():
-            of_table[name.lower()] = ColumnSchema(name, kind)
-    tables = (TableSchema(schema, name, of_table) for name, of_table in sorted(columns.items()))
-    return {table.name.lower(): table for table in tables}
+    tables = []
+    for name, table in describe_tables(connection, schema, with_views=True).items():
+        columns: dict[str, ColumnSchema] = {}
+        for column, kind in table.columns.items():
+            if column.lower() not in columns or column.islower():
+                columns[column.lower()] = ColumnSchema(column, kind)
+        tables.append(TableSchema(schema, name, columns))
+    return {table.name.lower(): table for table in sorted(tables, key=lambda table: table.name)}
 
 
 def cast_to_ours(old: ColumnSchema, ours: ColumnSchema, *, zone: str) -> sql.Composable | None:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from etl_assets.declare.database_reader import RowRange
 from etl_assets.errors import TransientError
-from etl_assets.warehouse.catalog import BATCH_COLUMN, short_type
+from etl_assets.warehouse.catalog import BATCH_COLUMN, describe_tables
 from etl_assets.warehouse.relation import Relation, column_list
 
 LOCK_TIMEOUT = "5s"
@@ -102,60 +102,13 @@ class StagingTable:
 
 def existing_tables(connection: psycopg.Connection, schema: str) -> dict[str, ExistingTable]:
     """All tables of a schema, by name, in one round trip."""
-    rows = connection.execute(
-        """
-        select
-            class.relname,
-            array_agg(attribute.attname::text order by attribute.attnum),
-            array_agg(format_type(attribute.atttypid, attribute.atttypmod) order by attribute.attnum),
-            (
-                select array_agg(part.attname::text order by array_position(key.indkey::int2[], part.attnum))
-                from pg_index as key
-                inner join pg_attribute as part on part.attrelid = key.indrelid and part.attnum = any(key.indkey)
-                where key.indrelid = class.oid and key.indisprimary
-            )
-        from pg_class as class
-        inner join pg_attribute as attribute
-            on attribute.attrelid = class.oid and attribute.attnum > 0 and not attribute.attisdropped
-        where class.relnamespace = to_regnamespace(%s) and class.relkind in ('r', 'p')
-        group by class.oid
-        """,
-        [sql.Identifier(schema).as_string(connection)],
-    )
     return {
         name: ExistingTable(
-            columns={
-                column: short_type(kind) for column, kind in zip(columns, kinds, strict=True) if column != BATCH_COLUMN
-            },
-            keys=tuple(keys or ()),
+            columns={column: kind for column, kind in table.short_types.items() if column != BATCH_COLUMN},
+            keys=table.keys,
         )
-        for name, columns, kinds, keys in rows
+        for name, table in describe_tables(connection, schema).items()
     }
-
-
-def dependent_views(connection: psycopg.Connection, schema: str) -> dict[tuple[str, str], list[str]]:
-    """The views that depend on a schema's tables, in order, by the names of table and column."""
-    rows = connection.execute(
-        """
-        select
-            class.relname,
-            attribute.attname,
-            array_agg(distinct view_space.nspname || '.' || view_class.relname)
-        from pg_depend as depends
-        inner join pg_rewrite as rule on depends.classid = 'pg_rewrite'::regclass and rule.oid = depends.objid
-        inner join pg_class as view_class on view_class.oid = rule.ev_class
-        inner join pg_namespace as view_space on view_space.oid = view_class.relnamespace
-        inner join pg_class as class
-            on depends.refclassid = 'pg_class'::regclass
-            and class.oid = depends.refobjid and class.oid <> view_class.oid
-        inner join pg_attribute as attribute
-            on attribute.attrelid = class.oid and attribute.attnum = depends.refobjsubid and attribute.attnum > 0
-        where class.relnamespace = to_regnamespace(%s)
-        group by class.relname, attribute.attname
-        """,
-        [sql.Identifier(schema).as_string(connection)],
-    )
-    return {(table, column): views for table, column, views in rows}
 
 
 def create_table(connection: psycopg.Connection, target: StagingTable) -> None:

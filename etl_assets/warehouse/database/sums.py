@@ -1,12 +1,10 @@
 """Column sums of a staging table, to compare with the source's."""
 
-from decimal import Decimal
-
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.database_reader import ColumnSum, RowRange, Sums
-from etl_assets.declare.measures import measure_sql
+from etl_assets.declare.database_reader import RowRange, Sums
+from etl_assets.declare.measures import parse_sums, sums_sql
 from etl_assets.warehouse.database.retained import CONFLICTS
 from etl_assets.warehouse.database.rows import INCOMING
 from etl_assets.warehouse.database.staging import StagingTable
@@ -24,11 +22,6 @@ def read_sums(
         arrived_only: Leave out rows that are not in the temporary table: those that the source no longer has. Of one
             in conflict, the incoming row counts.
     """
-    aggregates: list[sql.Composable] = [sql.SQL("count(*)")]
-    for name, kind in target.columns.items():
-        column = sql.Identifier("existing", name)
-        measure = sql.SQL(measure_sql(kind)).format(column)
-        aggregates += [sql.SQL("count({})").format(column), sql.SQL("sum({})").format(measure)]
     counted = "{target}"
     if arrived_only:
         counted = (
@@ -38,18 +31,12 @@ def read_sums(
             f" union all select {{columns}} from {INCOMING} as existing where exists ("
             f"     select from {CONFLICTS} as incoming where {{same_key}}))"
         )
+    columns = [sql.Identifier("existing", name) for name in target.columns]
     row = connection.execute(
         target.statement(
-            f"select {{aggregates}} from {counted} as existing where {{in_range}}",
-            aggregates=sql.SQL(", ").join(aggregates),
+            f"select {{sums}} from {counted} as existing where {{in_range}}",
+            sums=sql.SQL(sums_sql(list(target.columns.values()))).format(*columns),
             in_range=target.in_range(row_range),
         )
     ).fetchone()
-    rows, *found = row or (0,)
-    return Sums(
-        rows=rows,
-        columns={
-            name: ColumnSum(values=found[2 * place], total=Decimal(found[2 * place + 1] or 0))
-            for place, name in enumerate(target.columns)
-        },
-    )
+    return parse_sums(list(target.columns), [row] if row else [])

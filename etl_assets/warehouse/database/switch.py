@@ -14,10 +14,10 @@ from psycopg import errors, sql
 
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
+from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.database.old_target import ColumnSchema, TableSchema, cast_to_ours, table_schemas
 
 LIVE = "_live"
-BOOKKEEPING = ("etl_batch_id",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def _switch_view(
             f"{old_schema}.{name} is not in this database. No view was turned. A view reads a table of its own"
             " database: bring the old schema here, or map it with postgres_fdw."
         )
-    wanted = [column for key, column in ours.columns.items() if key not in BOOKKEEPING]
+    wanted = [column for key, column in ours.columns.items() if key != BATCH_COLUMN]
     reads = old if to == "old" and old else ours
     expressions = {column.name: _column(column, reads, is_ours=to == "new", zone=zone) for column in wanted}
     view = sql.Identifier(source.schema + LIVE, name)

@@ -381,3 +381,35 @@ def test_the_shrunken_period_is_in_the_command_that_is_suggested(desk: Desk, com
         company.delete_shift(shift.id, at=LATER)
     failure = str(desk.load()["shifts"].failure)
     assert f"etl run tracktik shifts --from {FIRST} --to {NEXT_PERIOD - timedelta(days=1)} --accept-shrink" in failure
+
+
+def test_nobody_waits_for_a_list_while_it_is_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.load("regions")
+    free, stage = [], loading.documents.copy_documents_into_staging
+
+    def staged(*arguments):
+        lock = "select pg_try_advisory_xact_lock(hashtextextended('etl load tracktik_staging.regions', 0))"
+        free.extend(desk.query(lock))
+        return stage(*arguments)
+
+    monkeypatch.setattr(loading.documents, "copy_documents_into_staging", staged)
+    assert desk.load("regions")["regions"].failure is None
+    assert set(free) == {(True,)}
+
+
+def test_a_list_that_another_run_has_loaded_meanwhile_is_read_again(desk: Desk, monkeypatch) -> None:
+    desk.load("regions")
+    reads, extract = [], loading.DocumentUnit.extract
+
+    def extracted(self, session) -> bool:
+        found = extract(self, session)
+        reads.append(self.table)
+        if len(reads) == 1:
+            assert desk.load("regions")["regions"].failure is None
+        return found
+
+    monkeypatch.setattr(loading.DocumentUnit, "extract", extracted)
+    report = desk.load("regions")["regions"]
+    assert report.failure is None
+    assert len(reads) == 3  # this run's, the other's, and this one's once more
+    assert report.counts.changed == 0

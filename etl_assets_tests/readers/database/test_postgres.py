@@ -9,10 +9,11 @@ import pytest
 from psycopg import sql
 
 from etl_assets.declare.database_reader import DatabaseReader, RowRange, SourceTable
+from etl_assets.declare.measures import parse_sums
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.readers.database import connect_database
 from etl_assets.readers.database.postgres import PostgresReader
-from etl_assets.readers.database.postgres_sums import parse_sums, sums_select_list
+from etl_assets.readers.database.postgres_sums import sums_select_list
 from etl_assets.warehouse.copy import copy_in
 from etl_assets_tests.readers.database.databases import execute, keys_of, rows_of
 

@@ -10,9 +10,10 @@ import pytest
 from psycopg import sql
 
 from etl_assets.declare.database_reader import DatabaseReader, Fingerprint, RowRange
+from etl_assets.declare.measures import parse_sums
 from etl_assets.readers.database import connect_database, mysql_batches, mysql_ranges
 from etl_assets.readers.database.mysql import MysqlReader
-from etl_assets.readers.database.postgres_sums import parse_sums, sums_select_list
+from etl_assets.readers.database.postgres_sums import sums_select_list
 from etl_assets.warehouse.copy import copy_in
 from etl_assets_tests.readers.database.databases import DRIVERS, execute
 
