@@ -82,6 +82,13 @@ def test_date_within_has_both_bounds_included_and_leaves_nulls(connection) -> No
         pytest.param("text", ["A", "B", None, "a", ""], {"known": ("A", "B")}, ["", "a"], id="text"),
         pytest.param("smallint", [1, 8, None, 0, 9], {"known": (1, 8)}, [0, 9], id="numbers"),
         pytest.param("bigint", [1, None, 2**40], {"known": (1, 8), "required": True}, [2**40, None], id="required"),
+        pytest.param(
+            "int",
+            [1, None],
+            {"known": (1, 8), "required": True, "message": "status {status} is none of 1, 8"},
+            [None],
+            id="in its own words",
+        ),
     ],
 )
 def test_one_of_finds_other_values_and_null_where_it_is_required(connection, kind, rows, rule, expected) -> None:

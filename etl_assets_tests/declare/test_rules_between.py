@@ -101,7 +101,7 @@ def header_and_details(connection) -> None:
 
 def sum_of_details(**declared: object) -> SumOfDetails:
     of = {"column": "amount", "key": "id", "relation": OTHER, "foreign_key": "header", "amount": "part"}
-    return SumOfDetails(**BASE, **of, tolerance=0.005, **declared)
+    return SumOfDetails(**{**BASE, **of, "tolerance": 0.005, **declared})
 
 
 @pytest.mark.usefixtures("header_and_details")
@@ -110,6 +110,7 @@ def test_sum_of_details_finds_headers_that_differ_by_more_than_the_tolerance(con
         ("missing", "amount", "5.00", "amount is 5.00, its 0 details make 0.00"),
         ("off", "amount", "10.00", "amount is 10.00, its 2 details make 10.01"),
     ]
+    assert found(connection, sum_of_details(tolerance=5)) == []
     told = sum_of_details(where="looked_at.id = 'off'", message="{total} in {details} of {header}", decimals=1)
     assert findings(connection, told) == [("off", "amount", "10.0", "10.0 in 2 of 10.0")]
 
@@ -193,7 +194,7 @@ def test_unique_finds_each_of_those_that_have_the_same(connection) -> None:
         ("null", None, True), ("null too", None, True),
     ]  # fmt: skip
     put_rows(connection, "id text, number text, active boolean", rows)
-    rule = Unique(**BASE, column="number", where="active or false", message="{number} is that of {times}")
+    rule = Unique(**BASE, column="number", where="active or number is null", message="{number} is that of {times}")
     assert findings(connection, rule) == [
         ("another", "number", "B", "B is that of 2"),
         ("one", "number", "B", "B is that of 2"),

@@ -46,6 +46,7 @@ def test_a_test_that_passes_closes_its_issue_and_failing_again_reopens_it(wareho
     assert [status for status, *_ in issues(warehouse)] == ["closed"]
     record(message=None)
     assert issues(warehouse) == [("open", "(table)", "", "the test failed")]
+    assert warehouse.execute("select closed_at from etl.quality_issue").fetchall() == [(None,)]
 
 
 def test_a_resolved_test_stays_resolved_while_as_many_rows_fail_it(warehouse, record) -> None:
@@ -56,3 +57,4 @@ def test_a_resolved_test_stays_resolved_while_as_many_rows_fail_it(warehouse, re
     assert [status for status, *_ in issues(warehouse)] == ["resolved"]
     record(failures=4)
     assert [status for status, *_ in issues(warehouse)] == ["open"]
+    assert warehouse.execute("select value from etl.quality_issue").fetchall() == [("4",)]

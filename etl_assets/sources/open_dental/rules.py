@@ -2,10 +2,10 @@
 
 What is normal there is no finding: 0 for "none" in a column that refers to another table, 0001-01-01 for "no date".
 The source is MyISAM and has no snapshot of all tables at once: what was read of one table may be older than what was
-read of another. So a row whose stamp is not older than the other table's last read (`etl.extraction`) is not looked at
-yet; the next load brings what is missing. Sums over rows that may have been deleted wait for the next sweep, since
-deleted rows are held until then, and Open Dental replaces the splits of an edited payment. The kinds and statuses
-are the vendor's own enumerations.
+read of another. So a row whose stamp is not older than the other table's last read is not looked at yet (`once_read`);
+the next load brings what is missing. What may have been deleted waits for the next sweep too (`settled`), since deleted
+rows are held until then, and Open Dental replaces the splits of an edited payment. The kinds and statuses are the
+vendor's own enumerations.
 """
 
 from datetime import timedelta
