@@ -37,6 +37,11 @@ class FileTable(Table):
         return self.columns
 
     @property
+    def loader_columns(self) -> Sequence[str]:
+        """Where a row came from, and when."""
+        return ("feed", "file_name", "load_datetime")
+
+    @property
     def slice_by(self) -> str:
         """The column with the schedule date of a row."""
         return self.load.slice_by

@@ -1,4 +1,4 @@
-"""PostgreSQL's half of the checksums, as plain SQL: column sums and row checksums, at a source, in staging, in an old target.
+"""PostgreSQL's half of the checksums, as plain SQL: column sums and row checksums, wherever they are computed.
 
 What a total is of which type, is said in `database_reader.ColumnSum`. Each side composes its own statement: whatever
 stands for a column, quoted, is filled in where it is run.

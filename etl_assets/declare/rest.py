@@ -214,6 +214,11 @@ class RestTable(Table):
         return tuple(each for each in self.fields if each.name not in self.keys)
 
     @property
+    def loader_columns(self) -> Sequence[str]:
+        """When a document came, and what became of its record."""
+        return ("loaded_at", "vanished_at", "deleted_at")
+
+    @property
     def window(self) -> Window | None:
         """How it is read by dates; None where it is read whole, and every version of a record is kept."""
         return self.load if isinstance(self.load, Window) else None

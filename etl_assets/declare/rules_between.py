@@ -245,8 +245,8 @@ class NoOverlap(Rule):
 
     @property
     def reads(self) -> Sequence[str]:
-        """The columns it names, but `feed`: no table declares it, for the loader writes it."""
-        return [column for column in (*self.resource, *self.resource_nullable) if column != "feed"]
+        """The columns it names."""
+        return [*self.resource, *self.resource_nullable]
 
     def breaking_rows(self) -> str:
         """The later row of each pair."""

@@ -144,7 +144,7 @@ class Source:
     def _check_rules(self) -> None:
         for rule in self.rules:
             table = self.table(rule.table)
-            unknown = set(rule.reads) - set(table.names) - {"load_datetime", "loaded_at"}
+            unknown = set(rule.reads) - set(table.names) - set(table.loader_columns)
             if unknown and table.columns_known:
                 raise ValueError(f"{self.name}: rule {rule.name} reads {sorted(unknown)}, which {table.name} lacks")
         checks = [(rule.table, rule.name) for rule in self.rules]

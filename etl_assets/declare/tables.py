@@ -83,6 +83,11 @@ class Table:
         return ()
 
     @property
+    def loader_columns(self) -> Sequence[str]:
+        """Columns that the loader writes, and that rules may look at as well."""
+        return ()
+
+    @property
     def partition_column(self) -> str | None:
         """The staging column with the date of a row, by which the table is loaded; None where it is loaded whole."""
         return None

@@ -109,7 +109,9 @@ def merge(
     updated = inserted = 0
     if differs is not None:
         updated = connection.execute(
-            sql.SQL("update {target} as existing set {assignments} from {incoming} where {differs} and {same_key}").format(
+            sql.SQL(
+                "update {target} as existing set {assignments} from {incoming} where {differs} and {same_key}"
+            ).format(
                 target=into.identifier,
                 assignments=comma_list(
                     sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in updates.items()

@@ -16,12 +16,13 @@ from psycopg import sql
 from etl_assets.declare.database_reader import RowRange
 from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.copy import copy_in
+from etl_assets.warehouse import merge as merging
 from etl_assets.warehouse.database import before_images, retained
 from etl_assets.warehouse.database.staging import StagingTable
-from etl_assets.warehouse.relation import column_list
+from etl_assets.warehouse.merge import DIFFERS, IS_NEW, distinct, find_changes, merge
 
 INCOMING, SOURCE_KEYS = "pg_temp.etl_incoming_rows", "pg_temp.etl_source_keys"
-CHANGED, DELETED = "pg_temp.etl_changed_rows", "pg_temp.etl_deleted_rows"
+CHANGED, DELETED = str(merging.CHANGED), "pg_temp.etl_deleted_rows"
 ANALYZE_FROM_ROWS = 10_000
 """Rows from which on a temporary table is analyzed before the server plans with it."""
 
@@ -129,16 +130,18 @@ def merge_rows(connection: psycopg.Connection, target: StagingTable, row_range: 
         if target.retain_deleted:
             retained.save_overwritten(connection, target, overwriting)
         before_images.save_before_images(connection, target, f"(select * from {CHANGED} where not is_new)")
-        _update(connection, target)
-    if new:
-        connection.execute(
-            target.statement(
-                f"insert into {{target}} ({{columns}}, {{batch_column}}) select {{incoming}}, {{batch}}"
-                f" from {INCOMING} as incoming inner join {CHANGED} as changed using ({{keys}}) where changed.is_new",
-                incoming=sql.SQL(", ").join(sql.Identifier("incoming", name) for name in target.columns),
-                batch_column=sql.Identifier(BATCH_COLUMN),
-            )
-        )
+    incoming = {name: sql.Identifier("incoming", name) for name in target.columns}
+    lineage = {BATCH_COLUMN: sql.Literal(target.batch)}
+    merge(
+        connection,
+        target.statement(f"{INCOMING} as incoming inner join {CHANGED} as changed using ({{keys}})"),
+        into=target.relation,
+        same_key=target.statement("{same_key}"),
+        updates={**{name: incoming[name] for name in target.values}, **lineage},
+        inserts={**incoming, **lineage},
+        differs=DIFFERS if changed else None,
+        is_new=IS_NEW if new else None,
+    )
     dates = _dates(connection, target, f"select old_date from {CHANGED} union select new_date from {CHANGED}")
     return MergeResult(new, changed, overwritten, conflicts, new_conflicts, dates)
 
@@ -297,54 +300,39 @@ def invalidate_ranges(connection: psycopg.Connection, target: StagingTable, chos
 
 
 def _find_changed(connection: psycopg.Connection, target: StagingTable, row_range: RowRange) -> None:
-    connection.execute(f"drop table if exists {CHANGED}")
-    values, known = target.values, [name for name in target.values if name not in target.new_columns]
+    known = [name for name in target.values if name not in target.new_columns]
     overwrites = [
         _differ(known),
         *(
             sql.SQL("(existing.{0} is not null and existing.{0} is distinct from incoming.{0})").format(
                 sql.Identifier(name)
             )
-            for name in values
+            for name in target.values
             if name in target.new_columns
         ),
     ]
-    connection.execute(
-        target.statement(
-            "create temporary table etl_changed_rows on commit drop as"
-            " select {incoming_keys}, existing.{key} is null as is_new, {old_date} as old_date, {new_date} as new_date,"
-            " existing.{key} is not null and ({overwrites}) as overwrites"
-            f" from {INCOMING} as incoming left join {{target}} as existing on {{same_key}}"
-            " where {in_range} and (existing.{key} is null or {differs})",
-            key=sql.Identifier(target.keys[0]),
-            differs=_differ(values),
-            overwrites=sql.SQL(" or ").join(overwrites),
-            in_range=target.in_range(row_range, of="incoming"),
-        )
+    find_changes(
+        connection,
+        sql.SQL(f"{INCOMING} as incoming"),
+        into=target.relation,
+        same_key=target.statement("{same_key}"),
+        never_null=target.keys[0],
+        differs=_differ(target.values),
+        columns={
+            **{key: sql.Identifier("incoming", key) for key in target.keys},
+            "old_date": target.statement("{old_date}"),
+            "new_date": target.statement("{new_date}"),
+            "overwrites": sql.SQL("existing.{} is not null and ({})").format(
+                sql.Identifier(target.keys[0]), sql.SQL(" or ").join(overwrites)
+            ),
+        },
+        within=target.in_range(row_range, of="incoming"),
     )
 
 
 def _differ(names: Sequence[str]) -> sql.Composable:
     """The condition that `existing` and `incoming` differ in any of these columns."""
-    if not names:
-        return sql.SQL("false")
-    return sql.SQL("row({}) is distinct from row({})").format(
-        column_list(names, of="existing"), column_list(names, of="incoming")
-    )
-
-
-def _update(connection: psycopg.Connection, target: StagingTable) -> None:
-    changes = [
-        *(sql.SQL("{0} = incoming.{0}").format(sql.Identifier(name)) for name in target.values),
-        sql.SQL("{} = {}").format(sql.Identifier(BATCH_COLUMN), sql.Literal(target.batch)),
-    ]
-    connection.execute(
-        target.statement(
-            f"update {{target}} as existing set {{changes}} from {INCOMING} as incoming"
-            f" inner join {CHANGED} as changed using ({{keys}}) where not changed.is_new and {{same_key}}",
-            changes=sql.SQL(", ").join(changes),
-        )
-    )
+    return distinct(*([sql.Identifier(of, name) for name in names] for of in ("existing", "incoming")))
 
 
 def _dates(connection: psycopg.Connection, target: StagingTable, chosen: str) -> set[date]:

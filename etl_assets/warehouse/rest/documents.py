@@ -17,7 +17,10 @@ from psycopg import sql
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, Key
+from etl_assets.declare.rest import INSTANCE
+from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.copy import copy_in, copy_line
+from etl_assets.warehouse.merge import CHANGED, MergeCounts, distinct, find_changes, merge
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest.binary import binary_copy
 from etl_assets.warehouse.rest.tables import DocumentTable
@@ -26,11 +29,9 @@ STAGING = Relation("pg_temp", "etl_documents")
 
 
 @dataclass(frozen=True)
-class MergeCounts:
-    """Rows that a merge inserted and updated."""
+class MergedDocuments(MergeCounts):
+    """What a merge of documents wrote."""
 
-    inserted: int
-    updated: int
     slices: tuple[date, ...] = ()
     """Dates of which a row was written, or left."""
 
@@ -144,7 +145,7 @@ def staged_counts(connection: psycopg.Connection, target: DocumentTable) -> Coun
     return Counter(dict(rows))
 
 
-def merge_documents(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergeCounts:
+def merge_documents(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergedDocuments:
     """Upsert the staged documents into the target; write only what differs, and delete nothing.
 
     Of a target with versions, those of new records count as inserted, those of known ones as updated.
@@ -154,45 +155,49 @@ def merge_documents(connection: psycopg.Connection, target: DocumentTable, batch
         target: Where to.
         batch: Whose work it is.
     """
-    merge = _merge_versions if target.keeps_versions else _merge_newest
-    return merge(connection, target, batch)
+    keep = _merge_versions if target.keeps_versions else _merge_newest
+    return keep(connection, target, batch)
 
 
-def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergeCounts:
-    row = connection.execute(
-        target.statement("""
-        with differing as (
-            select incoming.*, existing.slice as previous_slice, existing.loaded_at is null as is_new
-            from {incoming} as incoming left join {target} as existing on {same}
-            where
-                existing.loaded_at is null
-                or (existing.slice, existing.raw_data, existing.vanished_at, existing.deleted_at)
-                is distinct from (incoming.slice, incoming.raw_data, null::timestamptz, null::timestamptz)
+def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergedDocuments:
+    same_key, staged = target.statement("{same}"), ("slice", "raw_data", "vanished_at", "deleted_at")
+    changed = find_changes(
+        connection,
+        target.statement("{incoming} as incoming"),
+        into=target.relation,
+        same_key=same_key,
+        never_null="loaded_at",
+        differs=distinct(
+            [sql.Identifier("existing", name) for name in staged],
+            [sql.SQL(value) for value in ("incoming.slice", "incoming.raw_data", "null::timestamptz", "null::timestamptz")],
         ),
-        updated as (
-            update {target} as existing
-            set slice = incoming.slice, raw_data = incoming.raw_data, loaded_at = now(), vanished_at = null,
-                deleted_at = null, etl_batch_id = %(batch)s
-            from differing as incoming where {same} and not incoming.is_new
-        ),
-        inserted as (
-            insert into {target} ({target_keys}, slice, raw_data, etl_batch_id)
-            select {instance_value} {keys}, slice, raw_data, %(batch)s from differing where is_new
-        )
-        select
-            count(*) filter (where is_new),
-            count(*) filter (where not is_new),
-            array_agg(distinct slice)
-                || array_agg(distinct previous_slice) filter (where previous_slice is distinct from slice)
-        from differing
-        """),
-        {"batch": batch},
-    ).fetchone()
-    inserted, updated, slices = row or (0, 0, None)
-    return MergeCounts(inserted, updated, tuple(sorted({day for day in slices or () if day})))
+        columns={
+            "etl_seq": sql.SQL("incoming.etl_seq"),
+            "slice": sql.SQL("incoming.slice"),
+            "previous_slice": sql.SQL("existing.slice"),
+        },
+    )
+    if not changed:
+        return MergedDocuments()
+    document = {"slice": sql.SQL("incoming.slice"), "raw_data": target.document, BATCH_COLUMN: sql.Literal(batch)}
+    key = {name: sql.Identifier("incoming", name) for name in target.key_names}
+    merged = merge(
+        connection,
+        # By the number of the document, and not once more the newest of each record.
+        sql.SQL("{} as incoming inner join {} as changed using (etl_seq)").format(STAGING.identifier, CHANGED.identifier),
+        into=target.relation,
+        same_key=same_key,
+        updates={**document, "loaded_at": sql.SQL("now()"), "vanished_at": sql.NULL, "deleted_at": sql.NULL},
+        inserts={**({INSTANCE: sql.Literal(target.instance)} if target.instance else {}), **key, **document},
+    )
+    days = connection.execute(
+        sql.SQL("select slice from {0} union select previous_slice from {0} where not is_new").format(CHANGED.identifier)
+    )
+    return MergedDocuments(merged.inserted, merged.updated, tuple(sorted(day for (day,) in days if day)))
 
 
-def _merge_versions(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergeCounts:
+def _merge_versions(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergedDocuments:
+    """No upsert, so not by `merge`: of a record that differs the version held is outdated, and one more inserted."""
     # Two statements: in one, both would see the same snapshot and break the index of one latest version.
     reappeared, outdated, written = (
         connection.execute(target.statement(step), {"batch": batch}).rowcount
@@ -208,7 +213,7 @@ def _merge_versions(connection: psycopg.Connection, target: DocumentTable, batch
             "select from {target} as existing where {same} and existing.is_latest)",
         )
     )
-    return MergeCounts(written - outdated, outdated + reappeared)
+    return MergedDocuments(written - outdated, outdated + reappeared)
 
 
 def current_keys(connection: psycopg.Connection, target: DocumentTable) -> list[Key]:

@@ -12,7 +12,7 @@ from etl_assets.declare.rest import RestTable, Window
 from etl_assets.declare.tables import Full
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest import documents
-from etl_assets.warehouse.rest.documents import MergeCounts
+from etl_assets.warehouse.rest.documents import MergedDocuments
 from etl_assets.warehouse.rest.tables import DocumentTable, document_keys, document_layout
 from etl_assets.warehouse.tables import ensure_table
 from etl_assets_tests.readers.rest.services import listed
@@ -46,7 +46,7 @@ def doc(key: int, text: str, day: date | None = None) -> Document:
     return Document((key,), day, text.encode())
 
 
-def merge(connection, into: DocumentTable, *arrived: Document, batch: UUID = BATCH) -> MergeCounts:
+def merge(connection, into: DocumentTable, *arrived: Document, batch: UUID = BATCH) -> MergedDocuments:
     documents.create_staging(connection, into)
     assert documents.copy_documents_into_staging(connection, into, arrived) == {}
     found = documents.merge_documents(connection, into, batch)
@@ -66,10 +66,10 @@ def rows(connection, into: DocumentTable, what: str) -> list[tuple]:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        pytest.param(doc(2, '{"a": 1}', MAY), MergeCounts(1, 0, (MAY,)), id="a new record is inserted"),
-        pytest.param(doc(1, '{"a": 2}', MAY), MergeCounts(0, 1, (MAY,)), id="another document is an update"),
-        pytest.param(doc(1, '{"a": 1.0}', MAY), MergeCounts(0, 0), id="the same value in other digits is no change"),
-        pytest.param(doc(1, '{"a": 1}', JUNE), MergeCounts(0, 1, (MAY, JUNE)), id="a record that moves leaves a date"),
+        pytest.param(doc(2, '{"a": 1}', MAY), MergedDocuments(1, 0, (MAY,)), id="a new record is inserted"),
+        pytest.param(doc(1, '{"a": 2}', MAY), MergedDocuments(0, 1, (MAY,)), id="another document is an update"),
+        pytest.param(doc(1, '{"a": 1.0}', MAY), MergedDocuments(0, 0), id="the same value in other digits is no change"),
+        pytest.param(doc(1, '{"a": 1}', JUNE), MergedDocuments(0, 1, (MAY, JUNE)), id="a record that moves leaves a date"),
     ],
 )
 def test_a_record_is_merged_by_what_it_changes(connection, newest, document, expected) -> None:
@@ -81,7 +81,7 @@ def test_the_same_again_writes_nothing(connection, newest, versions) -> None:
     for into, day in ((newest, MAY), (versions, None)):
         merge(connection, into, doc(1, '{"a": 1}', day))
         before = rows(connection, into, "xmin, ctid")
-        assert merge(connection, into, doc(1, '{"a":1}', day)) == MergeCounts(0, 0)
+        assert merge(connection, into, doc(1, '{"a":1}', day)) == MergedDocuments(0, 0)
         assert rows(connection, into, "xmin, ctid") == before
 
 
@@ -94,7 +94,7 @@ def test_what_must_not_be_kept_is_not(connection, newest, versions) -> None:
     for into, day in ((newest, MAY), (versions, None)):
         merge(connection, into, doc(1, '{"a": 1, "secret": "x"}', day))
         assert rows(connection, into, "raw_data") == [({"a": 1},)]
-        assert merge(connection, into, doc(1, '{"a": 1, "secret": "y"}', day)) == MergeCounts(0, 0)
+        assert merge(connection, into, doc(1, '{"a": 1, "secret": "y"}', day)) == MergedDocuments(0, 0)
 
 
 def test_numbers_stay_as_the_service_wrote_them(connection, newest) -> None:
@@ -105,9 +105,9 @@ def test_numbers_stay_as_the_service_wrote_them(connection, newest) -> None:
 
 
 def test_each_different_document_is_a_version(connection, versions) -> None:
-    assert merge(connection, versions, doc(1, '{"a": 1}'), doc(2, "{}")) == MergeCounts(2, 0)
-    assert merge(connection, versions, doc(1, '{"a": 2}'), doc(2, "{}")) == MergeCounts(0, 1)
-    assert merge(connection, versions, doc(1, '{"a": 1}'), doc(2, "{}")) == MergeCounts(0, 1)
+    assert merge(connection, versions, doc(1, '{"a": 1}'), doc(2, "{}")) == MergedDocuments(2, 0)
+    assert merge(connection, versions, doc(1, '{"a": 2}'), doc(2, "{}")) == MergedDocuments(0, 1)
+    assert merge(connection, versions, doc(1, '{"a": 1}'), doc(2, "{}")) == MergedDocuments(0, 1)
     assert rows(connection, versions, "id, raw_data ->> 'a', is_latest") == [
         (1, "1", False),
         (1, "2", False),
