@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import psycopg
 
-from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.tables import Full
 from etl_assets.sources.open_dental import SOURCE
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from etl_assets.declare.database import IMPORTANCES
+from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.definitions import defs
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT

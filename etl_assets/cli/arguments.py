@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TypeAlias
 
-from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError

@@ -7,7 +7,7 @@ from itertools import islice
 
 from etl_assets.cli.arguments import Commands, command, copied_table_named, copied_tables_named, day, source_named
 from etl_assets.declare.catalogue import parse_catalogue
-from etl_assets.declare.database import IMPORTANCES
+from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.errors import EtlError
 from etl_assets.loading.database.discovery import discover, find_drift
 from etl_assets.loading.database.rollback import roll_back

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
-from etl_assets.declare.database import IMPORTANCES
+from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadOptions

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from etl_assets.declare.database import CopiedTable, Incremental, Monitoring
+from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring
 from etl_assets.declare.database_reader import SourceTable
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError

@@ -7,13 +7,11 @@ stays 12.50, and a field that nobody here knows of is kept.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from etl_assets.declare.dates import Span
-
-if TYPE_CHECKING:
-    from etl_assets.declare.rest import RestTable
+from etl_assets.declare.rest import RestTable
 
 KeyValue: TypeAlias = int | str | UUID | date
 Key: TypeAlias = tuple[KeyValue, ...]
@@ -57,7 +55,7 @@ class DocumentReader(Protocol):
     """A connection to a service, or to one of its instances, that answers with documents."""
 
     def read(
-        self, table: "RestTable", window: Span | None = None, parent: Mapping[str, KeyValue] | None = None
+        self, table: RestTable, window: Span | None = None, parent: Mapping[str, KeyValue] | None = None
     ) -> Iterator[DocumentPage]:
         """Every record of a table or, of a table that is read by window, those of a span of dates.
 
@@ -76,7 +74,7 @@ class DocumentReader(Protocol):
         """
         ...
 
-    def find(self, table: "RestTable", key: Key, parent: Mapping[str, KeyValue] | None = None) -> Document | None:
+    def find(self, table: RestTable, key: Key, parent: Mapping[str, KeyValue] | None = None) -> Document | None:
         """Look up one record by its own address; None where the service says that there is none (404).
 
         Raises:

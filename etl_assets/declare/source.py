@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Protocol
 
-from etl_assets.declare.database import CopiedTable, Database
+from etl_assets.declare.copied_table import CopiedTable
+from etl_assets.declare.database import Database
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.files import FileDrop, FileTable
-from etl_assets.declare.rest import INSTANCE, RestTable, Service
+from etl_assets.declare.rest import INSTANCE, RestTable
 from etl_assets.declare.rules import Rule
+from etl_assets.declare.service import Service
 from etl_assets.declare.tables import NAME, Table
 from etl_assets.errors import EtlError
 

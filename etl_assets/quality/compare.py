@@ -15,7 +15,7 @@ from decimal import Decimal
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.database import IMPORTANCES, CopiedTable
+from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
 from etl_assets.declare.database_reader import INTEGER_TYPES, ColumnSum
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError

@@ -1,8 +1,8 @@
 """The merge (upsert) of staged rows into a table by its key: write what is new and what differs, and nothing else.
 
-It has two steps. `find_changes` says which staged rows the table lacks or holds otherwise; `merge` writes those. What only
-one kind of source does stands between them: a row is refused, or saved as it was before it is overwritten. Nothing is
-deleted here: what a row's absence means, each kind of source knows for itself.
+It has two steps. `find_changes` says which staged rows the table lacks or holds otherwise; `merge` writes those. What
+only one kind of source does stands between them: a row is refused, or saved as it was before it is overwritten. Nothing
+is deleted here: what a row's absence means, each kind of source knows for itself.
 
 In all SQL here `existing` is a row of the table, `incoming` a staged row, and `changed` what is known of a staged row.
 """
@@ -87,7 +87,7 @@ def merge(
     differs: sql.Composable | None = DIFFERS,
     is_new: sql.Composable | None = IS_NEW,
 ) -> MergeCounts:
-    """Update the rows of `into` that differ from the staged ones and insert those that it lacks; the others stay as they are.
+    """Make `into` hold the staged rows: update what differs, insert what is new, leave the others as they are.
 
     Args:
         connection: Open, with its transaction begun; neither committed nor rolled back here.

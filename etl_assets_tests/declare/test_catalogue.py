@@ -12,7 +12,7 @@ from etl_assets.declare.catalogue import (
     format_catalogue,
     parse_catalogue,
 )
-from etl_assets.declare.database import CopiedTable, Incremental, Monitoring, looks_secret
+from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring, looks_secret
 from etl_assets.declare.database_reader import SourceColumn, SourceTable
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError

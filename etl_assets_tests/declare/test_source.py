@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.rest import Each, fields
 from etl_assets.declare.source import check_names

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.tables import Full
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.orchestration.kinds.database import table_checks

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from etl_assets.declare.catalogue import SIZES, Catalogue, CatalogueFile, Override, format_catalogue, parse_catalogue
-from etl_assets.declare.database import CopiedTable, Incremental, Monitoring, looks_secret
+from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring, looks_secret
 from etl_assets.declare.database_reader import DatabaseReader, SourceTable
 from etl_assets.declare.tables import NAME, Full
 from etl_assets.errors import EtlError

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
 
-from etl_assets.declare.database import IMPORTANCES, CopiedTable
+from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
 from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
@@ -311,8 +311,8 @@ def _check_personal(source: Source, table: CopiedTable, found: SourceTable) -> N
     missing = [name for name in table.personal if name not in there]
     if missing:
         raise EtlError(
-            f"{source.schema}.{table.name}: {', '.join(missing)} is declared as personal, and {source.title} has no such"
-            " column. It may have been renamed, and would be shown to readers by its new name. Nothing of the table was"
-            f" loaded. Say in etl_assets/sources/{source.name}/tables.py what its personal columns are called now, or"
-            f" that there are none; to see what has changed, run: etl discover {source.name} --check"
+            f"{source.schema}.{table.name}: {', '.join(missing)} is declared as personal, and {source.title} has no"
+            " such column. It may have been renamed, and would be shown to readers by its new name. Nothing of the"
+            f" table was loaded. Say in etl_assets/sources/{source.name}/tables.py what its personal columns are called"
+            f" now, or that there are none; to see what has changed, run: etl discover {source.name} --check"
         )

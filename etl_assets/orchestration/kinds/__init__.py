@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from etl_assets.declare.database import Database
 from etl_assets.declare.files import FileDrop
-from etl_assets.declare.rest import Service
+from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.kinds.database import DATABASE
 from etl_assets.orchestration.kinds.files import FILES

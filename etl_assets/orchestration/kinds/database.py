@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from etl_assets.declare.database import IMPORTANCES, CopiedTable
+from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table

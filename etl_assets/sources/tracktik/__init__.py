@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from etl_assets.declare.rest import Service
+from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
 from etl_assets.sources.tracktik.reader import REQUIRED_SETTINGS, connect_tracktik
 from etl_assets.sources.tracktik.rules import RULES

@@ -4,7 +4,7 @@ from datetime import date
 
 import psycopg
 
-from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.warehouse.relation import Relation

@@ -16,13 +16,13 @@ from psycopg import sql
 from etl_assets.declare.database_reader import RowRange
 from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.copy import copy_in
-from etl_assets.warehouse import merge as merging
 from etl_assets.warehouse.database import before_images, retained
 from etl_assets.warehouse.database.staging import StagingTable
+from etl_assets.warehouse.merge import CHANGED as CHANGED_ROWS
 from etl_assets.warehouse.merge import DIFFERS, IS_NEW, distinct, find_changes, merge
 
 INCOMING, SOURCE_KEYS = "pg_temp.etl_incoming_rows", "pg_temp.etl_source_keys"
-CHANGED, DELETED = str(merging.CHANGED), "pg_temp.etl_deleted_rows"
+CHANGED, DELETED = str(CHANGED_ROWS), "pg_temp.etl_deleted_rows"
 ANALYZE_FROM_ROWS = 10_000
 """Rows from which on a temporary table is analyzed before the server plans with it."""
 

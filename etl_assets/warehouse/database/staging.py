@@ -10,6 +10,7 @@ from psycopg import sql
 from etl_assets.declare.database_reader import RowRange
 from etl_assets.errors import TransientError
 from etl_assets.warehouse.catalog import BATCH_COLUMN, describe_tables
+from etl_assets.warehouse.merge import equal
 from etl_assets.warehouse.relation import Relation, column_list
 
 LOCK_TIMEOUT = "5s"
@@ -55,10 +56,7 @@ class StagingTable:
             keys=column_list(self.keys),
             existing_keys=column_list(self.keys, of="existing"),
             incoming_keys=column_list(self.keys, of="incoming"),
-            same_key=sql.SQL(" and ").join(
-                sql.SQL("{} = {}").format(sql.Identifier("existing", key), sql.Identifier("incoming", key))
-                for key in self.keys
-            ),
+            same_key=equal(*([sql.Identifier(of, key) for key in self.keys] for of in ("existing", "incoming"))),
             old_date=self._date("existing"),
             new_date=self._date("incoming"),
             batch=sql.Literal(self.batch),

@@ -7,7 +7,9 @@ from datetime import date
 import psycopg
 from psycopg import sql
 
+from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.files.incoming import INCOMING, REJECT_CANDIDATES, IncomingFile, fetch_row, readable_key
+from etl_assets.warehouse.merge import MergeCounts, comma_list, distinct, equal, merge
 from etl_assets.warehouse.relation import Relation
 
 MATCHED = Relation("pg_temp", "etl_matched")
@@ -35,7 +37,7 @@ def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tupl
         Ordinals: of each row that was removed, and of the one that stays.
     """
     keys = file.key_expressions("incoming")
-    single = sql.SQL("row({})").format(_listed(keys)) if len(keys) > 1 else keys[0]
+    single = sql.SQL("row({})").format(comma_list(keys)) if len(keys) > 1 else keys[0]
     rows, different = fetch_row(
         connection,
         sql.SQL("select count(*), count(distinct {}) from {} as incoming").format(single, INCOMING.identifier),
@@ -62,10 +64,10 @@ def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tupl
                 incoming.ordinal,
                 last.ordinal
         """).format(
-            keys=_listed([sql.SQL("{} as {}").format(key, sql.Identifier(f"k{at}")) for at, key in enumerate(keys)]),
-            numbers=_listed([sql.Literal(at + 1) for at in range(len(keys))]),
+            keys=comma_list([sql.SQL("{} as {}").format(key, sql.Identifier(f"k{at}")) for at, key in enumerate(keys)]),
+            numbers=comma_list([sql.Literal(at + 1) for at in range(len(keys))]),
             incoming=INCOMING.identifier,
-            same=_equal(keys, [sql.Identifier("last", f"k{at}") for at in range(len(keys))]),
+            same=equal(keys, [sql.Identifier("last", f"k{at}") for at in range(len(keys))]),
         )
     )
     return [(gone, stays) for gone, stays in removed]
@@ -73,6 +75,9 @@ def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tupl
 
 def match_existing(connection: psycopg.Connection, file: IncomingFile) -> list[tuple[int, str, str]]:
     """Join `incoming` to the existing rows by key, and remove from it the keys that another feed owns.
+
+    What is found stays in `MATCHED`, for `merge`. Unlike what `merge.find_changes` lists, that is every row that is
+    held, for one of another feed is refused even if it is equal, and no new one, for of most files every row is new.
 
     Returns:
         Of each that was removed: its ordinal, and the feed and file that own the key.
@@ -86,14 +91,16 @@ def match_existing(connection: psycopg.Connection, file: IncomingFile) -> list[t
                 existing.feed,
                 existing.file_name,
                 existing.{slice_by} as slice,
-                row({existing}) is distinct from row({new}) as differs
+                {differs} as differs
             from {incoming} as incoming
             inner join {target} as existing on {same}
         """).format(
             matched=sql.Identifier(MATCHED.name),
             slice_by=sql.Identifier(file.slice_by),
-            existing=_listed([sql.Identifier("existing", source.column) for source in data]),
-            new=_listed([source.expression("incoming") for source in data]),
+            differs=distinct(
+                [sql.Identifier("existing", source.column) for source in data],
+                [source.expression("incoming") for source in data],
+            ),
             incoming=INCOMING.identifier,
             target=file.target.identifier,
             same=_same_key(file),
@@ -145,10 +152,14 @@ def replace_slices(
         sql.SQL("select count(*) > 0, coalesce(bool_or(differs), false) from {}").format(MATCHED.identifier),
     )
     vacated_slices = _vacated_slices(connection, file, in_scope) if any_differs else ()
-    updated = _update(connection, file, in_scope) if any_differs else 0
-    inserted = _insert(connection, file, in_scope, matched=any_matched)
+    merged = _merge(connection, file, in_scope, any_matched=any_matched, any_differs=any_differs)
     return ReplaceResult(
-        inserted, updated, 0 if unreadable_keys else missing, missing if unreadable_keys else 0, slices, vacated_slices
+        merged.inserted,
+        merged.updated,
+        deleted=0 if unreadable_keys else missing,
+        kept=missing if unreadable_keys else 0,
+        slices=slices,
+        vacated_slices=vacated_slices,
     )
 
 
@@ -207,68 +218,44 @@ def _delete_missing(
     return connection.execute(sql.SQL("delete from {} as existing where {}").format(target, condition)).rowcount
 
 
-def _update(connection: psycopg.Connection, file: IncomingFile, in_scope: sql.Composable) -> int:
-    written = [
-        (source.column, source.expression("incoming")) for source in file.sources if source.column not in file.keys
-    ]
-    written += [(name, value) for name, value in _bookkeeping(file) if name not in {"feed", "first_load_datetime"}]
-    return connection.execute(
-        sql.SQL("""
-            update {target} as existing
-            set {assigned}
-            from {incoming} as incoming, {matched} as matched
-            where matched.ordinal = incoming.ordinal and matched.differs and {same} and {in_scope}
-        """).format(
-            target=file.target.identifier,
-            assigned=_listed([sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in written]),
-            incoming=INCOMING.identifier,
-            matched=MATCHED.identifier,
-            same=_same_key(file),
-            in_scope=in_scope,
-        )
-    ).rowcount
-
-
-def _insert(connection: psycopg.Connection, file: IncomingFile, in_scope: sql.Composable, *, matched: bool) -> int:
-    written = [(source.column, source.expression("incoming")) for source in file.sources] + _bookkeeping(file)
-    is_new = sql.SQL("not exists (select from {} as matched where matched.ordinal = incoming.ordinal)").format(
-        MATCHED.identifier
+def _merge(
+    connection: psycopg.Connection,
+    file: IncomingFile,
+    in_scope: sql.Composable,
+    *,
+    any_matched: bool,
+    any_differs: bool,
+) -> MergeCounts:
+    data = {source.column: source.expression("incoming") for source in file.sources}
+    bookkeeping = _bookkeeping(file)
+    kept = {*file.keys, "feed", "first_load_datetime"}
+    incoming, is_new = sql.SQL("{} as incoming").format(INCOMING.identifier), in_scope
+    if any_matched:
+        incoming = sql.SQL("{} left join {} as changed using (ordinal)").format(incoming, MATCHED.identifier)
+        is_new = sql.SQL("changed.ordinal is null and {}").format(in_scope)
+    return merge(
+        connection,
+        incoming,
+        into=file.target,
+        same_key=_same_key(file),
+        updates={name: value for name, value in {**data, **bookkeeping}.items() if name not in kept},
+        inserts={**data, **bookkeeping},
+        differs=sql.SQL("changed.differs and {}").format(in_scope) if any_differs else None,
+        is_new=is_new,
     )
-    return connection.execute(
-        sql.SQL("insert into {} ({}) select {} from {} as incoming where {} and {}").format(
-            file.target.identifier,
-            _listed([sql.Identifier(name) for name, _ in written]),
-            _listed([value for _, value in written]),
-            INCOMING.identifier,
-            in_scope,
-            is_new if matched else sql.SQL("true"),
-        )
-    ).rowcount
 
 
-def _bookkeeping(file: IncomingFile) -> list[tuple[str, sql.Composable]]:
+def _bookkeeping(file: IncomingFile) -> dict[str, sql.Composable]:
     moment = sql.SQL("{}::timestamptz").format(sql.Literal(file.loaded_at))
-    return [
-        ("feed", sql.Literal(file.feed)),
-        ("file_name", sql.Literal(file.file_name)),
-        ("load_datetime", moment),
-        ("first_load_datetime", moment),
-        ("last_update_datetime", moment),
-        ("etl_batch_id", sql.SQL("{}::uuid").format(sql.Literal(str(file.batch_id)))),
-    ]
+    return {
+        "feed": sql.Literal(file.feed),
+        "file_name": sql.Literal(file.file_name),
+        "load_datetime": moment,
+        "first_load_datetime": moment,
+        "last_update_datetime": moment,
+        BATCH_COLUMN: sql.SQL("{}::uuid").format(sql.Literal(str(file.batch_id))),
+    }
 
 
-def _same_key(file: IncomingFile) -> sql.Composed:
-    return _equal([sql.Identifier("existing", name) for name in file.keys], file.key_expressions("incoming"))
-
-
-def _equal(
-    left: list[sql.Composable] | list[sql.Identifier], right: list[sql.Composable] | list[sql.Identifier]
-) -> sql.Composed:
-    return sql.SQL(" and ").join(sql.SQL("{} = {}").format(*pair) for pair in zip(left, right, strict=True))
-
-
-def _listed(
-    parts: list[sql.Composable] | list[sql.Identifier] | list[sql.Composed] | list[sql.Literal],
-) -> sql.Composed:
-    return sql.SQL(", ").join(parts)
+def _same_key(file: IncomingFile) -> sql.Composable:
+    return equal([sql.Identifier("existing", name) for name in file.keys], file.key_expressions("incoming"))

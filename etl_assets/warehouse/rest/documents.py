@@ -160,7 +160,7 @@ def merge_documents(connection: psycopg.Connection, target: DocumentTable, batch
 
 
 def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergedDocuments:
-    same_key, staged = target.statement("{same}"), ("slice", "raw_data", "vanished_at", "deleted_at")
+    same_key, changes = target.statement("{same}"), CHANGED.identifier
     changed = find_changes(
         connection,
         target.statement("{incoming} as incoming"),
@@ -168,8 +168,9 @@ def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: 
         same_key=same_key,
         never_null="loaded_at",
         differs=distinct(
-            [sql.Identifier("existing", name) for name in staged],
-            [sql.SQL(value) for value in ("incoming.slice", "incoming.raw_data", "null::timestamptz", "null::timestamptz")],
+            [sql.Identifier("existing", name) for name in ("slice", "raw_data", "vanished_at", "deleted_at")],
+            # A record that came is there: it has neither vanished nor been deleted.
+            [sql.SQL("incoming.slice"), sql.SQL("incoming.raw_data"), *[sql.SQL("null::timestamptz")] * 2],
         ),
         columns={
             "etl_seq": sql.SQL("incoming.etl_seq"),
@@ -180,18 +181,18 @@ def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: 
     if not changed:
         return MergedDocuments()
     document = {"slice": sql.SQL("incoming.slice"), "raw_data": target.document, BATCH_COLUMN: sql.Literal(batch)}
-    key = {name: sql.Identifier("incoming", name) for name in target.key_names}
+    instance = {INSTANCE: sql.Literal(target.instance)} if target.instance else {}
     merged = merge(
         connection,
-        # By the number of the document, and not once more the newest of each record.
-        sql.SQL("{} as incoming inner join {} as changed using (etl_seq)").format(STAGING.identifier, CHANGED.identifier),
+        # By the document's number: which is the newest of each record was found out once.
+        sql.SQL("{} as incoming inner join {} as changed using (etl_seq)").format(STAGING.identifier, changes),
         into=target.relation,
         same_key=same_key,
         updates={**document, "loaded_at": sql.SQL("now()"), "vanished_at": sql.NULL, "deleted_at": sql.NULL},
-        inserts={**({INSTANCE: sql.Literal(target.instance)} if target.instance else {}), **key, **document},
+        inserts={**instance, **{name: sql.Identifier("incoming", name) for name in target.key_names}, **document},
     )
     days = connection.execute(
-        sql.SQL("select slice from {0} union select previous_slice from {0} where not is_new").format(CHANGED.identifier)
+        sql.SQL("select slice from {0} union select previous_slice from {0} where not is_new").format(changes)
     )
     return MergedDocuments(merged.inserted, merged.updated, tuple(sorted(day for (day,) in days if day)))
 

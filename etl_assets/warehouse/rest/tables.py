@@ -8,6 +8,7 @@ from psycopg import sql
 from etl_assets.declare.rest import INSTANCE, RestTable
 from etl_assets.declare.tables import Column
 from etl_assets.warehouse.catalog import BATCH_COLUMN
+from etl_assets.warehouse.merge import equal
 from etl_assets.warehouse.relation import Relation, column_list
 from etl_assets.warehouse.tables import Index, TableLayout
 
@@ -101,14 +102,9 @@ class DocumentTable:
             keys=column_list(self.key_names),
             target_keys=column_list([INSTANCE] * bool(self.instance) + self.key_names),
             existing_keys=column_list(self.key_names, of="existing"),
-            same=sql.SQL(" and ").join(
-                [
-                    *(
-                        sql.SQL("{} = {}").format(sql.Identifier("existing", name), sql.Identifier("incoming", name))
-                        for name in self.key_names
-                    ),
-                    self._of_instance(),
-                ]
+            same=sql.SQL("{} and {}").format(
+                equal(*([sql.Identifier(of, name) for name in self.key_names] for of in ("existing", "incoming"))),
+                self._of_instance(),
             ),
             instance=self._of_instance(),
             instance_value=sql.SQL("{}, ").format(sql.Literal(self.instance)) if self.instance else sql.SQL(""),

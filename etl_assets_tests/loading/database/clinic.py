@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
-from etl_assets.declare.database import CopiedTable, Database, Incremental
+from etl_assets.declare.copied_table import CopiedTable, Incremental
+from etl_assets.declare.database import Database
 from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.declare.dates import Span
 from etl_assets.declare.hours import AllowedHours

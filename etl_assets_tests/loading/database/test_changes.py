@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from etl_assets.declare.database import CopiedTable, Incremental
+from etl_assets.declare.copied_table import CopiedTable, Incremental
 from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.loading.database import changes
 from etl_assets.readers.database import connect_database

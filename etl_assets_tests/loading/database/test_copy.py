@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl_assets.declare.database import CopiedTable
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
 from etl_assets.loading.database import changes, table_load

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override, parse_catalogue
-from etl_assets.declare.database import Incremental
+from etl_assets.declare.copied_table import Incremental
 from etl_assets.declare.database_reader import SourceColumn, SourceTable
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError

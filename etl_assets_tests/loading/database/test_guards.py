@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from etl_assets.declare.database import Monitoring
+from etl_assets.declare.copied_table import Monitoring
 from etl_assets.errors import EtlError, SchemaDrift, ShrunkenLoad
 from etl_assets.loading.database import changes
 from etl_assets.loading.database.rollback import roll_back

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from etl_assets.declare.database import CopiedTable, Incremental
+from etl_assets.declare.copied_table import CopiedTable, Incremental
 from etl_assets.declare.tables import Full
 from etl_assets.readers.database import open_connection
 from etl_assets_tests.loading.database.clinic import Clinic, checks, copied, counts

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from etl_assets.declare.database import CopiedTable, Incremental
+from etl_assets.declare.copied_table import CopiedTable, Incremental
 from etl_assets.declare.database_reader import RowRange
 from etl_assets.declare.tables import Full
 from etl_assets.loading.database.verify import Comparison

@@ -16,12 +16,12 @@ from etl_assets.declare.rest import (
     OnePage,
     Records,
     RestTable,
-    Service,
     Single,
     Values,
     Window,
     fields,
 )  # fmt: skip
+from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Full
 from etl_assets.errors import TransientError

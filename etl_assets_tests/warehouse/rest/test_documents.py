@@ -68,8 +68,12 @@ def rows(connection, into: DocumentTable, what: str) -> list[tuple]:
     [
         pytest.param(doc(2, '{"a": 1}', MAY), MergedDocuments(1, 0, (MAY,)), id="a new record is inserted"),
         pytest.param(doc(1, '{"a": 2}', MAY), MergedDocuments(0, 1, (MAY,)), id="another document is an update"),
-        pytest.param(doc(1, '{"a": 1.0}', MAY), MergedDocuments(0, 0), id="the same value in other digits is no change"),
-        pytest.param(doc(1, '{"a": 1}', JUNE), MergedDocuments(0, 1, (MAY, JUNE)), id="a record that moves leaves a date"),
+        pytest.param(
+            doc(1, '{"a": 1.0}', MAY), MergedDocuments(0, 0), id="the same value in other digits is no change"
+        ),
+        pytest.param(
+            doc(1, '{"a": 1}', JUNE), MergedDocuments(0, 1, (MAY, JUNE)), id="a record that moves leaves a date"
+        ),
     ],
 )
 def test_a_record_is_merged_by_what_it_changes(connection, newest, document, expected) -> None:
