@@ -35,12 +35,12 @@ def load_tables(strategy: Strategy[S], request: LoadRequest) -> dict[str, LoadRe
         return reports
     try:
         units = strategy.units(reports)
+        if strategy.in_order:
+            _load_in_order(strategy, request, reports, units)
+        else:
+            _Pool(strategy, request, reports, units).run()
     except psycopg.OperationalError as error:
         raise TransientError(f"{request.source.name}: the warehouse went away: {error}") from error
-    if strategy.in_order:
-        _load_in_order(strategy, request, reports, units)
-    else:
-        _Pool(strategy, request, reports, units).run()
     strategy.finish(reports)
     return reports
 

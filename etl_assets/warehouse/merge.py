@@ -1,8 +1,9 @@
 """The merge (upsert) of staged rows into a table by its key: write what is new and what differs, and nothing else.
 
-It has two steps. `find_changes` says which staged rows the table lacks or holds otherwise; `merge` writes those. What
-only one kind of source does stands between them: a row is refused, or saved as it was before it is overwritten. Nothing
-is deleted here: what a row's absence means, each kind of source knows for itself.
+`changes_query` says which staged rows the table lacks or holds otherwise; `merge` writes those. Where what it says is
+kept in a temporary table, there is room between the two for what only one kind of source does: a row is refused, or
+saved as it was before it is overwritten. Nothing is deleted here: what a row's absence means, each kind of source knows
+for itself.
 
 In all SQL here `existing` is a row of the table, `incoming` a staged row, and `changed` what is known of a staged row.
 """
@@ -15,8 +16,6 @@ from psycopg import sql
 
 from etl_assets.warehouse.relation import Relation
 
-CHANGED = Relation("pg_temp", "etl_changed_rows")
-"""The staged rows that are new or differ, as `find_changes` leaves them: `is_new`, and what else was asked for."""
 IS_NEW, DIFFERS = sql.SQL("changed.is_new"), sql.SQL("not changed.is_new")
 TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
 
@@ -27,10 +26,11 @@ class MergeCounts:
 
     inserted: int = 0
     updated: int = 0
+    noted: object = None
+    """What was asked for besides."""
 
 
-def find_changes(
-    connection: psycopg.Connection,
+def changes_query(
     incoming: sql.Composable,
     *,
     into: Relation,
@@ -39,41 +39,30 @@ def find_changes(
     differs: sql.Composable,
     columns: Mapping[str, sql.Composable],
     within: sql.Composable = TRUE,
-) -> int:
-    """Find the staged rows that the table lacks or holds otherwise, and list them in `CHANGED`.
+) -> sql.Composed:
+    """The SELECT of the staged rows that the table lacks or holds otherwise, with `is_new` as its last column.
 
     Args:
-        connection: Open, with its transaction begun; the list is dropped when that ends, or replaced by the next.
         incoming: The staged rows, with the alias `incoming`: a FROM item with at most one row a key.
         into: The table.
         same_key: The condition that `existing` and `incoming` are of one key.
         never_null: A column of the table that is never null: where it is, there is no such row.
         differs: The condition that they differ; see `distinct`.
-        columns: What is listed of each row besides whether it is new: that by which it is found again, at least.
+        columns: What is selected of each row: that by which it is found again, at least.
         within: The condition on `incoming` that a row is looked at.
-
-    Returns:
-        How many there are.
     """
-    connection.execute(sql.SQL("drop table if exists {}").format(CHANGED.identifier))
-    return connection.execute(
-        sql.SQL(
-            "create temporary table {changed} on commit drop as select {columns}, {missing} as is_new"
-            " from {incoming} left join {target} as existing on {same_key}"
-            " where {within} and ({missing} or {differs})"
-        ).format(
-            changed=sql.Identifier(CHANGED.name),
-            columns=comma_list(
-                sql.SQL("{} as {}").format(value, sql.Identifier(name)) for name, value in columns.items()
-            ),
-            missing=sql.SQL("existing.{} is null").format(sql.Identifier(never_null)),
-            incoming=incoming,
-            target=into.identifier,
-            same_key=same_key,
-            within=within,
-            differs=differs,
-        )
-    ).rowcount
+    return sql.SQL(
+        "select {columns}, {missing} as is_new from {incoming} left join {target} as existing on {same_key}"
+        " where {within} and ({missing} or {differs})"
+    ).format(
+        columns=comma_list(sql.SQL("{} as {}").format(value, sql.Identifier(name)) for name, value in columns.items()),
+        missing=sql.SQL("existing.{} is null").format(sql.Identifier(never_null)),
+        incoming=incoming,
+        target=into.identifier,
+        same_key=same_key,
+        within=within,
+        differs=differs,
+    )
 
 
 def merge(
@@ -86,6 +75,8 @@ def merge(
     inserts: Mapping[str, sql.Composable],
     differs: sql.Composable | None = DIFFERS,
     is_new: sql.Composable | None = IS_NEW,
+    changes: sql.Composable | None = None,
+    noted: sql.Composable = sql.NULL,
 ) -> MergeCounts:
     """Make `into` hold the staged rows: update what differs, insert what is new, leave the others as they are.
 
@@ -97,41 +88,43 @@ def merge(
         same_key: The condition that `existing` and `incoming` are of one key, no column of which is null.
         updates: Column -> what a row that differs gets, bookkeeping and all; nothing that is not named is overwritten.
         inserts: Column -> what a new row gets.
-        differs: The condition on `changed` that a row differs; None where it is known that none does.
-        is_new: The condition that a row is new; None where it is known that none is.
+        differs: The condition that a row differs from the one held; None where it is known that none does.
+        is_new: The condition that no row is held by its key; None where it is known that every key is.
+        changes: A `changes_query`, which `incoming` then calls `changes`: for rows that would cost more to keep in a
+            table until they are written than to write at once. All is one statement then.
+        noted: What is asked of `changes` besides, as an aggregate.
 
     Returns:
         Rows inserted and updated.
 
     Raises:
-        psycopg.errors.UniqueViolation: A key came twice, or was inserted by somebody else meanwhile.
+        psycopg.errors.UniqueViolation: A new key came twice, or was inserted by somebody else meanwhile.
     """
-    updated = inserted = 0
-    if differs is not None:
-        updated = connection.execute(
-            sql.SQL(
-                "update {target} as existing set {assignments} from {incoming} where {differs} and {same_key}"
-            ).format(
-                target=into.identifier,
-                assignments=comma_list(
-                    sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in updates.items()
-                ),
-                incoming=incoming,
-                differs=differs,
-                same_key=same_key,
-            )
-        ).rowcount
-    if is_new is not None:
-        inserted = connection.execute(
-            sql.SQL("insert into {target} ({columns}) select {values} from {incoming} where {is_new}").format(
-                target=into.identifier,
-                columns=comma_list(map(sql.Identifier, inserts)),
-                values=comma_list(inserts.values()),
-                incoming=incoming,
-                is_new=is_new,
-            )
-        ).rowcount
-    return MergeCounts(inserted, updated)
+    update = sql.SQL("update {} as existing set {} from {} where {} and {}").format(
+        into.identifier,
+        comma_list(sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in updates.items()),
+        incoming,
+        differs or FALSE,
+        same_key,
+    )
+    insert = sql.SQL("insert into {} ({}) select {} from {} where {}").format(
+        into.identifier,
+        comma_list(map(sql.Identifier, inserts)),
+        comma_list(inserts.values()),
+        incoming,
+        is_new or FALSE,
+    )
+    if changes is None:
+        # Each counts what it wrote: to return the rows for counting takes half as long again as to write them.
+        updated = connection.execute(update).rowcount if differs else 0
+        return MergeCounts(connection.execute(insert).rowcount if is_new else 0, updated)
+    row = connection.execute(
+        sql.SQL(
+            "with changes as ({}), updated as ({}), inserted as ({})"
+            " select count(*) filter (where is_new), count(*) filter (where not is_new), {} from changes"
+        ).format(changes, update, insert, noted)
+    ).fetchone()
+    return MergeCounts(*row) if row else MergeCounts()
 
 
 def equal(left: Iterable[sql.Composable], right: Iterable[sql.Composable]) -> sql.Composable:

@@ -75,6 +75,15 @@ def test_values_that_changed_places_have_the_same_sums_and_differ_all_the_same(s
     ]
 
 
+@pytest.mark.parametrize(("old", "new"), [("1e15", 2e15), ("NaN", 0), ("Infinity", 1e16)])
+def test_what_counts_nothing_in_a_sum_is_compared_all_the_same(settings, warehouse, old, new) -> None:
+    warehouse.execute('alter table old_raw.visit alter "Fee" type double precision')
+    put_old(warehouse, 3, Fee=old)
+    put_new(warehouse, 3, fee=new)
+    found = visit(settings)
+    assert (found.columns, found.cells) == ([], [CellDifference(key="3", column="fee")])
+
+
 def test_keys_of_one_side_alone_and_keys_twice_are_counted(settings, warehouse) -> None:
     put_new(warehouse, 700_000)
     put_old(warehouse, 5)

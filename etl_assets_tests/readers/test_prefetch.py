@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from etl_assets.readers.cancellation import CancellationToken, Cancelled
-from etl_assets.readers.prefetch import ordered_map
+from etl_assets.readers.prefetch import ordered_map, prefetch_one
 
 
 def test_results_come_in_the_order_of_the_calls() -> None:
@@ -112,3 +112,47 @@ raise KeyboardInterrupt
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False, timeout=30)
     assert b"KeyboardInterrupt" in ended.stderr
     assert time.monotonic() - began < 10
+
+
+def test_one_item_is_fetched_ahead_and_no_more() -> None:
+    made = []
+
+    def items():
+        for number in range(4):
+            made.append(number)
+            yield number
+
+    prefetched = prefetch_one(items())
+    assert next(prefetched) == 0
+    time.sleep(0.05)
+    assert made == [0, 1]
+    assert list(prefetched) == [1, 2, 3]
+
+
+def test_a_failure_comes_when_its_turn_has_come() -> None:
+    def items():
+        yield "first"
+        raise ValueError("the second")
+
+    prefetched = prefetch_one(items())
+    assert next(prefetched) == "first"
+    time.sleep(0.05)
+    with pytest.raises(ValueError, match="the second"):
+        next(prefetched)
+
+
+def test_nothing_is_fetched_any_more_when_close_returns() -> None:
+    fetching, answered = threading.Event(), threading.Event()
+
+    def items():
+        yield "first"
+        fetching.set()
+        time.sleep(0.2)
+        answered.set()
+        yield "second"
+
+    prefetched = prefetch_one(items())
+    next(prefetched)
+    assert fetching.wait(5)
+    prefetched.close()
+    assert answered.is_set()

@@ -18,11 +18,10 @@ from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.copy import copy_in
 from etl_assets.warehouse.database import before_images, retained
 from etl_assets.warehouse.database.staging import StagingTable
-from etl_assets.warehouse.merge import CHANGED as CHANGED_ROWS
-from etl_assets.warehouse.merge import DIFFERS, IS_NEW, distinct, find_changes, merge
+from etl_assets.warehouse.merge import DIFFERS, IS_NEW, changes_query, distinct, merge
 
 INCOMING, SOURCE_KEYS = "pg_temp.etl_incoming_rows", "pg_temp.etl_source_keys"
-CHANGED, DELETED = str(CHANGED_ROWS), "pg_temp.etl_deleted_rows"
+CHANGED, DELETED = "pg_temp.etl_changed_rows", "pg_temp.etl_deleted_rows"
 ANALYZE_FROM_ROWS = 10_000
 """Rows from which on a temporary table is analyzed before the server plans with it."""
 
@@ -311,8 +310,7 @@ def _find_changed(connection: psycopg.Connection, target: StagingTable, row_rang
             if name in target.new_columns
         ),
     ]
-    find_changes(
-        connection,
+    found = changes_query(
         sql.SQL(f"{INCOMING} as incoming"),
         into=target.relation,
         same_key=target.statement("{same_key}"),
@@ -328,6 +326,8 @@ def _find_changed(connection: psycopg.Connection, target: StagingTable, row_rang
         },
         within=target.in_range(row_range, of="incoming"),
     )
+    connection.execute(f"drop table if exists {CHANGED}")
+    connection.execute(sql.SQL("create temporary table etl_changed_rows on commit drop as {}").format(found))
 
 
 def _differ(names: Sequence[str]) -> sql.Composable:

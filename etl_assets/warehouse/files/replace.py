@@ -76,7 +76,7 @@ def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tupl
 def match_existing(connection: psycopg.Connection, file: IncomingFile) -> list[tuple[int, str, str]]:
     """Join `incoming` to the existing rows by key, and remove from it the keys that another feed owns.
 
-    What is found stays in `MATCHED`, for `merge`. Unlike what `merge.find_changes` lists, that is every row that is
+    What is found stays in `MATCHED`, for `merge`. Unlike what `merge.changes_query` gives, that is every row that is
     held, for one of another feed is refused even if it is equal, and no new one, for of most files every row is new.
 
     Returns:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 from uuid import UUID
 
 import psycopg
@@ -20,7 +21,7 @@ from etl_assets.declare.document_reader import Document, Key
 from etl_assets.declare.rest import INSTANCE
 from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.copy import copy_in, copy_line
-from etl_assets.warehouse.merge import CHANGED, MergeCounts, distinct, find_changes, merge
+from etl_assets.warehouse.merge import changes_query, distinct, merge
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest.binary import binary_copy
 from etl_assets.warehouse.rest.tables import DocumentTable
@@ -29,9 +30,11 @@ STAGING = Relation("pg_temp", "etl_documents")
 
 
 @dataclass(frozen=True)
-class MergedDocuments(MergeCounts):
-    """What a merge of documents wrote."""
+class MergedDocuments:
+    """Rows that a merge of documents inserted and updated."""
 
+    inserted: int
+    updated: int
     slices: tuple[date, ...] = ()
     """Dates of which a row was written, or left."""
 
@@ -160,41 +163,42 @@ def merge_documents(connection: psycopg.Connection, target: DocumentTable, batch
 
 
 def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergedDocuments:
-    same_key, changes = target.statement("{same}"), CHANGED.identifier
-    changed = find_changes(
-        connection,
-        target.statement("{incoming} as incoming"),
-        into=target.relation,
-        same_key=same_key,
-        never_null="loaded_at",
-        differs=distinct(
-            [sql.Identifier("existing", name) for name in ("slice", "raw_data", "vanished_at", "deleted_at")],
-            # A record that came is there: it has neither vanished nor been deleted.
-            [sql.SQL("incoming.slice"), sql.SQL("incoming.raw_data"), *[sql.SQL("null::timestamptz")] * 2],
-        ),
-        columns={
-            "etl_seq": sql.SQL("incoming.etl_seq"),
-            "slice": sql.SQL("incoming.slice"),
-            "previous_slice": sql.SQL("existing.slice"),
-        },
-    )
-    if not changed:
-        return MergedDocuments()
-    document = {"slice": sql.SQL("incoming.slice"), "raw_data": target.document, BATCH_COLUMN: sql.Literal(batch)}
-    instance = {INSTANCE: sql.Literal(target.instance)} if target.instance else {}
+    same_key = target.statement("{same}")
+    incoming = {name: sql.Identifier("incoming", name) for name in (*target.key_names, "slice", "raw_data")}
+    document = {
+        "slice": incoming["slice"],
+        "raw_data": incoming["raw_data"],
+        BATCH_COLUMN: sql.Literal(batch),
+    }
     merged = merge(
         connection,
-        # By the document's number: which is the newest of each record was found out once.
-        sql.SQL("{} as incoming inner join {} as changed using (etl_seq)").format(STAGING.identifier, changes),
+        sql.SQL("changes as incoming"),
         into=target.relation,
         same_key=same_key,
         updates={**document, "loaded_at": sql.SQL("now()"), "vanished_at": sql.NULL, "deleted_at": sql.NULL},
-        inserts={**instance, **{name: sql.Identifier("incoming", name) for name in target.key_names}, **document},
+        inserts={**({INSTANCE: sql.Literal(target.instance)} if target.instance else {}), **incoming, **document},
+        differs=sql.SQL("not incoming.is_new"),
+        is_new=sql.SQL("incoming.is_new"),
+        # Not in a table of its own: a document would be written once more.
+        changes=changes_query(
+            target.statement("{incoming} as incoming"),
+            into=target.relation,
+            same_key=same_key,
+            never_null="loaded_at",
+            differs=distinct(
+                [sql.Identifier("existing", name) for name in ("slice", "raw_data", "vanished_at", "deleted_at")],
+                # A record that came is there: it has neither vanished nor been deleted.
+                [incoming["slice"], incoming["raw_data"], *[sql.SQL("null::timestamptz")] * 2],
+            ),
+            columns={**incoming, "previous_slice": sql.Identifier("existing", "slice")},
+        ),
+        noted=sql.SQL(
+            "array_agg(distinct slice)"
+            " || array_agg(distinct previous_slice) filter (where previous_slice is distinct from slice)"
+        ),
     )
-    days = connection.execute(
-        sql.SQL("select slice from {0} union select previous_slice from {0} where not is_new").format(changes)
-    )
-    return MergedDocuments(merged.inserted, merged.updated, tuple(sorted(day for (day,) in days if day)))
+    days = cast("list[date | None]", merged.noted or [])
+    return MergedDocuments(merged.inserted, merged.updated, tuple(sorted({day for day in days if day})))
 
 
 def _merge_versions(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> MergedDocuments:

@@ -83,13 +83,6 @@ class DocumentTable:
         """The types of the key's columns."""
         return [column.type for column in self.keys]
 
-    @property
-    def document(self) -> sql.Composable:
-        """The document of `incoming`, without what must not be kept."""
-        if not self.never_load:
-            return sql.SQL("incoming.raw_data")
-        return sql.SQL("incoming.raw_data - {}::text[]").format(sql.Literal(list(self.never_load)))
-
     def statement(self, text: str, **more: sql.Composable) -> sql.Composed:
         """SQL with these filled in, and what more is given.
 
@@ -110,9 +103,14 @@ class DocumentTable:
             instance_value=sql.SQL("{}, ").format(sql.Literal(self.instance)) if self.instance else sql.SQL(""),
             latest=sql.SQL("existing.is_latest" if self.keeps_versions else "true"),
             incoming=sql.SQL(
-                "(select distinct on ({keys}) {keys}, etl_seq, slice, {document} as raw_data"
-                " from pg_temp.etl_documents as incoming order by {keys}, etl_seq desc)"
-            ).format(keys=column_list(self.key_names), document=self.document),
+                "(select distinct on ({keys}) {keys}, slice, raw_data{removed} as raw_data"
+                " from pg_temp.etl_documents order by {keys}, etl_seq desc)"
+            ).format(
+                keys=column_list(self.key_names),
+                removed=sql.SQL(" - {}::text[]").format(sql.Literal(list(self.never_load)))
+                if self.never_load
+                else sql.SQL(""),
+            ),
             **more,
         )
 

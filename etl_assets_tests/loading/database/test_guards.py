@@ -1,12 +1,14 @@
 """What is not believed, what is refused, what is found wrong, and the way back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from etl_assets.declare.copied_table import Monitoring
 from etl_assets.errors import EtlError, SchemaDrift, ShrunkenLoad
 from etl_assets.loading.database import changes
+from etl_assets.loading.database.plan import plan_tables
 from etl_assets.loading.database.rollback import roll_back
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Counts, open_batch
@@ -55,6 +57,25 @@ def test_a_changed_type_is_refused_by_name_and_costs_no_other_table(held: Clinic
     with connect(held.settings) as connection:
         connection.execute(str(failure).split("convert it: ")[1].split(";")[0])
     assert held.take("patient", full_compare=True).failure is None
+
+
+def test_a_table_whose_personal_column_was_renamed_is_refused_and_costs_no_other(held: Clinic) -> None:
+    patient, *others = held.tables
+    named = Clinic(held.settings, held.url, (replace(patient, personal=("lname", "birthdate")), *others))
+    assert named.load("patient")["patient"].failure is None
+    held.execute("alter table patient change LName FamilyName varchar(100) not null default ''")
+    reports = named.load("patient", "definition")
+    failure = reports["patient"].failure
+    assert isinstance(failure, EtlError)
+    for words in ("open_dental.patient: lname is declared as personal", "renamed", "tables.py", "etl discover"):
+        assert words in str(failure)
+    assert "birthdate" not in str(failure)
+    assert reports["definition"].failure is None
+    columns = held.query("select attname::text from pg_attribute where attrelid = 'open_dental.patient'::regclass")
+    assert ("familyname",) not in columns
+    (plan,) = plan_tables(held.settings, named.source, ["patient"])
+    assert plan.fails
+    named.close()
 
 
 def test_another_key_is_refused(held: Clinic) -> None:
