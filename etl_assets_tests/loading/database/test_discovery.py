@@ -132,6 +132,13 @@ def test_drift_tells_of_a_table_that_is_spoken_of_and_gone() -> None:
     assert find_drift(found(BILL), rules, text) == ["gone: tables.py speaks of it, and the source has no such table."]
 
 
+def test_drift_tells_of_a_personal_column_that_the_table_does_not_have() -> None:
+    rules = replace(RULES, overrides={"visit": Override(personal="enters knownas")})
+    text = build_catalogue(found(BILL, VISIT), rules, None)
+    lines = [line for line in find_drift(found(BILL, VISIT), rules, text) if "tables.py speaks of" in line]
+    assert lines == ["visit: tables.py speaks of knownas, and the source has no such column."]
+
+
 def test_drift_says_what_became_of_each_table() -> None:
     held = build_catalogue(found(BILL, VISIT, table("gone")), RULES, None)
     assert find_drift(found(BILL, VISIT, table("gone")), RULES, held) == []
