@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-_NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
+from etl_assets.declare.tables import NAME
+
 _IN_BRACES = re.compile(r"\{([^{}]*)\}")
 _LINE = 90
 """A longer message is broken into lines."""
@@ -12,7 +13,7 @@ _COLUMN = re.compile(r"^[a-z_][a-z0-9_.]*$")
 
 def is_column(name: str) -> bool:
     """Whether this can be the name of a column as staging spells it."""
-    return _NAME.match(name) is not None
+    return NAME.match(name) is not None
 
 
 def is_relation(name: str) -> bool:
