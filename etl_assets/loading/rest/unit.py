@@ -17,6 +17,7 @@ from etl_assets.loading.guards import SMALL_TABLE, check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome, RefusedRows
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.loading.rest.session import RestSession
+from etl_assets.readers.rest.records import MAX_RAW_LENGTH
 from etl_assets.warehouse.ledger import Counts, RejectedRow, latest_load
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest import documents
@@ -24,8 +25,6 @@ from etl_assets.warehouse.rest.tables import DocumentTable, document_keys
 
 MAX_LOOKUPS = 200
 """Records that are missing from a list and are looked up one by one; of more, the list is to be doubted."""
-MAX_RAW_LENGTH = 2000
-"""Characters of a record that are kept with the reason why it was rejected."""
 
 
 class TooManyRejected(RefusedRows):
@@ -77,7 +76,7 @@ class DocumentUnit:
             for page in self._pages(session):
                 self._rejected.extend(page.rejected)
                 self._stage_documents(session, page.documents)
-            self._drop_pad(session)
+            self._finish_staging(session)
             self._check_rejected_share(session)
             self._find_missing(session)
         return True
@@ -103,7 +102,7 @@ class DocumentUnit:
                 inside = []
             outside = [each for each in page.documents if not self._in_window(each)]
             self._stage_documents(session, [*inside, *outside])
-        self._drop_pad(session)
+        self._finish_staging(session)
 
     def guard(self, session: RestSession) -> None:
         """Refuse a list of which too many records cannot be kept; one that was read before was looked at then."""
@@ -188,17 +187,21 @@ class DocumentUnit:
                 RejectedRecord(key=page[position].key, position=position, field=None, reason=reason, raw=raw)
             )
 
-    def _drop_pad(self, session: RestSession) -> None:
+    def _finish_staging(self, session: RestSession) -> None:
+        """Drop what was read of the pad alone; renew the planner's statistics of what stays."""
         load = self._declared.window
         if self._window and load and not load.keeps_pad:
             documents.drop_out_of_window(session.connection, self._target, self._window)
+        documents.analyze_staging(session.connection)
 
     def _check_rejected_share(self, session: RestSession) -> None:
         """Raise TooManyRejected where so many records cannot be kept that the rest says little."""
         number, most = len(self._rejected), self._declared.load.max_rejected
+        if number <= SMALL_TABLE:
+            return
         staged = documents.staged_counts(session.connection, self._target).total()
         read = staged + self._copied_directly.total() + number
-        if number > SMALL_TABLE and number > most * read:
+        if number > most * read:
             first = self._rejected[0]
             raise TooManyRejected(
                 f"{self._where}: {number:,} of {read:,} records cannot be kept, more than the {most:.0%} that are"

@@ -135,9 +135,13 @@ def drop_out_of_window(connection: psycopg.Connection, target: DocumentTable, wi
     )
 
 
+def analyze_staging(connection: psycopg.Connection) -> None:
+    """Have the planner know how much is staged."""
+    connection.execute("analyze pg_temp.etl_documents")
+
+
 def staged_counts(connection: psycopg.Connection, target: DocumentTable) -> Counter[date | None]:
     """Count the staged records by date; None stands for those without one."""
-    connection.execute("analyze pg_temp.etl_documents")
     rows = connection.execute(
         target.statement(
             "select slice, count(*) from ("
