@@ -57,8 +57,7 @@ class RefersTo(ColumnRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (is_relation(self.relation) and is_column(self.key)):
-            raise ValueError(f"{self.name}: {self.relation}.{self.key} cannot be the name of a column")
+        _check_other(self.name, self.relation, self.key)
 
     @property
     def reads(self) -> Sequence[str]:
@@ -101,8 +100,7 @@ class SameAsParent(ColumnRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (is_relation(self.relation) and is_column(self.key)):
-            raise ValueError(f"{self.name}: {self.relation}.{self.key} cannot be the name of a column")
+        _check_other(self.name, self.relation, self.key)
 
     @property
     def reads(self) -> Sequence[str]:
@@ -148,8 +146,7 @@ class SumOfDetails(ColumnRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not is_relation(self.relation) or not all(map(is_column, (self.foreign_key, self.amount))):
-            raise ValueError(f"{self.name}: {self.relation} or what it reads of it cannot be the name of a column")
+        _check_other(self.name, self.relation, self.foreign_key, self.amount)
 
     @property
     def reads(self) -> Sequence[str]:
@@ -272,6 +269,13 @@ class NoOverlap(Rule):
             "inner join span as later\n"
             "    on " + "\n    and ".join(conditions)
         )
+
+
+def _check_other(rule: str, relation: str, *columns: str) -> None:
+    """Refuse what cannot be the names of another relation and of the columns that a rule reads of it."""
+    wrong = [column for column in columns if not (is_relation(relation) and is_column(column))]
+    if wrong:
+        raise ValueError(f"{rule}: {relation}.{wrong[0]} cannot be the name of a column")
 
 
 def _is_read_past(last_change: str, read_until: str, relations: Sequence[str]) -> str:

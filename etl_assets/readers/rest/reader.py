@@ -13,15 +13,13 @@ from urllib.parse import quote
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue
 from etl_assets.declare.rest import Endpoint, RestTable
-from etl_assets.errors import EtlError, ListChanged
+from etl_assets.errors import EtlError
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.rest.client import HttpClient, NotFound
 from etl_assets.readers.rest.completeness import Completeness
 from etl_assets.readers.rest.envelopes import EnvelopeParser, ListPage
 from etl_assets.readers.rest.paging import PageRequest, fetch_pages, paging_of
 from etl_assets.readers.rest.records import format_key
-
-__all__ = ["ListChanged", "RestReader"]
 
 DAY = timedelta(days=1)
 WINDOW_TOLERANCE = DAY
