@@ -7,6 +7,7 @@ from datetime import date
 import dagster as dg
 import pytest
 
+from etl_assets.declare.dates import Span
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve
 from etl_assets.sources.tracktik.tables import CALENDAR
@@ -15,6 +16,7 @@ from etl_assets.warehouse.ledger import loads_to_build
 from etl_assets_tests.orchestration.installation import Installation
 
 YEAR = [period.id for period in CALENDAR.periods if period.fiscal_year == 2025]
+JANUARY = Span(date(2025, 1, 1), date(2025, 1, 31))
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +72,9 @@ def test_a_build_that_fails_stays_to_be_done(year: Installation) -> None:
     year.etl("run", "tracktik", "--period", YEAR[0], expected=1)
     assert year.query(failed) == [("failed",)]
     with connect(year.settings) as connection:
-        assert loads_to_build(connection, "tracktik", date(2025, 1, 1), date(2025, 1, 31))[1] == [date(2025, 1, 1)]
+        assert loads_to_build(connection, "tracktik", JANUARY)[1] == [date(2025, 1, 1)]
         connection.execute("reset role")
         connection.execute("alter table tracktik.fact_shifts owner to etl_transformer")
     year.etl("run", "tracktik", "--period", YEAR[0])
     with connect(year.settings) as connection:
-        assert loads_to_build(connection, "tracktik", date(2025, 1, 1), date(2025, 1, 31)) == (0, [])
+        assert loads_to_build(connection, "tracktik", JANUARY) == (0, [])
