@@ -10,6 +10,7 @@ from etl_assets.errors import EtlError
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: where sql/ and dagster.yaml lie."""
+MAX_FINDINGS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Settings:
     """ETL_FEEDS: a YAML file of a hospital's own feeds, looked at before those we ship."""
     file_quiet_seconds: float
     """ETL_FILE_QUIET_SECONDS: how long a file must have been left alone before it is taken for complete; 5."""
+    max_findings: int
+    """ETL_MAX_FINDINGS: how many single findings are kept of a rule and date; 1,000. They are counted all the same."""
     given: Mapping[str, str] = field(repr=False)
     """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
@@ -64,6 +67,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dagster_url=given.get("ETL_DAGSTER_URL") or None,
         feeds=Path(feeds) if feeds else None,
         file_quiet_seconds=_number(given, "ETL_FILE_QUIET_SECONDS", 5.0),
+        max_findings=int(_number(given, "ETL_MAX_FINDINGS", MAX_FINDINGS)),
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 

@@ -5,11 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from psycopg import sql
 
 from etl_assets import cli
 from etl_assets.cli import sandboxes
+from etl_assets.quality.issues import CheckedRule, count_findings, upsert_issues
 from etl_assets.settings import Settings
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
+from etl_assets.warehouse.ledger import Counts, open_batch, record_load
+from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.results import record_result
 
 
 @pytest.fixture
@@ -102,7 +107,10 @@ def test_what_is_not_set_up_is_said_before_anything_is_run(home, capsys, monkeyp
     ("words", "message"),
     [
         (("--period", "2026_99"), "no billing period '2026_99'; there are 2020_01 to 2034_26"),
-        (("--period", "2026_02..2026_01"), "the first date is after the last one"),
+        (("--period", "2026_02..2026_01"), "--period 2026_02..2026_01: 2026_01 is before 2026_02; turn them round."),
+        (("--period", "2026_01.."), "--period 2026_01..: say both ends, as in 2026_01..2026_05"),
+        (("--period", "..2026_01"), "--period ..2026_01: say both ends"),
+        (("--from", "2026-02-01", "--to", "2026-01-01"), "--from 2026-02-01 --to 2026-01-01: the first date is after"),
         (("--period", "2026_01", "--from", "2026-01-01"), "Say --period, or --from and --to, and not both."),
     ],
 )
@@ -110,3 +118,36 @@ def test_a_billing_period_that_makes_no_sense_is_refused(home, capsys, monkeypat
     for word in TRACKTIK.reader.required_settings:
         monkeypatch.setenv(f"ETL_TRACKTIK_{word.upper()}", "x")
     assert message in said(capsys, "run", "tracktik", *words, exit_code=1)
+
+
+def test_a_command_that_is_not_understood_has_an_exit_code_of_its_own(home, capsys) -> None:
+    with pytest.raises(SystemExit, match="64"):
+        cli.main(["run"])
+
+
+@pytest.mark.parametrize(("severity", "expected"), [("error", 2), ("warning", 0)])
+def test_findings_of_severity_error_are_an_exit_code(home, settings, capsys, severity, expected) -> None:
+    with open_batch(settings, "operating_room", "check") as batch:
+        rule = CheckedRule(
+            source="operating_room", relation="stg.or_case", rule="Order", why="Time does not run back.",
+            severity=severity, exception_type="InvalidValue",
+        )  # fmt: skip
+        found = sql.SQL(
+            "(select 'case ' || number as row_key, 'or_in' as field, null as value, 'wrong' as message,"
+            " date '2026-03-02' as row_slice from generate_series(1, 7) as number)"
+        )
+        with batch.connection.transaction():
+            upsert_issues(batch.connection, batch, rule, found=found, most=3)
+            count_findings(batch.connection, batch, rule, found=found, scope=None)
+            record_result(
+                batch.connection, batch, rule.relation, rule.rule, severity=severity, passed=False, rows_checked=7,
+                rows_broken=7,
+            )  # fmt: skip
+            record_load(
+                batch.connection, batch, Relation("stg", "or_case"), Counts(rows_read=7, rows_inserted=7), seconds=0.0
+            )
+    assert "0 checks passed" in said(capsys, "status", "operating_room", exit_code=expected)
+    listed = said(capsys, "issues", "list", "--source", "operating_room")
+    assert f"         7  {severity:7}  Order" in listed
+    assert "7 findings of 1 rules; single ones: --rule NAME" in listed
+    assert "3 issues" in said(capsys, "issues", "list", "--rule", "Order")

@@ -1,16 +1,22 @@
 """The `etl` command: what the UI does, from the terminal, and what operating an installation takes besides."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from etl_assets.cli import copies, operating, runs, sandboxes
+from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
+FAILED, FINDINGS = 1, 2
+EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 something failed, and stderr says what; 2 it went through, and there are findings of"
+    " severity error or differences; 64 the command was not understood."
+)
 
-def parser() -> argparse.ArgumentParser:
+
+def parser() -> Parser:
     """Every command, with the words it takes."""
-    root = argparse.ArgumentParser(prog="etl", description=__doc__)
+    root = Parser(prog="etl", description=__doc__, epilog=EXIT_CODES)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     runs.add_run_commands(commands)
     copies.add_copy_commands(commands)
@@ -20,11 +26,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command. Returns 0, or 1 where an `EtlError` was reported on stderr."""
+    """Run one command. Returns its exit code, as `EXIT_CODES` says; an `EtlError` is reported on stderr."""
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        is_clean = options.run(options)
     except EtlError as error:
         print(f"etl: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return FAILED
+    return FINDINGS if is_clean is False else 0

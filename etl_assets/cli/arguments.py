@@ -1,9 +1,10 @@
 """Argument types shared by the commands."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.source import Source
@@ -11,16 +12,31 @@ from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
 from etl_assets.sources import SOURCES
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 (it has no public name)
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 (it has no public name)
+USAGE = 64
+"""The exit code of a command that was not understood; argparse's own is 2, which is that of findings."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors of usage are told apart from findings."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with USAGE."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: error: {message}\n")
 
 
 def command(
     commands: Commands,
     name: str,
-    act: Callable[[argparse.Namespace], None],
-) -> argparse.ArgumentParser:
-    """Add a command; what it does is its description."""
-    made = commands.add_parser(name, help=act.__doc__, description=act.__doc__)
+    act: Callable[[argparse.Namespace], bool | None],
+) -> Parser:
+    """Add a command; the first line of its docstring is its description.
+
+    It returns False where it found what somebody must look at.
+    """
+    what, _, _ = (act.__doc__ or "").partition("\n")
+    made = commands.add_parser(name, help=what, description=what)
     made.set_defaults(run=act)
     return made
 

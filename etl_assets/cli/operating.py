@@ -1,10 +1,11 @@
 """Commands for those who operate an installation."""
 
 import argparse
+from collections.abc import Sequence
 
 from etl_assets.cli.arguments import Commands, command, source_named
 from etl_assets.cli.runs import migrate_quietly
-from etl_assets.quality.issues import list_issues, resolve_issue
+from etl_assets.quality.issues import RuleIssues, count_issues, list_issues, resolve_issue
 from etl_assets.settings import read_settings, setting_names
 from etl_assets.warehouse import embedded
 from etl_assets.warehouse.connection import connect, warehouse_url
@@ -48,20 +49,29 @@ def stop_warehouse(options: argparse.Namespace) -> None:
 
 
 def issues_list(options: argparse.Namespace) -> None:
-    """List findings, errors first."""
+    """List findings, errors first: how many each rule has, or with --rule the single ones."""
     wanted = None if options.status == "all" else options.status
+    source = options.source.name if options.source else None
     with connect(read_settings()) as connection:
-        found = list_issues(
-            connection,
-            options.source.name if options.source else None,
-            status=wanted,
-            rule=options.rule,
-            most=options.most,
-        )
+        if options.rule is None:
+            _print_by_rule(count_issues(connection, source, status=wanted))
+            return
+        found = list_issues(connection, source, status=wanted, rule=options.rule, most=options.most)
     for issue in found:
         where = f"{issue.relation} {issue.key}" + (f" {issue.field}" if issue.field else "")
         print(f"{issue.id:>8}  {issue.severity:7}  {issue.status:8}  {issue.rule:24}  {where}: {issue.message}")
     print(f"{len(found)} issues" + (f"; there may be more, see --most {options.most}" * (len(found) == options.most)))
+
+
+def _print_by_rule(rules: Sequence[RuleIssues]) -> None:
+    for rule in rules:
+        dates = {f"{day:%Y-%m-%d}" for day in (rule.first_slice, rule.last_slice) if day}
+        print(
+            f"{rule.findings:>10,}  {rule.severity:7}  {rule.rule:26}  {rule.relation}"
+            + f"  ({' to '.join(sorted(dates))})" * bool(dates)
+            + f"\n{'':21}{rule.why}"
+        )
+    print(f"{sum(rule.findings for rule in rules):,} findings of {len(rules)} rules; single ones: --rule NAME")
 
 
 def issues_resolve(options: argparse.Namespace) -> None:

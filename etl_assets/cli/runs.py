@@ -21,8 +21,11 @@ from etl_assets.warehouse.relation import Relation
 DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
 
 
-def run(options: argparse.Namespace) -> None:
-    """Load what waits or has changed, or what is named; build and check what follows."""
+def run(options: argparse.Namespace) -> bool:
+    """Load what waits or has changed, or what is named; build and check what follows.
+
+    Returns whether no check of the source stands failed as an error.
+    """
     from etl_assets.definitions import defs  # Dagster: seconds, and the other commands do without
     from etl_assets.orchestration import launch
     from etl_assets.orchestration.kinds import kind_of
@@ -57,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     if options.dry_run:
         for line in kind_of(source).plan(settings, source, tables, load_options):
             print(line)
-        return
+        return True
     outcomes = [
         launch.run_span(
             settings,
@@ -72,10 +75,11 @@ def run(options: argparse.Namespace) -> None:
     ]
     if not plan:
         print(f"{source.name}: no new files, nothing to do.")
-    report([source], [outcome.run_id for outcome in outcomes])
+    lines = report([source], [outcome.run_id for outcome in outcomes])
     broken = [error for outcome in outcomes for error in outcome.errors]
     if broken or not all(outcome.success for outcome in outcomes):
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
+    return not any(line.failed for line in lines)
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -106,9 +110,9 @@ def dev(options: argparse.Namespace) -> None:
     sys.exit(code)
 
 
-def status(options: argparse.Namespace) -> None:
+def status(options: argparse.Namespace) -> bool:
     """Show what the warehouse holds, and how its last checks went."""
-    report(options.source or SOURCES, [])
+    return not any(line.failed for line in report(options.source or SOURCES, []))
 
 
 def migrate_quietly(settings: Settings) -> list[str]:
@@ -122,30 +126,29 @@ def migrate_quietly(settings: Settings) -> list[str]:
     return applied
 
 
-def report(sources: Sequence[Source], runs: Sequence[str]) -> None:
-    """Print a line a relation."""
+def report(sources: Sequence[Source], runs: Sequence[str]) -> list[Line]:
+    """Print a line a relation; returns them."""
     with connect(read_settings()) as connection:
         connection.execute("reset role")
         lines = [line for source in sources for line in summary(connection, source.name, runs)]
-    print(
-        f"\n{'relation':44} {'rows':>10} {'changed':>8} {'rejected':>8} {'passed':>6} {'failed':>6} {'warned':>6}"
-        f" {'s':>6}"
-    )
+    headers = ("changed", "deleted", "rejected", "passed", "failed", "warned")
+    print(f"\n{'relation':44} {'rows':>10} " + " ".join(f"{name:>8}" for name in headers) + f" {'s':>6}")
     shown = [line for line in lines if line.rows or line.changed or line.rejected or line.failed or line.warned]
     for line in shown:
-        print(
-            f"{line.relation:44} {line.rows:>10,} {line.changed:>8,} {line.rejected:>8,} {line.passed:>6}"
-            f" {line.failed:>6} {line.warned:>6} {line.seconds:>6.1f}"
-        )
+        counts = " ".join(f"{getattr(line, name):>8,}" for name in headers)
+        print(f"{line.relation:44} {line.rows:>10,} {counts} {line.seconds:>6.1f}")
     if len(shown) < len(lines):
         print(f"{len(lines) - len(shown)} more are empty.")
     print(_total(lines))
+    return lines
 
 
 def _total(lines: Sequence[Line]) -> str:
-    changed = sum(line.changed for line in lines)
+    changed, deleted = sum(line.changed for line in lines), sum(line.deleted for line in lines)
     checks = f"{sum(line.passed for line in lines)} checks passed, {sum(line.failed for line in lines)} failed"
-    return f"{len(lines)} relations, {changed:,} rows changed; {checks}, {sum(line.warned for line in lines)} warned."
+    deletions = f" {deleted:,} of them deleted from staging;" * bool(deleted)
+    warned = sum(line.warned for line in lines)
+    return f"{len(lines)} relations, {changed:,} rows changed;{deletions} {checks}, {warned} warned."
 
 
 def add_run_commands(commands: Commands) -> None:

@@ -1,7 +1,7 @@
 """Sources that deliver files: the landing folder, and the tables that the files are loaded into."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -22,6 +22,8 @@ class PerFile:
     """How many days ahead of today a file may speak of."""
     max_rejected: float = 0.10
     """The share of rejected rows over which a file is refused whole."""
+    shrink_floor: float = 0.5
+    """The share of the rows held for a date that a file must bring to replace them; with fewer, none is deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,11 @@ class FileTable(Table):
 
     load: PerFile
     columns: tuple[Column, ...]
+    fallbacks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Text column of the key -> the text columns that stand in for it where a row has none of its own, in this order;
+    an empty text where none has one."""
+    indexes: Sequence[Sequence[str]] = ()
+    """What the models look rows up by, besides the key and the date."""
 
     @property
     def columns_known(self) -> Sequence[Column]:
@@ -45,6 +52,22 @@ class FileTable(Table):
     def slice_by(self) -> str:
         """The column with the schedule date of a row."""
         return self.load.slice_by
+
+    def _check_columns(self) -> None:
+        """Refuse fallbacks of what is no key, or by what is no text."""
+        super()._check_columns()
+        types = {column.name: column.type for column in self.columns}
+        others = {name for names in self.fallbacks.values() for name in names}
+        wrong = sorted(self.fallbacks.keys() - set(self.keys)) + sorted(
+            name for name in {*self.fallbacks, *others} if types.get(name) != "text"
+        )
+        if wrong:
+            raise ValueError(f"{self.name}: {wrong[0]} cannot have or be a fallback: a text column of the key has")
+
+    @property
+    def required_columns(self) -> Sequence[str]:
+        """The columns without which a row cannot be stored: the key, but for what has a fallback, and the date."""
+        return tuple(dict.fromkeys((*(key for key in self.keys if key not in self.fallbacks), self.slice_by)))
 
     @property
     def partition_column(self) -> str | None:

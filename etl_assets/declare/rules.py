@@ -269,9 +269,9 @@ class Finds(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class FilesTakenIn(Rule):
-    """Completeness of deliveries: every file for the table could be loaded. One finding a file.
+    """Completeness of deliveries: every file for the table could be loaded, and replaced each date it speaks of.
 
-    `strays` adds the files that no feed takes: nobody can say whose they are.
+    One finding a file, or a file and date. `strays` adds the files that no feed takes: nobody can say whose they are.
     """
 
     source: str
@@ -279,22 +279,33 @@ class FilesTakenIn(Rule):
     by_slice: bool = False
 
     def breaking_rows(self) -> str:
-        """The file names whose last delivery was refused."""
-        return (
-            "select\n"
-            "    file_name as row_key,\n"
-            "    'file' as field,\n"
-            "    null as value,\n"
-            "    notes as message,\n"
-            "    null::date as row_slice\n"
-            "from (\n"
-            "    select distinct on (file_name) *\n"
-            "    from etl.source_file\n"
-            "    where source = %(source)s\n"
-            "    order by file_name, file_id desc\n"
-            ") as last_delivery\n"
-            "where status = 'failed' and (table_name = %(table)s or %(strays)s and table_name is null)"
-        )
+        """The file names whose last delivery was refused, and the dates of which a file brings far too few rows."""
+        return """select
+    file_name as row_key,
+    'file' as field,
+    null as value,
+    notes as message,
+    null::date as row_slice
+from (
+    select distinct on (file_name) *
+    from etl.source_file
+    where source = %(source)s
+    order by file_name, file_id desc
+) as last_delivery
+where status = 'failed' and (table_name = %(table)s or %(strays)s and table_name is null)
+union all
+select
+    file.file_name,
+    'rows of ' || covered.slice,
+    covered.rows_read || ' of ' || covered.rows_held,
+    file.file_name || ' brings ' || covered.rows_read || ' of the ' || covered.rows_held || ' rows held for '
+    || covered.slice || ': it does not speak of all of that day, so its rows were merged and none was deleted. If the'
+    || ' others are gone: etl run ' || %(source)s || ' --from ' || covered.slice || ' --to ' || covered.slice
+    || ' --accept-shrink',
+    covered.slice
+from etl.file_slice as covered
+inner join etl.source_file as file on file.file_id = covered.file_id
+where covered.rows_held is not null and file.source = %(source)s and file.table_name = %(table)s"""
 
     @property
     def values(self) -> Mapping[str, object]:

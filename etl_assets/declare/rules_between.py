@@ -223,9 +223,10 @@ class Unique(ColumnRule):
 class NoOverlap(Rule):
     """No double booking: the spans from `starts` to `ends` of one resource do not overlap.
 
-    The start is included, the end is not; a null on either side passes. One finding a pair, of the row that starts
-    later (of two that start together, the one with the greater key). `message` may name columns of both, as `earlier`
-    and `later`; each has `starts` and `ends` besides.
+    The start is included, the end is not; a null on either side passes. One finding a row: of each that begins before
+    all those that began earlier are over (of two that start together, the one with the greater key), and it names the
+    one of them that ends last. So `n` spans at one time are n - 1 findings, and not the n (n - 1) / 2 pairs of them.
+    `message` may name columns of both rows, as `earlier` and `later`; each has `starts` and `ends` besides.
     """
 
     starts: str
@@ -246,29 +247,57 @@ class NoOverlap(Rule):
         return [*self.resource, *self.resource_nullable]
 
     def breaking_rows(self) -> str:
-        """The later row of each pair."""
+        """The rows that begin before the running maximum of the ends; the row that made the maximum is joined to it."""
+        who = ", ".join([*self.resource, *self.resource_nullable])
         asked = f"\n    where {self.where}" if self.where else ""
-        conditions = [
-            *(f"later.{column} = earlier.{column}" for column in self.resource),
-            *(f"later.{column} is not distinct from earlier.{column}" for column in self.resource_nullable),
-            "(later.starts, later.row_key) > (earlier.starts, earlier.row_key)",
-            "later.starts < earlier.ends",
+        usable = ["starts is not null", "ends is not null", *(f"{column} is not null" for column in self.resource)]
+        same = [
+            *(f"earlier.{column} = later.{column}" for column in self.resource),
+            *(f"earlier.{column} is not distinct from later.{column}" for column in self.resource_nullable),
         ]
-        return (
-            "with span as not materialized (\n"
-            f"    select\n        *,\n        {self.starts} as starts,\n        {self.ends} as ends\n"
-            f"    from looked_at{asked}\n"
-            ")\n\n"
-            "select\n"
-            "    later.row_key,\n"
-            f"    {literal('overlaps ')} || earlier.row_key as field,\n"
-            "    later.starts::text as value,\n"
-            f"    {message_sql(self.message)} as message,\n"
-            "    later.row_slice\n"
-            "from span as earlier\n"
-            "inner join span as later\n"
-            "    on " + "\n    and ".join(conditions)
-        )
+        every, equal = "\n        and ".join(usable), "\n    and ".join(same)
+        return f"""with span as (
+    select
+        *,
+        {self.starts} as starts,
+        {self.ends} as ends
+    from looked_at{asked}
+),
+
+running as (
+    select
+        *,
+        max(ends) over (
+            partition by {who} order by starts, row_key rows between unbounded preceding and 1 preceding
+        ) as busy_until
+    from span
+    where
+        {every}
+),
+
+-- Numbered so that each row knows the one whose end is the maximum: the last one before it that raised it.
+numbered as (
+    select
+        *,
+        coalesce(ends > busy_until, true) as raises,
+        count(*) filter (where coalesce(ends > busy_until, true)) over (
+            partition by {who} order by starts, row_key rows unbounded preceding
+        ) as maximum
+    from running
+)
+
+select
+    later.row_key,
+    'overlap' as field,
+    later.starts || ' in ' || earlier.row_key as value,
+    {message_sql(self.message)} as message,
+    later.row_slice
+from numbered as later
+inner join numbered as earlier
+    on {equal}
+    and earlier.raises
+    and earlier.maximum = later.maximum - later.raises::int
+where later.starts < later.busy_until"""
 
 
 def _check_other(rule: str, relation: str, *columns: str) -> None:

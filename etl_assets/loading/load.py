@@ -29,14 +29,11 @@ from etl_assets.loading.guards import load_error
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.settings import Settings
 from etl_assets.warehouse.ledger import Batch, Counts, RejectedRow, record_load, record_rejects, record_watermark
-from etl_assets.warehouse.relation import Relation, analyze, lock_relation
+from etl_assets.warehouse.relation import ANALYZE_FROM_ROWS, Relation, analyze, lock_relation
 from etl_assets.warehouse.results import record_result
 
 ATTEMPTS = 3
 """How often a unit is read that changes while it is read."""
-ANALYZE_FROM_ROWS = 1_000
-"""Rows written from which on the planner's statistics are renewed at once, and not when the server comes round to it:
-what is built next would be planned for an empty table."""
 
 
 @dataclass(frozen=True, kw_only=True)

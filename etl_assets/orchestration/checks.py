@@ -47,7 +47,7 @@ def rule_checks(source: Source) -> dg.AssetChecksDefinition:
             for key in sorted(context.selected_asset_check_keys, key=str):
                 rule = rules[key]
                 try:
-                    result = run_rule(connection, batch, source, rule, span)
+                    result = run_rule(connection, batch, source, rule, span, max_findings=settings.max_findings)
                 except NotThereYet as error:
                     context.log.info(str(error))
                     continue

@@ -76,20 +76,23 @@ def requested_span(source: Source, *, first: date | None, last: date | None, per
     """The span that a person asks for by dates, or by billing periods such as 2026_01 or 2026_01..2026_26.
 
     Raises:
-        EtlError: The source has no billing periods, or none of that name; or the dates are turned round.
+        EtlError: The source has no billing periods, or none of that name; or the two ends are turned round.
     """
     if period and (first or last):
         raise EtlError("Say --period, or --from and --to, and not both.")
     if period:
         if source.calendar is None:
             raise EtlError(f"{source.name} has no billing periods; say --from and --to.")
-        begin, _, end = period.partition("..")
+        begin, dots, end = period.partition("..")
+        if dots and not (begin and end):
+            raise EtlError(f"--period {period}: say both ends, as in 2026_01..2026_05, or one period alone.")
         span = Span(source.calendar.named(begin).first, source.calendar.named(end or begin).last)
-    else:
-        begins, ends = first or last or today(), last or first or today()
-        span = Span(begins, ends)
+        if span.first > span.last:
+            raise EtlError(f"--period {period}: {end} is before {begin}; turn them round.")
+        return span
+    span = Span(first or last or today(), last or first or today())
     if span.first > span.last:
-        raise EtlError(f"{span.first} to {span.last}: the first date is after the last one.")
+        raise EtlError(f"--from {span.first} --to {span.last}: the first date is after the last one; turn them round.")
     return whole_periods(source, span)
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from psycopg import sql
 
-from etl_assets.quality.issues import CheckedRule, upsert_issues
+from etl_assets.declare.rule_sql import literal
+from etl_assets.quality.issues import CheckedRule, count_findings, upsert_issues
 from etl_assets.warehouse.ledger import Batch
+from etl_assets.warehouse.results import record_result
 
 BROKEN = {"fail", "warn", "error"}
 
@@ -21,38 +23,42 @@ def record_tests(batch: Batch, source: str, tests: Iterable[Mapping[str, Any]]) 
     """
     with batch.connection.transaction():
         for test in tests:
-            values = {**test, "source": source, "batch": batch.id, "passed": test["status"] not in BROKEN}
-            batch.connection.execute(_RESULT, values)
-            if values["passed"]:
-                batch.connection.execute(_CLOSE, values)
-            else:
-                _open(batch, source, test)
+            _record(batch, source, test, passed=test["status"] not in BROKEN)
 
 
-def _open(batch: Batch, source: str, test: Mapping[str, Any]) -> None:
-    upsert_issues(
-        batch.connection,
-        batch,
-        CheckedRule(
-            source=source,
-            relation=test["relation"],
-            rule=test["rule"],
-            why=test["why"],
-            severity=test["severity"],
-            exception_type="InvalidValue",
-        ),
-        found=_FOUND,
-        parameters={"failures": str(test["failures"]), "message": test["message"]},
+def _record(batch: Batch, source: str, test: Mapping[str, Any], *, passed: bool) -> None:
+    connection = batch.connection
+    rule = CheckedRule(
+        source=source,
+        relation=test["relation"],
+        rule=test["rule"],
+        why=test["why"],
+        severity=test["severity"],
+        exception_type="InvalidValue",
     )
+    record_result(
+        connection,
+        batch,
+        rule.relation,
+        rule.rule,
+        severity=rule.severity,
+        passed=passed,
+        rows_checked=0,
+        rows_broken=test["failures"],
+    )
+    found = sql.SQL(_FOUND).format(
+        sql.SQL(literal(str(test["failures"]))),
+        sql.SQL(literal(test["message"] or "the test failed")),
+        sql.SQL(str(not passed)),
+    )
+    upsert_issues(connection, batch, rule, found=found, most=1)
+    count_findings(connection, batch, rule, found=found, scope=None)
+    if passed:
+        connection.execute(_CLOSE, {"batch": batch.id, "relation": rule.relation, "rule": rule.rule})
 
 
-_RESULT = """
-    insert into etl.quality_result (batch_id, source, relation, rule, severity, passed, rows_checked, rows_broken)
-    values (%(batch)s, %(source)s, %(relation)s, %(rule)s, %(severity)s, %(passed)s, 0, %(failures)s)
-"""
-_FOUND = sql.SQL(
-    "(values ('(table)', '', %(failures)s::text, coalesce(%(message)s, 'the test failed'), null::date))"
-    " as failed_test (row_key, field, value, message, row_slice)"
+_FOUND = (
+    "(select '(table)' as row_key, '' as field, {}::text as value, {} as message, null::date as row_slice where {})"
 )
 _CLOSE = """
     update etl.quality_issue

@@ -1,12 +1,12 @@
 """Quality issues, the findings that people work on: upsert, list and resolve them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.dates import Span, bounds_of
 from etl_assets.errors import EtlError
 from etl_assets.warehouse.ledger import Batch
 
@@ -48,11 +48,12 @@ def upsert_issues(
     rule: CheckedRule,
     *,
     found: sql.Composable,
-    parameters: Mapping[str, object] | None = None,
+    most: int,
 ) -> None:
     """Upsert an issue a finding: new ones are opened, and so are closed ones that broke again.
 
-    A resolved issue stays resolved while its value is the one that it was resolved with. Issues that were not found
+    A resolved issue stays resolved while its value is the one that it was resolved with. Of each date up to `most`
+    findings are issues, those that were before first; the resolved ones are kept besides. Issues that were not found
     again are not closed here.
 
     Args:
@@ -60,9 +61,48 @@ def upsert_issues(
         batch: Whose work it is.
         rule: What was checked.
         found: What stands after `from`; it has row_key, field, value, message and row_slice, each key and field once.
-        parameters: The values of the parameters in `found`.
+        most: How many of a date are kept.
     """
-    connection.execute(sql.SQL(_UPSERT).format(found=found), {**vars(rule), "batch": batch.id, **(parameters or {})})
+    connection.execute(sql.SQL(_UPSERT).format(found=found), {**vars(rule), "batch": batch.id, "most": most})
+
+
+def count_findings(
+    connection: psycopg.Connection, batch: Batch, rule: CheckedRule, *, found: sql.Composable, scope: Span | None
+) -> None:
+    """Write down how many findings each date has; of the scope, or of all dates where that is None."""
+    first, last = bounds_of(scope)
+    connection.execute(_FORGET_COUNTS, {**vars(rule), "first": first, "last": last})
+    connection.execute(sql.SQL(_COUNT).format(found=found), {**vars(rule), "batch": batch.id})
+
+
+def open_counts(connection: psycopg.Connection, rule: CheckedRule, *, found: sql.Composable) -> tuple[int, int]:
+    """How many findings nobody has resolved: of those just found, and of all dates. Exact, whatever is kept."""
+    row = connection.execute(sql.SQL(_OPEN).format(found=found), vars(rule)).fetchone()
+    return row or (0, 0)
+
+
+@dataclass(frozen=True)
+class RuleIssues:
+    """The findings of one rule."""
+
+    findings: int
+    severity: str
+    relation: str
+    rule: str
+    why: str
+    first_slice: date | None
+    last_slice: date | None
+
+
+def count_issues(
+    connection: psycopg.Connection, source: str | None, *, status: str | None = "open"
+) -> list[RuleIssues]:
+    """How many findings each rule has, errors and the most first; of all sources or states where one is None.
+
+    Open ones are counted as they were found, more than are kept; of other states those that are kept.
+    """
+    rows = connection.execute(_COUNT_BY_RULE, {"source": source, "status": status})
+    return [RuleIssues(*row) for row in rows]
 
 
 def list_issues(
@@ -105,7 +145,26 @@ _UPSERT = """
     select
         %(source)s, %(relation)s, %(rule)s, %(why)s, row_key, field, value, %(exception_type)s, %(severity)s, message,
         row_slice, %(batch)s, %(batch)s
-    from {found}
+    from (
+        select
+            *,
+            row_number() over (partition by row_slice, is_resolved order by is_new, row_key, field) as place
+        from (
+            select
+                found.*,
+                known.issue_id is null as is_new,
+                known.status is not distinct from 'resolved' and known.value is not distinct from found.value
+                as is_resolved
+            from {found} as found
+            left join etl.quality_issue as known
+                on known.relation = %(relation)s
+                and known.rule = %(rule)s
+                and known.key = found.row_key
+                and known.field = found.field
+                and known.status <> 'closed'
+        ) as compared
+    ) as placed
+    where is_resolved or place <= %(most)s
     on conflict (relation, rule, key, field) do update set
         why = excluded.why,
         value = excluded.value,
@@ -119,4 +178,93 @@ _UPSERT = """
             else 'open'
         end,
         closed_at = null
+"""
+_FORGET_COUNTS = """
+    delete from etl.finding_count
+    where
+        relation = %(relation)s
+        and rule = %(rule)s
+        and (%(first)s::date is null or slice between %(first)s and %(last)s)
+"""
+_COUNT = """
+    insert into etl.finding_count (relation, rule, slice, findings, batch_id)
+    select
+        %(relation)s,
+        %(rule)s,
+        row_slice,
+        count(*),
+        %(batch)s
+    from {found} as found
+    group by row_slice
+    on conflict (relation, rule, slice) do update set
+        findings = excluded.findings,
+        batch_id = excluded.batch_id,
+        counted_at = now()
+"""
+_COUNT_BY_RULE = """
+    with kept as (
+        select
+            relation,
+            rule,
+            min(severity) as severity,
+            max(why) as why,
+            min(slice) as first_slice,
+            max(slice) as last_slice,
+            count(*) as issues,
+            count(*) filter (where status = 'open') as open
+        from etl.quality_issue
+        where
+            (%(source)s::text is null or source = %(source)s)
+            and (%(status)s::text is null or status = %(status)s)
+        group by relation, rule
+    ),
+
+    counted as (
+        select
+            relation,
+            rule,
+            sum(findings)::bigint - (
+                select count(*)
+                from etl.quality_issue as resolved
+                where
+                    resolved.relation = counts.relation
+                    and resolved.rule = counts.rule
+                    and resolved.status = 'resolved'
+            ) as open
+        from etl.finding_count as counts
+        group by relation, rule
+    )
+
+    select
+        kept.issues - kept.open + case when kept.open > 0 then greatest(kept.open, counted.open) else 0 end as findings,
+        kept.severity,
+        kept.relation,
+        kept.rule,
+        kept.why,
+        kept.first_slice,
+        kept.last_slice
+    from kept
+    left join counted using (relation, rule)
+    order by severity, findings desc, relation, rule
+"""
+_OPEN = """
+    with resolved as (
+        select
+            key,
+            field
+        from etl.quality_issue
+        where relation = %(relation)s and rule = %(rule)s and status = 'resolved'
+    )
+
+    select
+        (select count(*) from {found}) - (
+            select count(*)
+            from resolved
+            inner join {found} as found on found.row_key = resolved.key and found.field = resolved.field
+        ),
+        (
+            select coalesce(sum(findings), 0)::bigint
+            from etl.finding_count
+            where relation = %(relation)s and rule = %(rule)s
+        ) - (select count(*) from resolved)
 """

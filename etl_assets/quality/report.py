@@ -17,6 +17,8 @@ class Line:
     rows: int
     changed: int
     """Rows written or deleted by the runs that are reported on."""
+    deleted: int
+    """Of them those deleted from staging: what the source no longer has, or a file no longer says."""
     rejected: int
     passed: int
     failed: int
@@ -38,13 +40,14 @@ def summary(connection: psycopg.Connection, source: str, runs: Collection[str]) 
             relation=name,
             rows=_count(connection, Relation(*name.split(".", 1))),
             changed=changed,
+            deleted=deleted,
             rejected=rejected,
             passed=passed,
             failed=failed,
             warned=warned,
             seconds=seconds,
         )
-        for name, changed, rejected, passed, failed, warned, seconds in rows
+        for name, changed, deleted, rejected, passed, failed, warned, seconds in rows
     ]
 
 
@@ -65,6 +68,7 @@ _SUMMARY = """
             relation,
             min(load_id) as place,
             coalesce(sum(rows_inserted + rows_updated + rows_deleted) filter (where is_reported), 0) as changed,
+            coalesce(sum(rows_deleted) filter (where is_reported), 0) as deleted,
             coalesce(sum(rows_rejected) filter (where is_reported), 0) as rejected,
             coalesce(sum(seconds) filter (where is_reported), 0) as seconds
         from etl.table_load
@@ -75,6 +79,7 @@ _SUMMARY = """
             relation,
             (min(extract(epoch from built_at)) * 1000000)::bigint,
             coalesce(sum(rows_changed) filter (where is_reported), 0),
+            0,
             0,
             coalesce(sum(seconds) filter (where is_reported), 0)
         from etl.model_build
@@ -90,17 +95,22 @@ _SUMMARY = """
             count(*) filter (where not passed and severity = 'error') as failed,
             count(*) filter (where not passed and severity = 'warning') as warned
         from (
-            select distinct on (relation, rule)
-                relation,
-                rule,
-                severity,
+            select
+                result.relation,
+                result.severity,
                 not exists (
                     select from etl.quality_issue as issue
                     where issue.relation = result.relation and issue.rule = result.rule and issue.status = 'open'
                 ) as passed
-            from etl.quality_result as result
-            where source = %(source)s
-            order by relation, rule, result_id desc
+            from (
+                select distinct on (relation, rule)
+                    relation,
+                    rule,
+                    severity
+                from etl.quality_result
+                where source = %(source)s
+                order by relation, rule, result_id desc
+            ) as result
         ) as last_result
         group by relation
     )
@@ -108,6 +118,7 @@ _SUMMARY = """
     select
         relation,
         changed::bigint,
+        deleted::bigint,
         rejected::bigint,
         coalesce(passed, 0),
         coalesce(failed, 0),

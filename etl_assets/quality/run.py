@@ -12,12 +12,16 @@ from etl_assets.declare.rules import Rule
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
 from etl_assets.errors import EtlError
-from etl_assets.quality.issues import CheckedRule, upsert_issues
+from etl_assets.quality.issues import CheckedRule, count_findings, open_counts, upsert_issues
+from etl_assets.settings import MAX_FINDINGS
 from etl_assets.warehouse.ledger import Batch
+from etl_assets.warehouse.relation import ANALYZE_FROM_ROWS
 from etl_assets.warehouse.results import record_result
 
 DAY = timedelta(days=1)
 SAMPLE = 5
+FINDINGS = sql.Identifier("pg_temp", "finding")
+"""What a run of a rule found, whole, until its transaction ends."""
 WITHHELD = "(withheld)"
 
 
@@ -58,7 +62,15 @@ class RuleResult:
         return self.open + self.open_elsewhere == 0
 
 
-def run_rule(connection: psycopg.Connection, batch: Batch, source: Source, rule: Rule, span: Span | None) -> RuleResult:
+def run_rule(
+    connection: psycopg.Connection,
+    batch: Batch,
+    source: Source,
+    rule: Rule,
+    span: Span | None,
+    *,
+    max_findings: int = MAX_FINDINGS,
+) -> RuleResult:
     """Run one rule and bring its issues up to date, in one transaction.
 
     Args:
@@ -68,12 +80,21 @@ def run_rule(connection: psycopg.Connection, batch: Batch, source: Source, rule:
         rule: The rule.
         span: The dates to look at, or None for the whole table. A day on either side is looked at too: what happens
             overnight belongs to the day before or after.
+        max_findings: How many issues are kept of each date; findings are counted all the same.
 
     Raises:
         NotThereYet: A table that it reads was never loaded; nothing was found and nothing written.
     """
     table = source.table(rule.table)
     scope = span.extended(DAY) if span and rule.by_slice and table.partition_column else None
+    checked_rule = CheckedRule(
+        source=source.name,
+        relation=f"{source.schema}.{table.name}",
+        rule=rule.name,
+        why=rule.why,
+        severity=rule.severity,
+        exception_type=rule.exception_type,
+    )
     with connection.transaction():
         try:
             _find(connection, source, table, rule, scope)
@@ -82,13 +103,15 @@ def run_rule(connection: psycopg.Connection, batch: Batch, source: Source, rule:
                 f"{source.name}: {rule.name} was not checked: {error.diag.message_primary}. Load that, and it is."
             ) from None
         checked, broken_keys, broken = _counts(connection, source, table, scope)
-        _open_issues(connection, batch, source, table, rule)
-        closed = _close_fixed(connection, batch, source, table, rule, scope=scope)
-        sample, still_open, all_open = _open_findings(connection, source, rule)
+        upsert_issues(connection, batch, checked_rule, found=FINDINGS, most=max_findings)
+        closed = _close_fixed(connection, batch, source, table, checked_rule, scope=scope)
+        count_findings(connection, batch, checked_rule, found=FINDINGS, scope=scope)
+        still_open, all_open = open_counts(connection, checked_rule, found=FINDINGS)
+        sample = _open_findings(connection, checked_rule)
         record_result(
             connection,
             batch,
-            _relation(source, table),
+            checked_rule.relation,
             rule.name,
             severity=rule.severity,
             passed=still_open == 0,
@@ -105,10 +128,6 @@ def run_rule(connection: psycopg.Connection, batch: Batch, source: Source, rule:
         blocks=rule.blocks_above is not None and broken_keys > rule.blocks_above * max(checked, 1),
         sample=sample,
     )
-
-
-def _relation(source: Source, table: Table) -> str:
-    return f"{source.schema}.{table.name}"
 
 
 def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Rule, scope: Span | None) -> None:
@@ -135,7 +154,7 @@ def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Ru
     )
     scope_from, scope_to = bounds_of(scope)
     # A statement that makes a table takes no parameters of the server's: psycopg puts them in, quoted.
-    psycopg.ClientCursor(connection).execute(
+    found = psycopg.ClientCursor(connection).execute(
         statement,
         {
             **rule.values,
@@ -147,13 +166,17 @@ def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Ru
             "withheld": WITHHELD,
         },
     )
+    if found.rowcount >= ANALYZE_FROM_ROWS:
+        connection.execute("analyze finding")
 
 
 def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
     """What a table's own part of a statement is made of: its name, keys, date, and which of its rows count."""
     return {
         "relation": sql.Identifier(source.schema, table.name),
-        "keys": sql.SQL(", ").join(map(sql.Identifier, source.row_key(table))),
+        "keys": sql.SQL(", ").join(
+            sql.SQL("nullif({}::text, '')").format(sql.Identifier(key)) for key in source.row_key(table)
+        ),
         "slice": sql.Identifier(table.partition_column) if table.partition_column else sql.SQL("null::date"),
         "is_there": sql.SQL(table.current_rows),
     }
@@ -187,29 +210,12 @@ def _counts(connection: psycopg.Connection, source: Source, table: Table, scope:
     return row or (0, 0, 0)
 
 
-def _open_issues(connection: psycopg.Connection, batch: Batch, source: Source, table: Table, rule: Rule) -> None:
-    """Open new findings, reopen what broke again or with another value, and leave resolved ones resolved."""
-    upsert_issues(
-        connection,
-        batch,
-        CheckedRule(
-            source=source.name,
-            relation=_relation(source, table),
-            rule=rule.name,
-            why=rule.why,
-            severity=rule.severity,
-            exception_type=rule.exception_type,
-        ),
-        found=sql.SQL("finding"),
-    )
-
-
 def _close_fixed(
     connection: psycopg.Connection,
     batch: Batch,
     source: Source,
     table: Table,
-    rule: Rule,
+    rule: CheckedRule,
     *,
     scope: Span | None,
 ) -> int:
@@ -223,24 +229,22 @@ def _close_fixed(
             "     select concat_ws('|', {keys}) from {relation} where {slice} between %(first)s and %(last)s))"
             " and not exists (select from finding where row_key = issue.key and field = issue.field)"
         ).format(**_parts(source, table)),
-        {
-            "batch": batch.id,
-            "relation": _relation(source, table),
-            "rule": rule.name,
-            "first": first,
-            "last": last,
-        },
+        {"batch": batch.id, "relation": rule.relation, "rule": rule.rule, "first": first, "last": last},
     ).rowcount
 
 
-def _open_findings(connection: psycopg.Connection, source: Source, rule: Rule) -> tuple[list[Finding], int, int]:
-    """A few open findings, those of this run first; how many of this run are open; and how many of all."""
-    rows = connection.execute(
-        "select issue.key, issue.field, issue.value, issue.message, count(finding.row_key) over (), count(*) over ()"
-        " from etl.quality_issue as issue"
-        " left join finding on finding.row_key = issue.key and finding.field = issue.field"
-        " where issue.relation = %s and issue.rule = %s and issue.status = 'open'"
-        " order by finding.row_key is null, issue.slice desc, issue.key, issue.field limit %s",
-        [_relation(source, source.table(rule.table)), rule.name, SAMPLE],
-    ).fetchall()
-    return [Finding(*row[:4]) for row in rows], *(rows[0][4:] if rows else (0, 0))
+def _open_findings(connection: psycopg.Connection, rule: CheckedRule) -> list[Finding]:
+    """A few open findings: of this run, or of other dates where it has none."""
+    of_this_run = "exists (select from finding where row_key = issue.key and field = issue.field)"
+    for among in (of_this_run, "true"):
+        rows = connection.execute(
+            sql.SQL(
+                "select key, field, value, message from etl.quality_issue as issue"
+                " where relation = %s and rule = %s and status = 'open' and {}"
+                " order by slice desc nulls last, key, field limit %s"
+            ).format(sql.SQL(among)),
+            [rule.relation, rule.rule, SAMPLE],
+        ).fetchall()
+        if rows:
+            return [Finding(*row) for row in rows]
+    return []

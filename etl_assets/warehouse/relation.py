@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
+ANALYZE_FROM_ROWS = 1_000
+"""Rows written from which on the planner's statistics are renewed at once, and not when the server comes round to it:
+what is built next would be planned for an empty table."""
+
 
 @dataclass(frozen=True)
 class Relation:

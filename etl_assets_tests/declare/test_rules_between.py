@@ -214,8 +214,8 @@ def test_no_overlap_finds_the_later_of_two_that_use_one_resource_at_once(connect
     put_rows(connection, "id text, room text, site text, begins int, over int", rows)
     rule = NoOverlap(**BASE, starts="begins", ends="over", resource=("room",), resource_nullable=("site",))
     assert findings(connection, rule) == [
-        ("c overlaps b", "overlaps b begins as a ends", "11", "starts at 11, before b begins as a ends ends at 12"),
-        ("i starts with h", "overlaps h begins after g", "21", "starts at 21, before h begins after g ends at 22"),
+        ("c overlaps b", "overlap", "11 in b begins as a ends", "starts at 11, before b begins as a ends ends at 12"),
+        ("i starts with h", "overlap", "21 in h begins after g", "starts at 21, before h begins after g ends at 22"),
     ]
     told = NoOverlap(
         **BASE,
@@ -225,8 +225,24 @@ def test_no_overlap_finds_the_later_of_two_that_use_one_resource_at_once(connect
         where="id < 'c' or false",
         message="{later.room}: {later.starts} < {earlier.ends}",
     )
-    assert findings(connection, told) == [("b begins as a ends", "overlaps a", "10", "1: 10 < 11")]
+    assert findings(connection, told) == [("b begins as a ends", "overlap", "10 in a", "1: 10 < 11")]
     assert rule.exception_type == "Overlap"
+
+
+def test_a_row_that_overlaps_many_is_one_finding_which_names_the_one_that_ends_last(connection) -> None:
+    rows = [
+        ("a long", 0, 100), ("b within a", 1, 5), ("c within a too", 6, 9), ("d out of a", 90, 200),
+        ("e after a, in d", 150, 160), ("f after all", 200, 201), ("g ends before it begins", 202, 198),
+        ("h without end", 100, None), ("i twin", 300, 400), ("j twin", 300, 400), ("k twin", 300, 400),
+    ]  # fmt: skip
+    put_rows(connection, "id text, begins int, over int, room int default 1", [])
+    for row in rows:
+        connection.execute(f"insert into {TABLE} values (%s, %s, %s)", row)
+    rule = NoOverlap(**BASE, starts="begins", ends="over", resource=("room",), message="{earlier.row_key}")
+    assert [(key, message) for key, _, _, message in findings(connection, rule)] == [
+        ("b within a", "a long"), ("c within a too", "a long"), ("d out of a", "a long"),
+        ("e after a, in d", "d out of a"), ("j twin", "i twin"), ("k twin", "i twin"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,20 @@ def batch(settings):
 
 
 def put(warehouse: psycopg.Connection, case: str, day: date = DAY, **values: object) -> None:
-    row = {"case_id": case, "surgery_date": day, "time_zone": "UTC", "feed": "f", "file_name": "f.csv", **values}
+    row = {
+        "site_id": "",
+        "case_id": case,
+        "surgery_date": day,
+        "time_zone": "UTC",
+        "feed": "f",
+        "file_name": "f.csv",
+        **values,
+    }
     row["etl_batch_id"] = uuid4()
     names, marks = ", ".join(row), ", ".join(f"%({name})s" for name in row)
     sets = ", ".join(f"{name} = excluded.{name}" for name in row)
     warehouse.execute(
-        f"insert into stg.or_case ({names}) values ({marks}) on conflict (case_id) do update set {sets}", row
+        f"insert into stg.or_case ({names}) values ({marks}) on conflict (site_id, case_id) do update set {sets}", row
     )
 
 
@@ -187,3 +195,35 @@ def test_the_briefs_function_resolves_in_plain_sql(warehouse, batch) -> None:
     row = warehouse.execute("select check_name, resolved_by, status from stg.data_quality_exception").fetchone()
     assert row == ("Order", "John Smith", "resolved")
     assert warehouse.execute("select count(*) from stg.unresolved_exceptions").fetchone() == (0,)
+
+
+def test_the_count_is_exact_and_of_single_findings_the_first_are_kept(warehouse, batch) -> None:
+    def kept() -> list[tuple[str, int]]:
+        return warehouse.execute(
+            "select status, count(*) from etl.quality_issue group by status order by status"
+        ).fetchall()
+
+    def counted() -> list[tuple[date, int]]:
+        return warehouse.execute("select slice, findings from etl.finding_count order by slice").fetchall()
+
+    for number in range(9):
+        broken(warehouse, f"A{number}")
+        broken(warehouse, f"B{number}", day=NEXT_DAY)
+    both = Span(DAY, NEXT_DAY)
+    result = run_rule(warehouse, batch, SOURCE, RULE, both, max_findings=3)
+    assert (result.rows_broken, result.open, kept()) == (18, 18, [("open", 6)])
+    assert counted() == [(DAY, 9), (NEXT_DAY, 9)]
+
+    resolve_issue(warehouse, list_issues(warehouse, None, most=1)[0].id, by="Dr. Ito", notes="it was so")
+    good(warehouse, "A0")
+    good(warehouse, "A1")
+    result = run_rule(warehouse, batch, SOURCE, RULE, both, max_findings=3)
+    assert (result.rows_broken, result.open, result.closed) == (16, 15, 2)
+    assert kept() == [("closed", 2), ("open", 6), ("resolved", 1)]
+    assert counted() == [(DAY, 7), (NEXT_DAY, 9)]
+
+    for number in range(9):
+        good(warehouse, f"A{number}")
+        good(warehouse, f"B{number}", day=NEXT_DAY)
+    result = run_rule(warehouse, batch, SOURCE, RULE, both, max_findings=3)
+    assert (result.rows_broken, result.open, result.passed, counted()) == (0, 0, True, [])

@@ -66,7 +66,7 @@ BROKEN = [
     ("HoursOutOfRange", "shifts", {"plannedDurationHours": 9}, ["scheduled hours"]),
     ("HoursOutOfRange", "shifts", {"approvedHours": -1, "endDateTime": None}, ["approved hours"]),
     ("ApprovedFarFromClocked", "shifts", {"approvedHours": 12.5}, ["approvedHours"]),
-    ("OverlappingShifts", "shifts", {"startDateTime": "2026-03-02T15:00:00-05:00"}, ["overlaps 1"]),
+    ("OverlappingShifts", "shifts", {"startDateTime": "2026-03-02T15:00:00-05:00"}, ["overlap"]),
     ("UnknownPosition", "shifts", {"position": 77}, ["position"]),
     ("UnknownEmployee", "shifts", {"employee": 77}, ["employee"]),
     ("SummaryBehindShift", "shift_summaries", {"billHours": 7}, ["billHours"]),

@@ -17,7 +17,7 @@ def put(warehouse: psycopg.Connection, table: str, rows: Iterable[Mapping[str, A
     """Insert rows into a staging table; columns that a row does not name are null."""
     with warehouse.cursor() as cursor:
         for row in rows:
-            filled = {**row, **BOOKKEEPING}
+            filled = {"site_id": row.get("location_id") or "", **row, **BOOKKEEPING}
             cursor.execute(
                 sql.SQL("insert into {} ({}) values ({})").format(
                     sql.Identifier("stg", table),

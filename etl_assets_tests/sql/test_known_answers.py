@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import put
@@ -17,13 +18,16 @@ MOMENTS = {
     "proc_end": "End Time",
     "or_out": "Wheels Out",
 }
+HOSPITALS = ("EAST", "NORTH", "SOUTH", "WEST")
 
 
 @pytest.fixture(scope="module")
 def built(real_data: Path, warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
-    """The models on the published file, its columns meaning what feeds.yaml says."""
+    """The models on the published file, its columns meaning what feeds.yaml says: four hospitals of the same ids."""
     with (real_data / "operating_room" / "2022_q1_or_utilization.csv").open(newline="") as file:
-        put(warehouse, "or_case", map(as_case, csv.DictReader(file)))
+        cases = [as_case(row) for row in csv.DictReader(file)]
+    for hospital in HOSPITALS:
+        put(warehouse, "or_case", ({**case, "location_id": hospital} for case in cases))
     return dbt("build", *OPERATING_ROOM)
 
 
@@ -38,7 +42,6 @@ def as_case(row: dict[str, str]) -> dict[str, object]:
         "case_service": row["Service"],
         "primary_procedure_code": row["CPT Code"],
         "sched_duration": row["Booked Time (min)"],
-        "location_id": "MAIN",
         "sched_status": "Completed",
         "time_zone": "America/New_York",
     }
@@ -67,19 +70,46 @@ ANSWERS = {
         " count(*) filter (where minutes_late <= 15), max(minutes_late)::integer from fact_first_case_start",
         (496, 0, 230, 478, 28),
     ),
-    "services by month add up": (
-        "select sum(cases)::integer, sum(turnovers)::integer, count(distinct service_code)"
-        " from mart_monthly_by_service",
-        (2172, 1668, 10),
+    "rooms by month": (
+        "select count(distinct room_id), sum(cases)::integer, sum(turnovers)::integer, sum(first_cases)::integer"
+        " from mart_monthly_by_room",
+        (8, 2172, 1668, 496),
+    ),
+    "the morning's board": (
+        "select count(*), sum(performed_cases)::integer, sum(turnovers)::integer from mart_daily_board",
+        (496, 2172, 1668),
     ),
 }
 
 
+@pytest.mark.parametrize("hospital", HOSPITALS)
 @pytest.mark.parametrize("what", ANSWERS)
-def test_the_answer_is_known(warehouse: psycopg.Connection, built: dict[str, Outcome], what: str) -> None:
+def test_the_answer_is_known_of_each_hospital(
+    warehouse: psycopg.Connection, built: dict[str, Outcome], what: str, hospital: str
+) -> None:
     query, answer = ANSWERS[what]
-    warehouse.execute("set search_path to operating_room")
-    assert warehouse.execute(query).fetchone() == answer
+    of_this_one = sql.SQL("operating_room.{} where site_id = {}")
+    relation = query.rpartition("from ")[2]
+    asked = sql.SQL(query.removesuffix(relation)) + of_this_one.format(sql.Identifier(relation), sql.Literal(hospital))
+    assert warehouse.execute(asked).fetchone() == answer
+
+
+def test_rooms_of_four_hospitals_are_four_times_as_many(
+    warehouse: psycopg.Connection, built: dict[str, Outcome]
+) -> None:
+    rooms = (
+        "select count(*), count(distinct room_id) from operating_room.dim_room where is_current and room_id is not null"
+    )
+    assert warehouse.execute(rooms).fetchone() == (4 * 8, 8)
+
+
+@pytest.mark.usefixtures("built")
+def test_services_are_common_to_all(warehouse: psycopg.Connection) -> None:
+    services = (
+        "select sum(cases)::integer, sum(turnovers)::integer, count(distinct service_code)"
+        " from operating_room.mart_monthly_by_service"
+    )
+    assert warehouse.execute(services).fetchone() == (4 * 2172, 4 * 1668, 10)
 
 
 def test_all_tests_of_the_project_pass(built: dict[str, Outcome]) -> None:

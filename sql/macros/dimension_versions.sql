@@ -50,14 +50,19 @@ where {{ natural_key }} is not null
 
 {#- A fact's point-in-time join: the version of the dimension that was valid then; of a fact without one, all is null.
 
-    `dimension` is the CTE that is joined and `natural_key` its column, which `fact_key` of the fact equals. Either
+    `dimension` is the CTE that is joined and `natural_key` its column, or a list of them, which `fact_key` of the fact
+    equals. Either
     `day` says on which date it was valid, and the CTE is the dimension as it is held; or `moment` says when, and the
     CTE is `dimension_versions` of it. `role` names a dimension that is joined once more (a role-playing dimension). -#}
 {%- macro join_dimension(dimension, natural_key, fact_key, day=none, moment=none, role=none) -%}
     {%- set version = role or dimension -%}
+    {%- set keys = [natural_key] if natural_key is string else natural_key -%}
+    {%- set fact_keys = [fact_key] if fact_key is string else fact_key -%}
 left join {{ dimension ~ (' as ' ~ role if role else '') }}
-    on {{ fact_key }} = {{ version }}.{{ natural_key }}
-    and {{ valid_on(version, day) if moment is none else valid_at(version, moment) }}
+    on {% for key in keys -%}
+        {{ fact_keys[loop.index0] }} = {{ version }}.{{ key }}
+    and {% endfor -%}
+    {{- valid_on(version, day) if moment is none else valid_at(version, moment) }}
 {%- endmacro -%}
 
 {#- The surrogate key of the version that was joined; -1, the unknown member, where there is none. -#}

@@ -4,6 +4,7 @@ How a value is parsed is no matter of this module: `readers/files/values.py` doe
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from etl_assets.declare.feeds import Feed
 from etl_assets.declare.files import FileTable
@@ -34,10 +35,14 @@ def column_sources(layout: Layout, feed: Feed, table: FileTable) -> tuple[Column
         FileRefused: A constant of the feed is no value of its column's type.
     """
     names = {column: field.name for field in layout.fields for column in field.columns}
-    return tuple(
-        _column_source(column, names.get(column.name), feed)
+    sources = {
+        column.name: _column_source(column, names.get(column.name), feed)
         for column in table.columns
         if column.name not in table.never_load
+    }
+    return tuple(
+        replace(source, fallbacks=tuple(sources[other] for other in table.fallbacks.get(name, ())))
+        for name, source in sources.items()
     )
 
 

@@ -56,7 +56,12 @@ class FileStrategy:
         """A unit a file."""
         request = self._request
         files = files_covering(
-            request.batch.connection, request.source.name, list(reports), request.span, reload=request.options.reload
+            request.batch.connection,
+            request.source.name,
+            list(reports),
+            request.span,
+            reload=request.options.reload,
+            shrunken=request.options.accept_shrink,
         )
         return [FileUnit(request, file) for file in files]
 
@@ -105,6 +110,7 @@ class FileUnit:
             batch_id=request.batch.id,
             file_name=file.file_name,
             only_dates=file.slices if file.status == "loaded" else None,
+            accept_shrink=request.options.accept_shrink,
         )
         apply_date_settings(session.connection, date_order=feed.date_order, time_zone=feed.time_zone)
         self._loader.stage()
@@ -123,6 +129,7 @@ class FileUnit:
             moved_from=load.vacated_slices,
             rejects=load.rejects,
             watermark=max(load.slices).isoformat() if load.slices else None,
+            notes=_shrunken_notes(load),
         )
 
     def verify(self, session: FileSession) -> Sequence[TableCheck]:
@@ -139,6 +146,7 @@ class FileUnit:
                 self._file,
                 outcome.counts,
                 slices=self._load.slices,
+                shrunken=self._load.shrunken,
                 notes=_notes(self._load),
             )
 
@@ -147,6 +155,7 @@ class FileUnit:
         report.files.append(self._file.file_name)
         if self._load:
             report.rows_by_slice.update(self._load.slices)
+            report.rows_by_slice.update({day: shrunken.arrived for day, shrunken in self._load.shrunken.items()})
 
     def refused(self, error: EtlError, report: LoadReport) -> bool:
         """A file that cannot be loaded is told by itself, and stops no other."""
@@ -175,4 +184,11 @@ def _notes(load: FileLoad) -> str | None:
             f"{load.rows_kept:,} rows held before are not in the file and were left,"
             " for it has lines whose key cannot be read"
         )
-    return "; ".join(notes) or None
+    return "; ".join(notes + _shrunken_notes(load)) or None
+
+
+def _shrunken_notes(load: FileLoad) -> list[str]:
+    return [
+        f"{each.arrived:,} of {each.held:,} rows came for {day}: they were merged, and none was deleted"
+        for day, each in load.shrunken.items()
+    ]

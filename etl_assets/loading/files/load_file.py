@@ -25,7 +25,7 @@ from etl_assets.warehouse.files.incoming import (
     invalid_values,
     ordinal_to_record,
 )
-from etl_assets.warehouse.files.replace import deduplicate, match_existing, replace_slices
+from etl_assets.warehouse.files.replace import Shrunken, deduplicate, match_existing, replace_slices
 from etl_assets.warehouse.ledger import Counts, RejectedRow
 from etl_assets.warehouse.relation import Relation
 
@@ -45,7 +45,9 @@ class FileLoad:
     rejects: tuple[RejectedRow, ...] = ()
     """By line; one for each bad column of a row. The first `MAX_REJECTS` where there are more."""
     slices: dict[date, int] = field(default_factory=dict)
-    """Slice date -> rows of the file that are in force now."""
+    """Slice date -> rows of the file, of the dates that it replaced and of which it is in force now."""
+    shrunken: dict[date, Shrunken] = field(default_factory=dict)
+    """The dates that it did not replace, for it brings too few of the rows held; its rows were merged by key."""
     vacated_slices: tuple[date, ...] = ()
     """Previous dates of rows that the file moved to another date."""
     ignored: tuple[str, ...] = ()
@@ -76,7 +78,9 @@ class FileLoader:
     """One file on its way into its staging table, step by step, in one transaction of the connection it is given.
 
     Rows of the feed that are held for a date of the file and are not in it are deleted, unless a row of the file
-    with their key was rejected, or the key of any row cannot be read: bad input deletes no good data.
+    with their key was rejected, or the key of any row cannot be read: bad input deletes no good data. Nor are they
+    where the file brings so few of the date's rows that it cannot speak of all of it (`shrink_floor`): a mistyped date
+    in one row is no news of another day.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class FileLoader:
         only_dates: Collection[date] | None = None,
         loaded_at: datetime | None = None,
         file_name: str | None = None,
+        accept_shrink: bool = False,
     ) -> None:
         """Open the file.
 
@@ -104,6 +109,7 @@ class FileLoader:
             only_dates: Touch these slice dates only; rows of others are read and count as unchanged.
             loaded_at: Written as load time; now where None.
             file_name: Written on the rows; the path's last part where None.
+            accept_shrink: Replace a date even by far fewer rows than are held.
 
         Raises:
             FileRefused: It cannot be read at all.
@@ -113,6 +119,7 @@ class FileLoader:
         self._feed = feed
         self._table = table
         self._only_dates = only_dates
+        self._shrink_floor = 0.0 if accept_shrink else table.load.shrink_floor
         self._file = IncomingFile(
             target=target,
             sources=column_sources(self._reader.layout, feed, table),
@@ -173,6 +180,7 @@ class FileLoader:
             only=self._only_dates,
             candidate_fields=self._fields if has_candidates else None,
             unreadable_keys=result.malformed + unreadable,
+            shrink_floor=self._shrink_floor,
         )
         counts = Counts(
             rows_read=result.rows,
@@ -186,6 +194,7 @@ class FileLoader:
             counts=counts,
             rejects=tuple(self._rejected.rejects),
             slices=replaced.slices,
+            shrunken=replaced.shrunken,
             vacated_slices=replaced.vacated_slices,
             ignored=self._reader.layout.ignored,
             missing=self._reader.layout.missing,
@@ -251,7 +260,7 @@ def _find_reasons(
     layout = reader.layout
     fields = [(each.name, each.type) for each in layout.fields]
     copy_reject_candidates(connection, len(fields), reject_candidates())
-    needed = {at for column in (*table.keys, table.slice_by) if (at := layout.position(column)) is not None}
+    needed = {at for column in table.required_columns if (at := layout.position(column)) is not None}
     for invalid in invalid_values(connection, fields, sorted(needed), limit=MAX_REJECTS):
         name, what, reason = rejected_because(invalid, fields, feed)
         rejected_rows.reason_counts[what] += 1

@@ -73,7 +73,7 @@ def match_headers(headers: Sequence[str], *, feed: Feed, table: FileTable, file:
     Args:
         headers: As the file writes them.
         feed: Says which headers are whose, and which columns are constant.
-        table: Its key and `slice_by` must be found.
+        table: Its required columns must be found.
         file: Named in the errors.
 
     Raises:
@@ -112,7 +112,7 @@ def match_headers(headers: Sequence[str], *, feed: Feed, table: FileTable, file:
         missing=tuple(
             column
             for column in expected
-            if column not in present and column != ZONE_COLUMN and column not in table.never_load
+            if column not in present and column not in {ZONE_COLUMN, *table.fallbacks, *table.never_load}
         ),
         withheld=tuple(header for header in headers if normalized_header(header) in hidden),
     )
@@ -125,8 +125,7 @@ def _columns_of(header: str, expected: dict[str, tuple[str, ...]]) -> str:
 def _require_headers(
     headers: Sequence[str], present: dict[str, tuple[str, ...]], *, feed: Feed, table: FileTable, file: str
 ) -> None:
-    needed = dict.fromkeys((*table.keys, table.slice_by))
-    lacking = [column for column in needed if column not in present and column not in feed.constants]
+    lacking = [column for column in table.required_columns if column not in present and column not in feed.constants]
     if lacking:
         sought = ", ".join(f"{column} ({' + '.join(feed.columns.get(column, (column,)))})" for column in lacking)
         raise FileRefused(

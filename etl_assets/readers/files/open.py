@@ -186,7 +186,7 @@ def _find_header(first: tuple[bytes, bool], feed: Feed, table: FileTable, delimi
     """Detect header line and delimiter: the line with every required header, or else the most known ones."""
     block, damaged = first
     known = expected_headers(feed, table)
-    needed = {name for column in (*table.keys, table.slice_by) for name in known.get(column, ())}
+    needed = {name for column in table.required_columns for name in known.get(column, ())}
     named = {name for names in known.values() for name in names}
     delimiters = delimiters or ([feed.delimiter] if feed.delimiter else DELIMITERS)
     head = block[: 1 << 16].decode("utf-8", "surrogateescape" if damaged else "replace")

@@ -129,7 +129,7 @@ class RecordParser:
         self._nulls = frozenset(feed.nulls)
         self._scanner = BlockScanner(layout, feed=feed, table=table, dates=dates)
         self._slice_field = layout.position(table.slice_by)
-        needed = {*table.keys, table.slice_by}
+        needed = set(table.required_columns)
         self._required = [at for at, each in enumerate(layout.fields) if needed & set(each.columns)]
         self._value_parsers = [
             value_parser(feed, each.name, each.type, slices=at == self._slice_field, key=at in self._required)

@@ -112,7 +112,7 @@ class BlockScanner:
         self._nulls = [word.encode() for word in feed.nulls if word]
         self._dates = dates
         self._slice_field = layout.position(table.slice_by)
-        self._required = [at for key in table.keys if (at := layout.position(key)) is not None]
+        self._required = [at for name in table.required_columns if (at := layout.position(name)) is not None]
         marks = {field.sources[0]: field.type for field in layout.fields}
         self._typed = [(at, _FORBIDDEN[kind] | _mark(feed, kind)) for at, kind in marks.items() if kind in _FORBIDDEN]
         self._temporal = [at for at, kind in marks.items() if kind in _TEMPORAL]

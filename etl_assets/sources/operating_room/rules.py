@@ -58,8 +58,7 @@ RULES = (
         name="OverlappingCases",
         starts="or_in",
         ends="or_out",
-        resource=("room_id", "feed"),
-        resource_nullable=("location_id",),
+        resource=("site_id", "room_id"),
         message="room {later.room_id}: in at {later.or_in}, before {earlier.row_key} was out at {earlier.or_out}",
         why="Two patients are not in one room at once: one of the two times is wrong, and it makes no turnover.",
     ),
@@ -81,7 +80,7 @@ RULES = (
         severity="warning",
         query="""
             select
-                row_slice || '|' || room_id as row_key,
+                concat_ws('|', nullif(site_id, ''), row_slice, room_id) as row_key,
                 'minutes' as field,
                 round(sum(minutes))::text as value,
                 'room ' || room_id || ' was used for ' || round(sum(minutes)) || ' minutes; '
@@ -94,7 +93,7 @@ RULES = (
                 from looked_at
                 where or_out >= or_in and room_id is not null
             ) as used
-            group by row_slice, room_id, location_id, feed
+            group by row_slice, room_id, site_id
             having sum(minutes) not between %(low)s and %(high)s
         """,
         parameters={"low": QUIETEST_ROOM_DAY, "high": BUSIEST_ROOM_DAY},
@@ -122,7 +121,7 @@ RULES = (
                     ) / 60 as minutes
                 from looked_at
                 where or_out >= or_in and room_id is not null
-                window room_day as (partition by feed, location_id, room_id, row_slice order by or_in, row_key)
+                window room_day as (partition by site_id, room_id, row_slice order by or_in, row_key)
             ) as turnover
             where minutes >= 0 and minutes not between %(low)s and %(high)s
         """,
@@ -140,7 +139,7 @@ RULES = (
         name="OverlappingBlocks",
         starts=BLOCK_STARTS,
         ends=BLOCK_ENDS,
-        resource=("room_id", "feed"),
+        resource=("site_id", "room_id"),
         where="released_at is null",
         message="room {later.room_id}: begins at {later.starts}, before the block of {earlier.starts} ends at"
         " {earlier.ends}",
@@ -171,6 +170,11 @@ RULES = (
                 from block
                 inner join stg.or_case as cases
                     on cases.room_id = block.room_id
+                    -- A block knows its site by name where its file has no id of it.
+                    and (
+                        cases.site_id = block.site_id
+                        or block.site_id in ('', cases.location_id, cases.location_name)
+                    )
                     and cases.or_in < block.ends
                     and cases.or_out > block.starts
                 group by block.row_key, block.row_slice

@@ -11,12 +11,16 @@ from etl_assets.declare.files import FileTable, PerFile
 from etl_assets.declare.tables import columns
 
 START = date(2000, 1, 1)
+SITE = {"site_id": ("location_id", "location_name")}
+"""Whose ids these are. Cases, rooms, surgeons and blocks of two sites may have the same ids and nothing else in common;
+a sender whose ids are the same ones in all its locations says so by a constant `site_id` in its feeds."""
 
 TABLES = (
     FileTable(
         name="block_schedule",
         description="The block schedule: which service, group or surgeon owns which room from when to when.",
-        key=("schedule_date", "room_id", "slot_start_time"),
+        key=("site_id", "schedule_date", "room_id", "slot_start_time"),
+        fallbacks=SITE,
         load=PerFile(slice_by="schedule_date", start=START),
         columns=columns(
             date="schedule_date",
@@ -29,12 +33,14 @@ TABLES = (
             " comments deployment_id responsible_provider_id provider_name location_name location_abbr pos_type",
             timestamp="released_at",
         )
-        + columns(text="time_zone"),
+        + columns(text="time_zone location_id site_id"),
     ),
     FileTable(
         name="or_case",
         description="Surgical cases, with every time from holding area to recovery.",
-        key="case_id",
+        key=("site_id", "case_id"),
+        fallbacks=SITE,
+        indexes=[("site_id", "location_name")],
         load=PerFile(slice_by="surgery_date", start=START),
         columns=columns(
             text="case_id log_id patient_id enc_csn_id orl_csn orl_log_name or_case_id",
@@ -62,13 +68,14 @@ TABLES = (
             text="destination enc_discharge_dept",
             integer="num_of_panels",
         )
-        + columns(text="primary_procedure primary_procedure_code asa_rating_code asa_code_name time_zone"),
+        + columns(text="primary_procedure primary_procedure_code asa_rating_code asa_code_name time_zone site_id"),
         personal=("patient_id", "enc_csn_id", "orl_csn", "orl_log_name", "hsp_account_id"),
     ),
     FileTable(
         name="or_schedule",
         description="How each case was booked, moved and cancelled.",
-        key="or_case_id",
+        key=("site_id", "or_case_id"),
+        fallbacks=SITE,
         load=PerFile(slice_by="surgery_date", start=START),
         columns=columns(
             text="or_case_id log_id patient_id primary_surgeon_id primary_surgeon_name primary_surgeon_npi"
@@ -93,7 +100,7 @@ TABLES = (
             integer="sched_duration setup_offset cleanup_offset num_of_panels",
         )
         + columns(timestamp="panel1_start_at", text="primary_proc_name")
-        + columns(timestamp="record_update_dt", text="time_zone"),
+        + columns(timestamp="record_update_dt", text="time_zone location_id site_id"),
         personal=("patient_id", "cancel_comments"),
     ),
 )

@@ -4,9 +4,9 @@
 rows come a second time as text into `reject_candidate`, where every column says for itself what is wrong with it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -32,13 +32,23 @@ class ColumnSource:
     constant: str | None = None
     default: str | None = None
     """Stands in for a null of `field`."""
+    fallbacks: "tuple[ColumnSource, ...]" = ()
+    """Further columns, of type text, that stand in for a null, in this order; if there are any, an empty text does
+    for all of them."""
 
-    def expression(self, alias: str) -> sql.Composable:
-        """The SQL expression of the value, in a row of `incoming` with this alias."""
+    def expression(self, alias: str, names: Mapping[str, str] | None = None) -> sql.Composable:
+        """The SQL expression of the value, in a row of `incoming` with this alias.
+
+        `names` says how the fields are called where it is a row of something else.
+        """
+        if self.fallbacks:
+            own = replace(self, fallbacks=())
+            values = [source.expression(alias, names) for source in (own, *self.fallbacks)]
+            return sql.SQL("coalesce({}, '')").format(sql.SQL(", ").join(values))
         kind = sql.SQL(self.type)
         if self.field is None:
             return sql.SQL("{}::{}").format(sql.Literal(self.constant), kind)
-        field = sql.Identifier(alias, self.field)
+        field = sql.Identifier(alias, names[self.field] if names else self.field)
         if self.default is None:
             return field
         return sql.SQL("coalesce({}, {}::{})").format(field, sql.Literal(self.default), kind)
@@ -236,15 +246,15 @@ def _invalid(alias: str, at: int, kind: str) -> sql.Composed:
 
 def readable_key(file: IncomingFile, fields: Sequence[tuple[str, str]]) -> tuple[sql.Composed, list[sql.Composable]]:
     """SQL condition of whether the key of a reject candidate can be parsed, and the key's expressions."""
-    names = [name for name, _ in fields]
+    names = {name: f"f{at}" for at, (name, _) in enumerate(fields)}
     readable: list[sql.Composable] = [sql.SQL("true")]
     key: list[sql.Composable] = []
     for source in map(file.source, file.keys):
-        if source.field is None:
-            key.append(source.expression("candidate"))
+        if source.field is None or source.fallbacks:
+            key.append(source.expression("candidate", names))
             continue
-        at = names.index(source.field)
-        field = sql.Identifier("candidate", f"f{at}")
+        field = sql.Identifier("candidate", names[source.field])
+        at = list(names).index(source.field)
         readable.append(sql.SQL("{} is not null and not {}").format(field, _invalid("candidate", at, source.type)))
         key.append(sql.SQL("{}::{}").format(field, sql.SQL(source.type)))
     return sql.SQL(" and ").join(readable), key

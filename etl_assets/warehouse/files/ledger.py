@@ -7,6 +7,7 @@ from datetime import date, datetime
 import psycopg
 
 from etl_assets.declare.dates import Span
+from etl_assets.warehouse.files.replace import Shrunken
 from etl_assets.warehouse.ledger import Batch, Counts
 
 
@@ -119,31 +120,54 @@ def only_mtime_changed(connection: psycopg.Connection, source: str, file: Delive
 
 def pending_files(connection: psycopg.Connection, source: str) -> list[LedgerFile]:
     """The files that are registered and not loaded yet, in the order in which they must be."""
-    return _files(connection, "file.source = %(source)s and file.status = 'pending'", {"source": source})
+    return _files(
+        connection,
+        "file.source = %(source)s and file.status = 'pending'",
+        {"source": source, "reload": False, "shrunken": False},
+    )
 
 
 def files_covering(
-    connection: psycopg.Connection, source: str, tables: Collection[str], span: Span, *, reload: bool
+    connection: psycopg.Connection,
+    source: str,
+    tables: Collection[str],
+    span: Span,
+    *,
+    reload: bool,
+    shrunken: bool = False,
 ) -> list[LedgerFile]:
     """The files to load that cover any date of a span, both ends included, in the order in which they must be.
 
-    The pending ones, and where `reload` is asked, those too that are in force for a date of the span.
+    The pending ones; where `reload` is asked, those too that are in force for a date of the span, and where `shrunken`
+    is, those that did not replace one as they bring so few of its rows.
     """
     return _files(
         connection,
         "file.source = %(source)s and file.table_name = any(%(tables)s)"
-        " and (file.status = 'pending' or %(reload)s and file.status = 'loaded')"
+        " and file.status in ('pending', 'loaded')"
         " and exists (select from etl.file_slice as covered where covered.file_id = file.file_id"
-        "     and covered.slice between %(first)s and %(last)s and (file.status = 'pending' or covered.in_force))",
-        {"source": source, "tables": list(tables), "reload": reload, "first": span.first, "last": span.last},
+        f"     and covered.slice between %(first)s and %(last)s and ({_TO_LOAD}))",
+        {
+            "source": source,
+            "tables": list(tables),
+            "reload": reload,
+            "shrunken": shrunken,
+            "first": span.first,
+            "last": span.last,
+        },
     )
+
+
+_TO_LOAD = (
+    "file.status = 'pending' or %(reload)s and covered.in_force or %(shrunken)s and covered.rows_held is not null"
+)
 
 
 def _files(connection: psycopg.Connection, condition: str, values: Mapping[str, object]) -> list[LedgerFile]:
     rows = connection.execute(  # the condition is one of the two callers' above
         "select file.file_id, file.file_name, file.table_name, file.feed, file.status, array("
         "     select slice from etl.file_slice as covered where covered.file_id = file.file_id"
-        "     and (file.status = 'pending' or covered.in_force) order by slice"
+        f"     and ({_TO_LOAD}) order by slice"
         f" ) from etl.source_file as file where {condition}"
         " order by file.modified_at, file.file_name, file.file_id",
         values,
@@ -176,29 +200,38 @@ def record_loaded(
     counts: Counts,
     *,
     slices: Mapping[date, int],
+    shrunken: Mapping[date, Shrunken],
     notes: str | None,
 ) -> None:
     """Mark a file as loaded: it is now in force for its dates, and earlier files of its feed are superseded.
 
-    Runs in the load's transaction. Where the file was in force for some dates only, it stays so.
+    Runs in the load's transaction. Where the file was in force for some dates only, it stays so. Of the `shrunken`
+    dates the earlier files stay in force.
     """
     connection.execute(
         "update etl.source_file set status = 'loaded', batch_id = %s, load_ended_at = now(), rows_read = %s,"
         " rows_rejected = %s, notes = %s where file_id = %s",
         [batch.id, counts.rows_read, counts.rows_rejected, notes, file.file_id],
     )
+    connection.execute(
+        "update etl.file_slice as covered set in_force = false, rows_held = case when other.file_id > %(file)s"
+        " then covered.rows_held end from etl.source_file as other"
+        " where other.file_id = covered.file_id and other.feed = %(feed)s and other.file_id <> %(file)s"
+        " and covered.slice = any(%(slices)s) and (covered.in_force or covered.rows_held is not null)",
+        {"file": file.file_id, "feed": file.feed, "slices": list(slices)},
+    )
     if file.status == "pending":
-        connection.execute(
-            "update etl.file_slice as covered set in_force = false from etl.source_file as earlier"
-            " where earlier.file_id = covered.file_id and earlier.feed = %s and covered.in_force"
-            " and covered.slice = any(%s)",
-            [file.feed, list(slices)],
-        )
         connection.execute("delete from etl.file_slice where file_id = %s", [file.file_id])
-        connection.cursor().executemany(
-            "insert into etl.file_slice (file_id, slice, rows_read, in_force) values (%s, %s, %s, true)",
-            [(file.file_id, day, rows) for day, rows in sorted(slices.items())],
-        )
+    entries: list[tuple[int, date, int, bool, int | None]] = [
+        (file.file_id, day, rows, True, None) for day, rows in slices.items()
+    ]
+    entries += [(file.file_id, day, each.arrived, False, each.held) for day, each in shrunken.items()]
+    connection.cursor().executemany(
+        "insert into etl.file_slice (file_id, slice, rows_read, in_force, rows_held) values (%s, %s, %s, %s, %s)"
+        " on conflict (file_id, slice) do update set rows_read = excluded.rows_read,"
+        " in_force = file_slice.in_force or excluded.in_force, rows_held = excluded.rows_held",
+        entries,
+    )
     connection.execute(
         "update etl.rejected_row as rejected set status = 'superseded' from etl.source_file as earlier"
         " where rejected.status = 'new' and earlier.file_id = rejected.file_id and earlier.file_id < %s"

@@ -16,6 +16,14 @@ MATCHED = Relation("pg_temp", "etl_matched")
 
 
 @dataclass(frozen=True)
+class Shrunken:
+    """Shrink guard: the rows that a file brings for a date, and those that were held."""
+
+    arrived: int
+    held: int
+
+
+@dataclass(frozen=True)
 class ReplaceResult:
     """Row counts of a replace, by operation, and the slices it touched."""
 
@@ -25,7 +33,9 @@ class ReplaceResult:
     kept: int
     """Rows that the file does not name and that were left, as one of its unreadable keys may be theirs."""
     slices: dict[date, int]
-    """Slice date -> rows of the file that are in force now."""
+    """Slice date -> rows of the file, of the dates that it replaced and of which it is in force now."""
+    shrunken: dict[date, Shrunken]
+    """The dates that it did not replace, as it brings so few of the rows held: its rows were merged by their keys."""
     vacated_slices: tuple[date, ...]
     """Previous dates of rows that the file moved to another date."""
 
@@ -127,6 +137,7 @@ def replace_slices(
     only: Collection[date] | None,
     candidate_fields: list[tuple[str, str]] | None,
     unreadable_keys: int,
+    shrink_floor: float,
 ) -> ReplaceResult:
     """Delete, update and insert so that the target's slices equal `incoming`.
 
@@ -137,6 +148,8 @@ def replace_slices(
         candidate_fields: The fields of `reject_candidate`; None where there is none. Existing rows with the key of a
             candidate stay.
         unreadable_keys: Lines whose key nobody knows. If there are any, no row is deleted: each may be what they say.
+        shrink_floor: The share of the rows held for a date under which the file does not speak of all of it, so that
+            nothing of the date is deleted; 0 to believe it.
     """
     day = file.source(file.slice_by).expression("incoming")
     in_scope = sql.SQL("true") if only is None else sql.SQL("{} = any ({})").format(day, sql.Literal(list(only)))
@@ -146,7 +159,11 @@ def replace_slices(
         )
     )
     slices: dict[date, int] = dict(counts.fetchall())
-    missing = _delete_missing(connection, file, list(slices), candidate_fields, delete=not unreadable_keys)
+    held = _count_held(connection, file, list(slices))
+    shrunken = {day: Shrunken(slices.pop(day), rows) for day, rows in held.items() if slices[day] < shrink_floor * rows}
+    missing = 0
+    if not held.keys() <= shrunken.keys():
+        missing = _delete_missing(connection, file, list(slices), candidate_fields, delete=not unreadable_keys)
     any_matched, any_differs = fetch_row(
         connection,
         sql.SQL("select count(*) > 0, coalesce(bool_or(differs), false) from {}").format(MATCHED.identifier),
@@ -159,8 +176,25 @@ def replace_slices(
         deleted=0 if unreadable_keys else missing,
         kept=missing if unreadable_keys else 0,
         slices=slices,
+        shrunken=shrunken,
         vacated_slices=vacated_slices,
     )
+
+
+def _held(file: IncomingFile, days: list[date]) -> sql.Composable:
+    """The condition of an existing row: the feed brought it, for one of these dates."""
+    return sql.SQL("existing.feed = {} and existing.{} = any ({}::date[])").format(
+        sql.Literal(file.feed), sql.Identifier(file.slice_by), sql.Literal(days)
+    )
+
+
+def _count_held(connection: psycopg.Connection, file: IncomingFile, days: list[date]) -> dict[date, int]:
+    counts = connection.execute(
+        sql.SQL("select existing.{}, count(*) from {} as existing where {} group by 1 order by 1").format(
+            sql.Identifier(file.slice_by), file.target.identifier, _held(file, days)
+        )
+    )
+    return dict(counts.fetchall())
 
 
 def _vacated_slices(connection: psycopg.Connection, file: IncomingFile, in_scope: sql.Composable) -> tuple[date, ...]:
@@ -190,14 +224,7 @@ def _delete_missing(
     delete: bool,
 ) -> int:
     """Delete, or only count, the existing rows of the slices that are missing from the file."""
-    where = sql.SQL("existing.feed = {} and existing.{} = any ({}::date[])").format(
-        sql.Literal(file.feed), sql.Identifier(file.slice_by), sql.Literal(days)
-    )
-    target = file.target.identifier
-    if not fetch_row(connection, sql.SQL("select exists (select from {} as existing where {})").format(target, where))[
-        0
-    ]:
-        return 0
+    where, target = _held(file, days), file.target.identifier
     named = [sql.SQL("not exists (select from {} as incoming where {})").format(INCOMING.identifier, _same_key(file))]
     if candidate_fields is not None:
         readable, key = readable_key(file, candidate_fields)

@@ -21,5 +21,5 @@ def file_layout(table: FileTable) -> TableLayout:
         columns=table.columns,
         bookkeeping=BOOKKEEPING,
         key=table.keys,
-        indexes=[Index(columns=(table.slice_by, "feed"))],
+        indexes=[Index(columns=(table.slice_by, "feed")), *(Index(columns=columns) for columns in table.indexes)],
     )

@@ -8,9 +8,24 @@ import pytest
 from etl_assets.declare.feeds import Feed
 from etl_assets.declare.files import FileTable
 from etl_assets.loading.files.load_file import FileLoad, FileLoader
+from etl_assets.settings import Settings
+from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.files.tables import file_layout
 from etl_assets.warehouse.tables import ensure_table
 from etl_assets_tests.loading.files.visits import HEADER, ONE, VISITS, feed, table
+
+
+@pytest.fixture
+def warehouse(settings):
+    with connect(settings, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def landing(settings: Settings) -> Path:
+    folder = settings.landing("operating_room")
+    folder.mkdir(parents=True)
+    return folder
 
 
 @pytest.fixture

@@ -5,12 +5,10 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 from threading import Thread
 
 import psycopg
-import pytest
 
 from etl_assets.declare.dates import Span
 from etl_assets.loading.files.landing import scan_landing_folder
@@ -19,53 +17,8 @@ from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import abandon_dead_batches, open_batch
+from etl_assets_tests.loading.files.pipeline import EVER, HEADER, MONDAY, cases, drop, load, row
 from etl_assets_tests.loading.runs import load_by
-
-EVER = Span(date(2000, 1, 1), date(2100, 1, 1))
-MONDAY = date(2026, 3, 2)
-HEADER = "case_id,surgery_date,room_id,or_in,or_out"
-
-
-@pytest.fixture
-def warehouse(settings):
-    with connect(settings, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def landing(settings: Settings) -> Path:
-    folder = settings.landing("operating_room")
-    folder.mkdir(parents=True)
-    return folder
-
-
-def row(case: str, day: date = MONDAY, room: str = "1") -> str:
-    return f"{case},{day},{room},{day} 08:00,{day} 09:00"
-
-
-_moments = iter(range(1_700_000_000, 1_800_000_000))
-
-
-def drop(landing: Path, name: str, *rows: str) -> Path:
-    """A file that came after all those before it."""
-    path = landing / name
-    path.write_text("\n".join([HEADER, *rows]) + "\n")
-    moment = next(_moments)
-    os.utime(path, (moment, moment))
-    return path
-
-
-def load(settings: Settings, *, again: bool = False, span: Span = EVER) -> LoadReport:
-    with connect(settings, autocommit=True) as connection:
-        scan_landing_folder(settings, SOURCE, connection)
-    with open_batch(settings, "operating_room", "load") as batch:
-        return load_by(FileStrategy, settings, SOURCE, ["or_case"], span=span, batch=batch, reload=again)["or_case"]
-
-
-def cases(warehouse: psycopg.Connection) -> list[tuple]:
-    return warehouse.execute(
-        "select case_id, surgery_date - date '2026-03-02', room_id from stg.or_case order by case_id"
-    ).fetchall()
 
 
 def statuses(warehouse: psycopg.Connection) -> dict[str, str]:
@@ -124,7 +77,7 @@ def test_loading_again_changes_nothing_and_brings_back_nothing_replaced(settings
     drop(landing, "or_case_1.csv", row("A", room="old"), row("B", tuesday))
     drop(landing, "or_case_2.csv", row("A", room="new"))
     load(settings)
-    report = load(settings, again=True)
+    report = load(settings, reload=True)
     assert sorted(report.files) == ["or_case_1.csv", "or_case_2.csv"]
     assert report.counts.changed == 0
     assert cases(warehouse) == [("A", 0, "new"), ("B", 1, "1")]
@@ -135,7 +88,7 @@ def test_a_date_that_was_lost_by_hand_is_brought_back_by_loading_it_again(settin
     drop(landing, "or_case_1.csv", row("A"), row("B", tuesday))
     load(settings)
     warehouse.execute("delete from stg.or_case")
-    assert load(settings, again=True, span=Span(MONDAY, MONDAY)).counts.rows_inserted == 2
+    assert load(settings, reload=True, span=Span(MONDAY, MONDAY)).counts.rows_inserted == 2
 
 
 def test_a_case_that_moves_leaves_its_old_date_and_the_ledger_says_so(settings, landing, warehouse) -> None:

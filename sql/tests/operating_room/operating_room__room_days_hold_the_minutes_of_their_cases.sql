@@ -17,14 +17,16 @@ room_days as (
 by_day as (
     select
         surgery_date,
+        site_id,
         room_id,
         sum(in_room_minutes) as in_room_minutes
     from cases
-    group by surgery_date, room_id
+    group by surgery_date, site_id, room_id
 ),
 
 overnight as (
     select
+        site_id,
         room_id,
         surgery_date - 1 as first_day,
         surgery_date + 1 as last_day
@@ -34,18 +36,21 @@ overnight as (
 
 select
     by_day.surgery_date,
+    by_day.site_id,
     by_day.room_id,
     by_day.in_room_minutes as minutes_of_cases,
     room_days.in_room_minutes as minutes_of_day
 from by_day
 left join room_days
     on by_day.surgery_date = room_days.surgery_date
+    and by_day.site_id = room_days.site_id
     and by_day.room_id = room_days.room_id
 where
     by_day.in_room_minutes is distinct from room_days.in_room_minutes
     and not exists (
         select 1 from overnight
         where
-            overnight.room_id = by_day.room_id
+            overnight.site_id = by_day.site_id
+            and overnight.room_id = by_day.room_id
             and by_day.surgery_date between overnight.first_day and overnight.last_day
     )

@@ -1,8 +1,8 @@
--- One row per location and version of its names; -1 is the location nobody knows.
+-- One row per site, location and version of its names; -1 is the location nobody knows.
 -- A day's word is the value said most often that day, the first in the alphabet of two said as often. Only cases
 -- carry a location's id; the block schedule's abbreviation is found by the name.
 
-{{ config(natural_key='location_id') }}
+{{ config(natural_key=['site_id', 'location_id']) }}
 
 with
 
@@ -24,24 +24,27 @@ abbreviations as (
 
 days as (
     select
+        site_id,
         location_id,
         surgery_date as day,
         mode() within group (order by location_name) as location_name
     from cases
     where location_id is not null
-    group by location_id, surgery_date
+    group by site_id, location_id, surgery_date
 ),
 
 -- The name last heard of, carried over days without one.
 named as (
     select
+        site_id,
         location_id,
         day,
-        {{ last_known('location_name', 'location_id', 'day') }} as location_name
+        {{ last_known('location_name', 'site_id, location_id', 'day') }} as location_name
     from days
 )
 
 select
+    named.site_id,
     named.location_id,
     named.location_name,
     abbreviations.location_abbr,

@@ -1,8 +1,8 @@
--- One row per surgeon and version of what is known of them; -1 is the surgeon nobody knows.
+-- One row per site, surgeon and version of what is known of them; -1 is the surgeon nobody knows.
 -- A day's word is the value said most often that day, the first in the alphabet of two said as often. The cases'
 -- word goes before the bookings', theirs before the block schedule's.
 
-{{ config(natural_key='surgeon_id') }}
+{{ config(natural_key=['site_id', 'surgeon_id']) }}
 
 with
 
@@ -21,6 +21,7 @@ blocks as (
 -- What each kind of file says of a surgeon on a day. A block names two people and may have a name for one of them.
 mentions as (
     select
+        site_id,
         surgeon_id,
         surgery_date as day,
         'case' as mentioned_by,
@@ -30,6 +31,7 @@ mentions as (
     from cases
     union all
     select
+        site_id,
         surgeon_id,
         surgery_date,
         'booking',
@@ -39,6 +41,7 @@ mentions as (
     from bookings
     union all
     select
+        site_id,
         surgeon_id,
         schedule_date,
         'block',
@@ -48,6 +51,7 @@ mentions as (
     from blocks
     union all
     select
+        site_id,
         responsible_provider_id,
         schedule_date,
         'block',
@@ -59,6 +63,7 @@ mentions as (
 
 days as (
     select
+        site_id,
         surgeon_id,
         day,
         mode() within group (order by surgeon_name) filter (where mentioned_by = 'case') as case_name,
@@ -70,23 +75,24 @@ days as (
         mode() within group (order by surgeon_specialty) filter (where mentioned_by = 'booking') as booking_specialty
     from mentions
     where surgeon_id is not null
-    group by surgeon_id, day
+    group by site_id, surgeon_id, day
 )
 
 select
+    site_id,
     surgeon_id,
     coalesce(
-        {{ last_known('case_name', 'surgeon_id', 'day') }},
-        {{ last_known('booking_name', 'surgeon_id', 'day') }},
-        {{ last_known('block_name', 'surgeon_id', 'day') }}
+        {{ last_known('case_name', 'site_id, surgeon_id', 'day') }},
+        {{ last_known('booking_name', 'site_id, surgeon_id', 'day') }},
+        {{ last_known('block_name', 'site_id, surgeon_id', 'day') }}
     ) as surgeon_name,
     coalesce(
-        {{ last_known('case_npi', 'surgeon_id', 'day') }},
-        {{ last_known('booking_npi', 'surgeon_id', 'day') }}
+        {{ last_known('case_npi', 'site_id, surgeon_id', 'day') }},
+        {{ last_known('booking_npi', 'site_id, surgeon_id', 'day') }}
     ) as surgeon_npi,
     coalesce(
-        {{ last_known('case_specialty', 'surgeon_id', 'day') }},
-        {{ last_known('booking_specialty', 'surgeon_id', 'day') }}
+        {{ last_known('case_specialty', 'site_id, surgeon_id', 'day') }},
+        {{ last_known('booking_specialty', 'site_id, surgeon_id', 'day') }}
     ) as surgeon_specialty,
     {{ day_start('day') }} as effective_at
 from days

@@ -1,8 +1,9 @@
--- One row per block: room, date and starting time. How much of it its owner used, raw and adjusted, and who else did.
+-- One row per block: site, room, date and starting time. How much of it its owner used, raw and adjusted, and who else
+-- did.
 
 {{
     config(
-        unique_key=['surgery_date', 'room_id', 'block_start'],
+        unique_key=['surgery_date', 'site_id', 'room_id', 'block_start'],
         window_days_before=1,
         window_days_after=1,
     )
@@ -38,7 +39,10 @@ locations as (
 
 -- Days on which somebody operated: of another it cannot be said whether its blocks were used.
 measured_days as (
-    select distinct surgery_date from cases
+    select distinct
+        site_id,
+        surgery_date
+    from cases
 ),
 
 -- A service that the files write in two ways owns a block under either.
@@ -67,6 +71,7 @@ block_days as (
 case_days as (
     select distinct
         cases.case_id,
+        cases.site_id,
         cases.room_id,
         cases.surgeon_id,
         coalesce(services.canonical_code, cases.service_code) as canonical_code,
@@ -85,6 +90,7 @@ case_days as (
 uses as (
     select distinct
         block_days.schedule_date,
+        block_days.site_id,
         block_days.room_id,
         block_days.slot_start_time,
         block_days.start_at,
@@ -105,7 +111,8 @@ uses as (
         }} as inside_minutes
     from block_days
     inner join case_days
-        on block_days.room_id = case_days.room_id
+        on block_days.site_id = case_days.site_id
+        and block_days.room_id = case_days.room_id
         and block_days.day = case_days.day
         and block_days.start_at < case_days.or_out_at
         and block_days.end_at > case_days.or_in_at
@@ -116,44 +123,49 @@ outside as (
     select
         *,
         row_number() over own_blocks = 1 as is_first_block,
-        sum(inside_minutes) over (partition by case_id, is_owners) as own_minutes,
+        sum(inside_minutes) over (partition by site_id, case_id, is_owners) as own_minutes,
         max(or_out_at) over (
-            partition by schedule_date, room_id, slot_start_time
+            partition by schedule_date, site_id, room_id, slot_start_time
             order by or_in_at, or_out_at, case_id
             rows between unbounded preceding and 1 preceding
         ) as earlier_out_at
     from uses
-    window own_blocks as (partition by case_id, is_owners order by start_at, slot_start_time)
+    window own_blocks as (partition by site_id, case_id, is_owners order by start_at, slot_start_time)
 ),
 
 -- The gaps between two of the owner's cases in the block, with no other patient in between.
 gaps as (
     select
         schedule_date,
+        site_id,
         room_id,
         slot_start_time,
         {{ minutes_between('lag(or_out_at) over block', 'or_in_at') }} as gap_minutes,
         is_owners and lag(is_owners) over block as is_owners
     from outside
     where earlier_out_at is null or or_out_at > earlier_out_at
-    window block as (partition by schedule_date, room_id, slot_start_time order by or_in_at, or_out_at, case_id)
+    window block as (
+        partition by schedule_date, site_id, room_id, slot_start_time order by or_in_at, or_out_at, case_id
+    )
 ),
 
 -- To turn the room over between two cases of one's own is use as well, up to a cap; a longer gap is idle time.
 credits as (
     select
         schedule_date,
+        site_id,
         room_id,
         slot_start_time,
         sum(least(gap_minutes, {{ var('turnover_credit_cap_minutes') }})) as turnover_credit_minutes
     from gaps
     where is_owners and gap_minutes between 0 and {{ var('turnover_cap_minutes') }}
-    group by schedule_date, room_id, slot_start_time
+    group by schedule_date, site_id, room_id, slot_start_time
 ),
 
 used as (
     select
         schedule_date,
+        site_id,
         room_id,
         slot_start_time,
         count(*) filter (where is_owners) as owner_cases,
@@ -167,7 +179,7 @@ used as (
             0
         ) as late_minutes
     from outside
-    group by schedule_date, room_id, slot_start_time
+    group by schedule_date, site_id, room_id, slot_start_time
 ),
 
 -- What was given back in time is nobody's to fill, and so is a block that is closed.
@@ -192,7 +204,9 @@ measured as (
         case when measure.is_measured then coalesce(used.late_minutes, 0) end as late_minutes,
         case when measure.is_measured then coalesce(credits.turnover_credit_minutes, 0) end as turnover_credit_minutes
     from owned_blocks
-    left join measured_days on owned_blocks.schedule_date = measured_days.surgery_date
+    left join measured_days
+        on owned_blocks.site_id = measured_days.site_id
+        and owned_blocks.schedule_date = measured_days.surgery_date
     inner join lateral (
         select
             measured_days.surgery_date is not null
@@ -200,16 +214,19 @@ measured as (
     ) as measure on true
     left join used
         on owned_blocks.schedule_date = used.schedule_date
+        and owned_blocks.site_id = used.site_id
         and owned_blocks.room_id = used.room_id
         and owned_blocks.slot_start_time = used.slot_start_time
     left join credits
         on owned_blocks.schedule_date = credits.schedule_date
+        and owned_blocks.site_id = credits.site_id
         and owned_blocks.room_id = credits.room_id
         and owned_blocks.slot_start_time = credits.slot_start_time
 )
 
 select
     measured.schedule_date as surgery_date,
+    measured.site_id,
     measured.room_id,
     measured.slot_start_time as block_start,
     measured.slot_end_time as block_end,
@@ -250,7 +267,7 @@ select
             }}
     end as adjusted_utilization
 from measured
-{{ join_dimension('rooms', 'room_id', 'measured.room_id', day='measured.schedule_date') }}
-{{ join_dimension('locations', 'location_id', 'rooms.location_id', day='measured.schedule_date') }}
-{{ join_dimension('surgeons', 'surgeon_id', 'measured.surgeon_id', day='measured.schedule_date') }}
+{{ join_site_dimension('rooms', 'room_id', 'measured', day='measured.schedule_date') }}
+{{ join_site_dimension('locations', 'location_id', 'rooms', day='measured.schedule_date') }}
+{{ join_site_dimension('surgeons', 'surgeon_id', 'measured', day='measured.schedule_date') }}
 where {{ in_window('measured.schedule_date', days_before=1, days_after=1) }}

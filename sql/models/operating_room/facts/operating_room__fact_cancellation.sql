@@ -1,7 +1,7 @@
 -- One row per cancelled case, whether the case file says so, the booking, or both. A case whose patient was in the
 -- room was not cancelled, whatever its booking says.
 
-{{ config(unique_key='booking_id') }}
+{{ config(unique_key=['site_id', 'booking_id']) }}
 
 with
 
@@ -31,10 +31,10 @@ locations as (
 ),
 
 canceled_cases as (
-    select distinct on (booking_id) *
+    select distinct on (site_id, booking_id) *
     from cases
     where is_canceled and {{ in_window('surgery_date') }}
-    order by booking_id asc, surgery_date desc, case_id asc
+    order by site_id asc, booking_id asc, surgery_date desc, case_id asc
 ),
 
 -- Bookings that were cancelled and of which the case file says nothing else.
@@ -46,12 +46,16 @@ canceled_bookings as (
         and {{ in_window('bookings.surgery_date') }}
         and not exists (
             select 1 from cases
-            where cases.booking_id = bookings.booking_id and (cases.is_canceled or cases.or_in is not null)
+            where
+                cases.site_id = bookings.site_id
+                and cases.booking_id = bookings.booking_id
+                and (cases.is_canceled or cases.or_in is not null)
         )
 ),
 
 canceled as (
     select
+        canceled_cases.site_id,
         canceled_cases.booking_id,
         canceled_cases.case_id,
         canceled_cases.surgery_date,
@@ -68,9 +72,12 @@ canceled as (
         bookings.canceled,
         bookings.canceled_at
     from canceled_cases
-    left join bookings on canceled_cases.booking_id = bookings.booking_id
+    left join bookings
+        on canceled_cases.site_id = bookings.site_id
+        and canceled_cases.booking_id = bookings.booking_id
     union all
     select
+        site_id,
         booking_id,
         null,
         surgery_date,
@@ -91,14 +98,16 @@ canceled as (
 
 -- A booking knows its room by name only.
 named_rooms as (
-    select distinct on (canceled.booking_id)
+    select distinct on (canceled.site_id, canceled.booking_id)
+        canceled.site_id,
         canceled.booking_id,
         rooms.surrogate_key,
         rooms.room_id,
         rooms.location_id
     from canceled
     inner join rooms
-        on (
+        on canceled.site_id = rooms.site_id
+        and (
             canceled.room_id = rooms.room_id
             or (
                 canceled.room_id is null
@@ -111,10 +120,11 @@ named_rooms as (
             )
         )
         and {{ valid_on('rooms', 'canceled.surgery_date') }}
-    order by canceled.booking_id, rooms.location_name, rooms.room_id
+    order by canceled.site_id, canceled.booking_id, rooms.location_name, rooms.room_id
 )
 
 select
+    canceled.site_id,
     canceled.booking_id,
     canceled.case_id,
     canceled.surgery_date,
@@ -129,12 +139,14 @@ select
     canceled.canceled_at
     > (canceled.surgery_date - 1 + time '{{ var("same_day_cutoff") }}') at time zone canceled.time_zone as is_same_day
 from canceled
-left join named_rooms on canceled.booking_id = named_rooms.booking_id
-{{ join_dimension('surgeons', 'surgeon_id', 'canceled.surgeon_id', day='canceled.surgery_date') }}
+left join named_rooms
+    on canceled.site_id = named_rooms.site_id
+    and canceled.booking_id = named_rooms.booking_id
+{{ join_site_dimension('surgeons', 'surgeon_id', 'canceled', day='canceled.surgery_date') }}
 {{ join_dimension('services', 'service_code', 'canceled.service_code', day='canceled.surgery_date') }}
 {{
-    join_dimension(
-        'locations', 'location_id', 'coalesce(canceled.location_id, named_rooms.location_id)',
-        day='canceled.surgery_date',
+    join_site_dimension(
+        'locations', 'location_id', 'canceled', day='canceled.surgery_date',
+        fact_key='coalesce(canceled.location_id, named_rooms.location_id)',
     )
 }}

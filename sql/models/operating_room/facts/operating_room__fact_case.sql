@@ -1,6 +1,6 @@
 -- One row per surgical case, cancelled ones too. Room, surgeon, service and location are those in force on its date.
 
-{{ config(unique_key='case_id') }}
+{{ config(unique_key=['site_id', 'case_id']) }}
 
 with
 
@@ -29,6 +29,7 @@ locations as (
 )
 
 select
+    cases.site_id,
     cases.case_id,
     cases.surgery_date,
     {{ dimension_key('rooms') }} as room_key,
@@ -68,7 +69,9 @@ select
         {{ var('schedule_accuracy_minutes') }}, cases.scheduled_minutes * {{ var('schedule_accuracy_share') }}
     ) as is_duration_accurate
 from cases
-left join bookings on cases.booking_id = bookings.booking_id
+left join bookings
+    on cases.site_id = bookings.site_id
+    and cases.booking_id = bookings.booking_id
 -- Whether it stood on the schedule at the cutoff of the day before; where nobody knows when it was booked, a case did
 -- unless it was unplanned.
 inner join lateral (
@@ -79,8 +82,8 @@ inner join lateral (
             not cases.is_unplanned
         ) as is_scheduled_at_cutoff
 ) as cutoff on true
-{{ join_dimension('rooms', 'room_id', 'cases.room_id', day='cases.surgery_date') }}
-{{ join_dimension('surgeons', 'surgeon_id', 'cases.surgeon_id', day='cases.surgery_date') }}
+{{ join_site_dimension('rooms', 'room_id', 'cases', day='cases.surgery_date') }}
+{{ join_site_dimension('surgeons', 'surgeon_id', 'cases', day='cases.surgery_date') }}
 {{ join_dimension('services', 'service_code', 'cases.service_code', day='cases.surgery_date') }}
-{{ join_dimension('locations', 'location_id', 'cases.location_id', day='cases.surgery_date') }}
+{{ join_site_dimension('locations', 'location_id', 'cases', day='cases.surgery_date') }}
 where {{ in_window('cases.surgery_date') }}

@@ -1,7 +1,7 @@
 -- One row per room and surgery date that had a first case: of the planned cases booked to start early in the day, not
 -- cancelled, the one booked first.
 
-{{ config(unique_key=['surgery_date', 'room_id']) }}
+{{ config(unique_key=['surgery_date', 'site_id', 'room_id']) }}
 
 with
 
@@ -30,7 +30,7 @@ dates as (
 ),
 
 first_cases as (
-    select distinct on (room_id, surgery_date) *
+    select distinct on (site_id, room_id, surgery_date) *
     from cases
     where
         room_id is not null
@@ -40,11 +40,12 @@ first_cases as (
         and sched_start::time between '{{ var("first_case_earliest_start") }}'
         and '{{ var("first_case_latest_start") }}'
         and {{ in_window('surgery_date') }}
-    order by room_id, surgery_date, sched_start_at, or_in_at, case_id
+    order by site_id, room_id, surgery_date, sched_start_at, or_in_at, case_id
 )
 
 select
     first_cases.surgery_date,
+    first_cases.site_id,
     first_cases.room_id,
     first_cases.case_id,
     {{ dimension_key('rooms') }} as room_key,
@@ -58,7 +59,7 @@ select
     first_cases.start_delay_minutes <= {{ var('first_case_grace_minutes') }} as is_on_time
 from first_cases
 left join dates on first_cases.surgery_date = dates.date_day
-{{ join_dimension('rooms', 'room_id', 'first_cases.room_id', day='first_cases.surgery_date') }}
-{{ join_dimension('surgeons', 'surgeon_id', 'first_cases.surgeon_id', day='first_cases.surgery_date') }}
+{{ join_site_dimension('rooms', 'room_id', 'first_cases', day='first_cases.surgery_date') }}
+{{ join_site_dimension('surgeons', 'surgeon_id', 'first_cases', day='first_cases.surgery_date') }}
 {{ join_dimension('services', 'service_code', 'first_cases.service_code', day='first_cases.surgery_date') }}
-{{ join_dimension('locations', 'location_id', 'first_cases.location_id', day='first_cases.surgery_date') }}
+{{ join_site_dimension('locations', 'location_id', 'first_cases', day='first_cases.surgery_date') }}

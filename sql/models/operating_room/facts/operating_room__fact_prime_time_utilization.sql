@@ -3,7 +3,7 @@
 
 {{
     config(
-        unique_key=['surgery_date', 'room_id'],
+        unique_key=['surgery_date', 'site_id', 'room_id'],
         window_days_before=1,
         window_days_after=1,
     )
@@ -46,10 +46,11 @@ case_days as (
     ) as day (day)
 ),
 
--- The tail of the night before does not staff a room. Nor does a block of a day on which nobody operated anywhere:
+-- The tail of the night before does not staff a room. Nor does a block of a day on which nobody operated at the site:
 -- that is a plan, not yet an empty room.
 touched_days as (
     select
+        site_id,
         room_id,
         day,
         time_zone,
@@ -57,27 +58,35 @@ touched_days as (
     from case_days
     union all
     select
+        blocks.site_id,
         blocks.room_id,
         blocks.schedule_date,
         blocks.time_zone,
         true
     from blocks
-    where not blocks.is_time_off and blocks.schedule_date in (select cases.surgery_date from cases)
+    where
+        not blocks.is_time_off
+        and exists (
+            select 1 from cases
+            where cases.site_id = blocks.site_id and cases.surgery_date = blocks.schedule_date
+        )
 ),
 
 room_days as (
     select
+        site_id,
         room_id,
         day,
         min(time_zone) as time_zone,
         bool_or(is_staffed) as is_staffed
     from touched_days
-    group by room_id, day
+    group by site_id, room_id, day
 ),
 
 -- Prime time and the day on the site's wall clock, which has 23 or 25 hours when the clocks change.
 spans as (
     select
+        room_days.site_id,
         room_days.room_id,
         room_days.day,
         room_days.is_staffed,
@@ -92,6 +101,7 @@ spans as (
 
 used as (
     select
+        spans.site_id,
         spans.room_id,
         spans.day,
         spans.is_business_day,
@@ -115,9 +125,11 @@ used as (
         end as prime_time_minutes
     from spans
     left join case_days
-        on spans.room_id = case_days.room_id
+        on spans.site_id = case_days.site_id
+        and spans.room_id = case_days.room_id
         and spans.day = case_days.day
     group by
+        spans.site_id,
         spans.room_id,
         spans.day,
         spans.is_staffed,
@@ -128,6 +140,7 @@ used as (
 
 select
     used.day as surgery_date,
+    used.site_id,
     used.room_id,
     {{ dimension_key('rooms') }} as room_key,
     {{ dimension_key('locations') }} as location_key,
@@ -139,6 +152,6 @@ select
     used.staffed_minutes::numeric(14, 2) as staffed_minutes,
     {{ ratio('used.prime_time_minutes', 'used.staffed_minutes') }} as prime_time_utilization
 from used
-{{ join_dimension('rooms', 'room_id', 'used.room_id', day='used.day') }}
-{{ join_dimension('locations', 'location_id', 'rooms.location_id', day='used.day') }}
+{{ join_site_dimension('rooms', 'room_id', 'used', day='used.day') }}
+{{ join_site_dimension('locations', 'location_id', 'rooms', day='used.day') }}
 where {{ in_window('used.day', days_before=1, days_after=1) }}

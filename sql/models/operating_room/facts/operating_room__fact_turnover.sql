@@ -1,7 +1,7 @@
 -- One row per turnover: a case and the next one in its room. It belongs to the surgery date of the case that went
 -- before, so a new file for one date can change a row of the date before.
 
-{{ config(unique_key='case_id', window_days_before=1) }}
+{{ config(unique_key=['site_id', 'case_id'], window_days_before=1) }}
 
 with
 
@@ -29,7 +29,7 @@ performed as (
     select
         *,
         max(or_out_at) over (
-            partition by room_id
+            partition by site_id, room_id
             order by or_in_at, or_out_at, case_id
             rows between unbounded preceding and 1 preceding
         ) as earlier_out_at
@@ -54,7 +54,7 @@ successions as (
         lead(or_in_at) over room as next_or_in_at,
         lead(proc_start_at) over room as next_proc_start_at
     from emptying
-    window room as (partition by room_id order by or_in_at, or_out_at, case_id)
+    window room as (partition by site_id, room_id order by or_in_at, or_out_at, case_id)
 ),
 
 -- Two cases that overlap are no turnover. Over midnight only a gap within the cap is one; a longer gap is a room
@@ -73,6 +73,7 @@ turnovers as (
 )
 
 select
+    turnovers.site_id,
     turnovers.case_id,
     turnovers.next_case_id,
     turnovers.surgery_date,
@@ -93,12 +94,12 @@ select
     or turnovers.surgery_date < turnovers.next_surgery_date as is_overnight,
     turnovers.turnover_minutes <= {{ var('turnover_cap_minutes') }} as is_counted
 from turnovers
-{{ join_dimension('rooms', 'room_id', 'turnovers.room_id', day='turnovers.surgery_date') }}
-{{ join_dimension('surgeons', 'surgeon_id', 'turnovers.surgeon_id', day='turnovers.surgery_date') }}
+{{ join_site_dimension('rooms', 'room_id', 'turnovers', day='turnovers.surgery_date') }}
+{{ join_site_dimension('surgeons', 'surgeon_id', 'turnovers', day='turnovers.surgery_date') }}
 {{
-    join_dimension(
-        'surgeons', 'surgeon_id', 'turnovers.next_surgeon_id',
-        day='turnovers.next_surgery_date', role='next_surgeons',
+    join_site_dimension(
+        'surgeons', 'surgeon_id', 'turnovers', fact_key='turnovers.next_surgeon_id', day='turnovers.next_surgery_date',
+        role='next_surgeons',
     )
 }}
 {{ join_dimension('services', 'service_code', 'turnovers.service_code', day='turnovers.surgery_date') }}
@@ -108,5 +109,5 @@ from turnovers
         day='turnovers.next_surgery_date', role='next_services',
     )
 }}
-{{ join_dimension('locations', 'location_id', 'turnovers.location_id', day='turnovers.surgery_date') }}
+{{ join_site_dimension('locations', 'location_id', 'turnovers', day='turnovers.surgery_date') }}
 where {{ in_window('turnovers.surgery_date', days_before=1) }}

@@ -1,6 +1,6 @@
--- One row per room and surgery date: what the day looked like, for the morning's huddle.
+-- One row per site, room and surgery date: what the day looked like, for the morning's huddle.
 
-{{ config(unique_key=['surgery_date', 'room_id']) }}
+{{ config(unique_key=['surgery_date', 'site_id', 'room_id']) }}
 
 with
 
@@ -32,6 +32,7 @@ dates as (
 done as (
     select
         surgery_date,
+        site_id,
         room_id,
         max(room_key) as room_key,
         count(*) filter (where not is_canceled) as scheduled_cases,
@@ -41,35 +42,39 @@ done as (
         count(*) filter (where not is_canceled and not has_valid_times and or_out is not null) as unmeasured_cases,
         max(or_out) filter (where is_performed) as last_out
     from cases
-    group by surgery_date, room_id
+    group by surgery_date, site_id, room_id
 ),
 
 turned_over as (
     select
         surgery_date,
+        site_id,
         room_id,
         count(*) filter (where is_counted) as turnovers,
         round(avg(turnover_minutes) filter (where is_counted), 2) as mean_turnover_minutes,
         coalesce(sum(turnover_minutes) filter (where not is_counted), 0) as idle_minutes
     from turnovers
-    group by surgery_date, room_id
+    group by surgery_date, site_id, room_id
 ),
 
 -- A room may have had cases and no block, or a block and no case.
 members as (
     select
         surgery_date,
+        site_id,
         room_id
     from done
     union
     select
         surgery_date,
+        site_id,
         room_id
     from room_days
 )
 
 select
     members.surgery_date,
+    members.site_id,
     members.room_id,
     rooms.room_name,
     rooms.location_name,
@@ -91,9 +96,9 @@ select
     turned_over.mean_turnover_minutes,
     coalesce(turned_over.idle_minutes, 0) as idle_minutes
 from members
-left join done using (surgery_date, room_id)
-left join room_days using (surgery_date, room_id)
-left join first_cases using (surgery_date, room_id)
-left join turned_over using (surgery_date, room_id)
+left join done using (surgery_date, site_id, room_id)
+left join room_days using (surgery_date, site_id, room_id)
+left join first_cases using (surgery_date, site_id, room_id)
+left join turned_over using (surgery_date, site_id, room_id)
 left join rooms on coalesce(done.room_key, room_days.room_key) = rooms.surrogate_key
 left join dates on members.surgery_date = dates.date_day

@@ -1,7 +1,7 @@
--- One row per month and owner of blocks: what they were given, gave back and used. Only days on which it can be
+-- One row per month, site and owner of blocks: what they were given, gave back and used. Only days on which it can be
 -- measured; blocks still ahead are left out.
 
-{{ config(unique_key=['month', 'owner_type', 'owner_id']) }}
+{{ config(unique_key=['month', 'site_id', 'owner_type', 'owner_id']) }}
 
 with
 
@@ -20,6 +20,7 @@ services as (
 
 surgeons as (
     select
+        site_id,
         surgeon_id,
         surgeon_name
     from {{ ref('operating_room__dim_surgeon') }}
@@ -30,6 +31,7 @@ surgeons as (
 owned as (
     select
         date_trunc('month', surgery_date)::date as month,
+        site_id,
         owner_type,
         coalesce(owner_id, 'OPEN') as owner_id,
         count(*) as blocks,
@@ -44,7 +46,7 @@ owned as (
         coalesce(sum(late_minutes) filter (where available_minutes > 0), 0) as late_minutes,
         coalesce(sum(turnover_credit_minutes) filter (where available_minutes > 0), 0) as turnover_credit_minutes
     from blocks
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 ),
 
 shared as (
@@ -63,14 +65,16 @@ shared as (
 means as (
     select
         month,
+        site_id,
         {{ ratio('sum(owner_minutes)', 'sum(available_minutes)') }} as mean_raw_utilization
     from owned
     where owner_type <> 'open'
-    group by month
+    group by month, site_id
 )
 
 select
     shared.month,
+    shared.site_id,
     shared.owner_type,
     shared.owner_id,
     coalesce(services.service_name, surgeons.surgeon_name, shared.owner_id) as owner_name,
@@ -90,10 +94,16 @@ select
     ratio.ratio_to_mean,
     ratio.ratio_to_mean not between {{ var('block_outlier_low') }} and {{ var('block_outlier_high') }} as is_outlier
 from shared
-left join means on shared.month = means.month and shared.owner_type <> 'open'
+left join means
+    on shared.month = means.month
+    and shared.site_id = means.site_id
+    and shared.owner_type <> 'open'
 inner join lateral (
     select
         {{ ratio('shared.raw_utilization', 'means.mean_raw_utilization') }} as ratio_to_mean
 ) as ratio on true
 left join services on shared.owner_type = 'service' and shared.owner_id = services.service_code
-left join surgeons on shared.owner_type = 'surgeon' and shared.owner_id = surgeons.surgeon_id
+left join surgeons
+    on shared.owner_type = 'surgeon'
+    and shared.site_id = surgeons.site_id
+    and shared.owner_id = surgeons.surgeon_id

@@ -1,6 +1,6 @@
--- One row per month and room: cases, use of prime time, turnovers, first cases.
+-- One row per month, site and room: cases, use of prime time, turnovers, first cases.
 
-{{ config(unique_key=['month', 'room_id']) }}
+{{ config(unique_key=['month', 'site_id', 'room_id']) }}
 
 with
 
@@ -30,6 +30,7 @@ rooms as (
 used as (
     select
         date_trunc('month', surgery_date)::date as month,
+        site_id,
         room_id,
         count(*) filter (where in_room_minutes > 0) as days_used,
         sum(in_room_minutes) as in_room_minutes,
@@ -37,42 +38,46 @@ used as (
         sum(outside_prime_time_minutes) as outside_prime_time_minutes,
         sum(staffed_minutes) as staffed_minutes
     from room_days
-    group by 1, 2
+    group by 1, 2, 3
 ),
 
 done as (
     select
         date_trunc('month', surgery_date)::date as month,
+        site_id,
         room_id,
         count(*) as cases
     from cases
-    group by 1, 2
+    group by 1, 2, 3
 ),
 
 turned_over as (
     select
         date_trunc('month', surgery_date)::date as month,
+        site_id,
         room_id,
         count(*) as turnovers,
         round(avg(turnover_minutes), 2) as mean_turnover_minutes,
         {{ median('turnover_minutes') }} as median_turnover_minutes
     from turnovers
-    group by 1, 2
+    group by 1, 2, 3
 ),
 
 begun as (
     select
         date_trunc('month', surgery_date)::date as month,
+        site_id,
         room_id,
         count(is_on_time) as first_cases,
         count(*) filter (where is_on_time) as first_cases_on_time,
         {{ median('minutes_late') }} as median_first_case_minutes_late
     from first_cases
-    group by 1, 2
+    group by 1, 2, 3
 )
 
 select
     used.month,
+    used.site_id,
     used.room_id,
     rooms.room_name,
     rooms.location_name,
@@ -91,7 +96,9 @@ select
     {{ ratio('begun.first_cases_on_time::numeric', 'begun.first_cases') }} as first_case_on_time_rate,
     begun.median_first_case_minutes_late
 from used
-left join done using (month, room_id)
-left join turned_over using (month, room_id)
-left join begun using (month, room_id)
-left join rooms on used.room_id = rooms.room_id
+left join done using (month, site_id, room_id)
+left join turned_over using (month, site_id, room_id)
+left join begun using (month, site_id, room_id)
+left join rooms
+    on used.site_id = rooms.site_id
+    and used.room_id = rooms.room_id

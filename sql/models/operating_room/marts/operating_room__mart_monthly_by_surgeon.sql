@@ -1,7 +1,7 @@
--- One row per month and surgeon. Small numbers say little: each mean and share carries its 95 % interval, and a month
--- of few cases is flagged.
+-- One row per month, site and surgeon. Small numbers say little: each mean and share carries its 95 % interval, and a
+-- month of few cases is flagged.
 
-{{ config(unique_key=['month', 'surgeon_id']) }}
+{{ config(unique_key=['month', 'site_id', 'surgeon_id']) }}
 
 with
 
@@ -28,6 +28,7 @@ surgeons as (
 
 names as (
     select
+        site_id,
         surgeon_id,
         surgeon_name,
         surgeon_specialty
@@ -38,6 +39,7 @@ names as (
 done as (
     select
         date_trunc('month', cases.surgery_date)::date as month,
+        cases.site_id,
         surgeons.surgeon_id,
         count(*) as cases,
         sum(cases.in_room_minutes) as in_room_minutes,
@@ -50,34 +52,37 @@ done as (
         count(*) filter (where cases.is_duration_accurate) as accurate_bookings
     from cases
     inner join surgeons on cases.surgeon_key = surgeons.surrogate_key
-    group by 1, 2
+    group by 1, 2, 3
 ),
 
 begun as (
     select
         date_trunc('month', first_cases.surgery_date)::date as month,
+        first_cases.site_id,
         surgeons.surgeon_id,
         count(first_cases.is_on_time) as first_cases,
         count(*) filter (where first_cases.is_on_time) as first_cases_on_time
     from first_cases
     inner join surgeons on first_cases.surgeon_key = surgeons.surrogate_key
-    group by 1, 2
+    group by 1, 2, 3
 ),
 
 turned_around as (
     select
         date_trunc('month', turnovers.surgery_date)::date as month,
+        turnovers.site_id,
         surgeons.surgeon_id,
         count(*) as own_turnovers,
         {{ median('turnovers.turnover_minutes') }} as median_turnover_minutes,
         {{ median('turnovers.turnaround_minutes') }} as median_turnaround_minutes
     from turnovers
     inner join surgeons on turnovers.surgeon_key = surgeons.surrogate_key
-    group by 1, 2
+    group by 1, 2, 3
 )
 
 select
     done.month,
+    done.site_id,
     done.surgeon_id,
     names.surgeon_name,
     names.surgeon_specialty,
@@ -102,6 +107,8 @@ select
     turned_around.median_turnover_minutes,
     turned_around.median_turnaround_minutes
 from done
-left join begun using (month, surgeon_id)
-left join turned_around using (month, surgeon_id)
-left join names on done.surgeon_id = names.surgeon_id
+left join begun using (month, site_id, surgeon_id)
+left join turned_around using (month, site_id, surgeon_id)
+left join names
+    on done.site_id = names.site_id
+    and done.surgeon_id = names.surgeon_id

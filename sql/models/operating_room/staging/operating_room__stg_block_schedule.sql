@@ -1,13 +1,16 @@
 -- One row per block: room, date and starting time. Its owner is named, and its end is the next day's where it runs
 -- over midnight.
 
-with
+with recursive
 
 blocks as (
     select * from {{ source('stg', 'block_schedule') }}
-)
+),
+
+{{ known_sites() }}
 
 select
+    {{ site_of('blocks') }} as site_id,
     blocks.schedule_date,
     {{ cleaned('blocks.room_id') }} as room_id,
     {{ cleaned('blocks.room_name') }} as room_name,
@@ -43,6 +46,7 @@ select
         blocks.released_at::date <= blocks.schedule_date - {{ var('block_release_deadline_days') }}, false
     ) as is_released_in_time
 from blocks
+{{ join_sites('blocks') }}
 -- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select coalesce({{ cleaned('blocks.time_zone') }}, 'UTC') as time_zone

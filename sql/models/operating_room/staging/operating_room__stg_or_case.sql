@@ -7,6 +7,7 @@ cases as (
 )
 
 select
+    coalesce(cases.site_id, '') as site_id,
     cases.case_id,
     {{ cleaned('cases.log_id') }} as log_id,
     coalesce({{ cleaned('cases.or_case_id') }}, cases.case_id) as booking_id,

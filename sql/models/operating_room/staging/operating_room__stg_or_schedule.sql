@@ -1,12 +1,15 @@
 -- One row per booking, as the last file told of it: trimmed, its words normalised.
 
-with
+with recursive
 
 bookings as (
     select * from {{ source('stg', 'or_schedule') }}
-)
+),
+
+{{ known_sites() }}
 
 select
+    {{ site_of('bookings') }} as site_id,
     bookings.or_case_id as booking_id,
     {{ cleaned('bookings.log_id') }} as log_id,
     bookings.surgery_date,
@@ -31,6 +34,7 @@ select
     bookings.cancel_date as canceled,
     bookings.cancel_date at time zone site.time_zone as canceled_at
 from bookings
+{{ join_sites('bookings') }}
 -- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select coalesce({{ cleaned('bookings.time_zone') }}, 'UTC') as time_zone
