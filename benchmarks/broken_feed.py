@@ -2,10 +2,10 @@
 
     python -m benchmarks.broken_feed [--cases 200000]
 
-Two files of surgical cases are each loaded by `etl run operating_room` into an installation of its own: staging, checks,
-models, summary. In the one, a room has four cases a day, one after the other. In the other, 400 begin and end at the
-same time in each room and day, as of a test feed or a default time: every case but the first of its room and day is an
-overlap. The findings must be counted exactly, and neither time nor the database may grow with their pairs.
+Two files of surgical cases are each loaded by `etl run operating_room` into an installation of its own: staging,
+checks, models, summary. In the one, a room has four cases a day, one after the other. In the other, 400 begin and end
+at the same time in each room and day, as of a test feed or a default time: every case but the first of its room and day
+is an overlap. The findings must be counted exactly, and neither time nor the database may grow with their pairs.
 """
 
 import argparse
@@ -102,9 +102,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=200_000)
     cases = parser.parse_args().cases
-    print(
-        f"{cases:,} cases by `etl run`, of both kinds.\n{'file':10} {'seconds':>8} {'x ordinary':>10} {'overlaps':>9} {'kept':>7} {'MB':>6}"
-    )
+    print(f"{cases:,} cases by `etl run`, of both kinds.")
+    print(f"{'file':10} {'seconds':>8} {'x ordinary':>10} {'overlaps':>9} {'kept':>7} {'MB':>6}")
     usual = 0.0
     for name, lines in (("ordinary", ordinary(cases)), ("broken", broken(cases))):
         seconds, (overlaps, kept, grown) = measure(name, lines)
