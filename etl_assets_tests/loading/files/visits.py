@@ -22,7 +22,8 @@ A, B, C = (f"{name},2024-03-23,Room {name},2024-03-23 06:10:00,30" for name in "
 def table(**words) -> FileTable:
     typed = columns(text="visit_id room_name", date="visit_date", timestamp="seen_at", integer="minutes")
     typed += columns(numeric="price", boolean="is_new", time="called", text="time_zone")
-    load = PerFile(slice_by="visit_date", start=date(2000, 1, 1), max_rejected=words.pop("max_rejected", 1.0))
+    bounds = {name: words.pop(name) for name in ("max_rejected", "tolerated_rejects", "kept_rejects") if name in words}
+    load = PerFile(slice_by="visit_date", start=date(2000, 1, 1), **{"max_rejected": 1.0} | bounds)
     return FileTable(**{"name": "visit", "key": "visit_id", "load": load, "columns": typed} | words)
 
 

@@ -288,6 +288,12 @@ FIELDS = st.sampled_from(
         "2024-03-23 06:10 AM",
         "06:10",
         "06:10 pm",
+        "06:10 p.m.",
+        "2024-03-23 06:10 a.m.",
+        "Total",
+        "4",
+        "---",
+        "(4 rows affected)",
         "06:10+01",
         "12",
         "-7",
@@ -334,6 +340,7 @@ def test_the_quick_way_and_the_careful_way_agree(  # noqa: PLR0917
         ]
         profile = profile_file(path, feed(), VISIT)
         assert profile.rows == result.rows == result.sent + result.malformed + len(result.reject_candidates)
+        assert (profile.malformed, profile.footers) == (result.malformed, result.footers)
         assert {row["visit_date"] for row in found.values()} <= set(profile.dates)
         assert [line for line, *_ in bad] == list(result.reject_candidates)
         return found, result.rejects, bad, profile.dates
