@@ -1,18 +1,19 @@
 """Scan a source's landing folder, and register new files in the ledger. Nothing is loaded here."""
 
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import psycopg
 
 from etl_assets.declare.feeds import Feed, read_feeds
 from etl_assets.declare.source import Source
-from etl_assets.errors import EtlError, FileRefused
-from etl_assets.readers.files.open import profile_file
+from etl_assets.errors import EtlError, FileRefused, TransientError
+from etl_assets.readers.files.open import FileProfile, profile_file
 from etl_assets.settings import Settings
 from etl_assets.warehouse.files.ledger import (
     DeliveredFile,
@@ -25,6 +26,17 @@ from etl_assets.warehouse.ledger import abandon_dead_batches
 
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 """Suffixes of files whose transfer is not finished."""
+_UNFIT = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_REGULAR_ONLY = "only regular files of the landing folder are read. Put the file itself there."
+_UNREADABLE_NAME = "its name is not UTF-8: the bytes that are not are shown as \\x and two digits. Rename it."
+_LAST_MOMENT = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
+"""Files may be of any time; of those beyond it PostgreSQL and Python have no date."""
 
 
 @dataclass
@@ -81,17 +93,30 @@ def scan_landing_folder(
     folder = settings.landing(source.name)
     seen = known_deliveries(connection, source.name, failed=not retry_failed)
     deadline = time.monotonic() + seconds if seconds is not None else None
-    for path, file in sorted(_find_files(folder), key=lambda found: (found[1].modified_at, found[1].file_name)):
-        if file in seen:
+    found = sorted(_find_files(folder), key=lambda found: (found.file.modified_at, found.file.file_name))
+    for each in found:
+        if each.file in seen:
             continue
         if deadline is not None and time.monotonic() > deadline:
             scan.complete = False
             break
-        if _is_unsettled(file, settings.file_quiet_seconds):
-            scan.unsettled.append(file.file_name)
+        if _is_unsettled(each.file, settings.file_quiet_seconds):
+            scan.unsettled.append(each.file.file_name)
         else:
-            _register(connection, source, feeds, path, file, scan=scan)
+            _register(connection, source, feeds, each, scan=scan)
     return scan
+
+
+def landed_file(folder: Path, file_name: str) -> Path:
+    """The path of a delivered file.
+
+    Raises:
+        FileRefused: A link leads to it, so that nobody knows whose file it is.
+    """
+    path = folder / file_name
+    if path.resolve() != folder.resolve() / file_name:
+        raise FileRefused(f"{file_name}: a link leads to it; {_REGULAR_ONLY}")
+    return path
 
 
 def feeds_of(settings: Settings, source: Source) -> Sequence[Feed]:
@@ -112,31 +137,34 @@ def feeds_of(settings: Settings, source: Source) -> Sequence[Feed]:
     return feeds
 
 
+@dataclass(frozen=True)
+class _FoundFile:
+    """A file of the landing folder, or what lies there in place of one."""
+
+    path: Path
+    file: DeliveredFile
+    unfit: str | None
+    """Why it is not even opened."""
+
+
 def _register(
-    connection: psycopg.Connection,
-    source: Source,
-    feeds: Sequence[Feed],
-    path: Path,
-    file: DeliveredFile,
-    *,
-    scan: ScanResult,
+    connection: psycopg.Connection, source: Source, feeds: Sequence[Feed], found_file: _FoundFile, *, scan: ScanResult
 ) -> None:
+    path, file = found_file.path, found_file.file
     feed = next((feed for feed in feeds if feed.matches(path.name)), None)
     try:
+        if found_file.unfit:
+            raise FileRefused(f"{file.file_name}: {found_file.unfit}")
         if feed is None:
             raise FileRefused(
                 f"{file.file_name}: no feed takes a file of this name. The feeds look for"
                 f" {', '.join(sorted({feed.pattern for feed in feeds}))}."
             )
         found = profile_file(path, feed, source.file_table(feed.table))
-        possible = source.dates(datetime.now(UTC).date())
-        slices = [day for day in found.dates if day in possible]
-        if found.rows and not slices:
-            raise FileRefused(
-                f"{file.file_name}: none of its {found.rows:,} rows has a {source.file_table(feed.table).slice_by}"
-                f" from {possible.first} to {possible.last} that can be read."
-                f" Is the feed {feed.name} right about its dates?"
-            )
+        slices = _possible_slices(source, feed, file, found)
+    except TransientError:
+        scan.unsettled.append(file.file_name)
+        return
     except FileRefused as error:
         scan.failed[file.file_name] = str(error)
         register_file(
@@ -156,7 +184,8 @@ def _register(
     if original and only_mtime_changed(connection, source.name, file, found.checksum):
         scan.duplicates.append(file.file_name)
         return
-    status = "duplicate" if original else "pending" if found.rows else "loaded"
+    has_rows = found.rows > found.footers
+    status = "duplicate" if original else "pending" if has_rows else "loaded"
     (scan.duplicates if original else scan.registered).append(file.file_name)
     register_file(
         connection,
@@ -167,28 +196,67 @@ def _register(
         feed=feed.name,
         checksum=found.checksum,
         slices=() if original else slices,
-        notes=f"the same content as {original}" if original else None if found.rows else "it has a header and no rows",
+        notes=f"the same content as {original}" if original else None if has_rows else "it has a header and no rows",
     )
 
 
-def _find_files(folder: Path) -> Iterator[tuple[Path, DeliveredFile]]:
+def _possible_slices(source: Source, feed: Feed, file: DeliveredFile, found: FileProfile) -> list[date]:
+    """The dates of a file that may be loaded.
+
+    Raises:
+        FileRefused: It has rows, and no such date.
+    """
+    possible = source.dates(datetime.now(UTC).date())
+    slices = [day for day in found.dates if day in possible]
+    if slices or found.rows == found.footers:
+        return slices
+    reasons = []
+    split = found.rows - found.malformed
+    if found.first_malformed:
+        reasons.append(
+            f"{found.malformed - found.footers:,} are not as the header says (the first is {found.first_malformed})"
+        )
+    if split:
+        reasons.append(
+            f"{split:,} have no {source.file_table(feed.table).slice_by} from {possible.first} to {possible.last} that"
+            f" can be read. Is the feed {feed.name} right about its dates?"
+        )
+    else:
+        reasons[-1] += ". Is there a delimiter too many in the rows, or a name too few in the header?"
+    raise FileRefused(
+        f"{file.file_name}: none of its {found.rows - found.footers:,} rows can be taken in: {'; '.join(reasons)}"
+    )
+
+
+def _find_files(folder: Path) -> Iterator[_FoundFile]:
+    """Whatever lies in the folder and in those below it; links are not followed, and hidden names are left out."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for name in (*names, *links):
             if name.startswith((".", "~")) or name.lower().endswith(PARTIAL_SUFFIXES):
                 continue
             path = Path(parent, name)
-            file = _delivered_file(path, path.relative_to(folder).as_posix())
+            relative = path.relative_to(folder).as_posix()
+            file = _delivered_file(path, os.fsencode(relative).decode("utf-8", "backslashreplace"))
             if file:
-                yield path, file
+                unreadable_name = _UNREADABLE_NAME if file.file_name != relative else None
+                yield _FoundFile(path, file, unreadable_name or _unfit_because(path))
+
+
+def _unfit_because(path: Path) -> str | None:
+    """Why something is no file that could be read."""
+    kind = stat.S_IFMT(path.lstat().st_mode)
+    return None if kind == stat.S_IFREG else f"it is {_UNFIT.get(kind, 'no file')}; {_REGULAR_ONLY}"
 
 
 def _delivered_file(path: Path, name: str) -> DeliveredFile | None:
     try:
-        status = path.stat()
+        status = path.lstat()
     except OSError:  # gone since it was listed
         return None
-    moment = datetime.fromtimestamp(status.st_mtime_ns // 1000 / 1_000_000, UTC)
+    microseconds = min(max(status.st_mtime_ns // 1000, 0), _LAST_MOMENT * 1_000_000)
+    moment = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
     return DeliveredFile(file_name=name, size_bytes=status.st_size, modified_at=moment)
 
 
