@@ -9,6 +9,7 @@ from functools import lru_cache
 from etl_assets.declare.feeds import Feed
 from etl_assets.declare.files import FileTable
 from etl_assets.errors import FileRefused
+from etl_assets.readers.files.lines import UNCOMPUTED, UNCOMPUTED_TEXT
 
 DELIMITERS = (",", ";", "\t", "|")
 HEADER_SEARCH_LINES = 20
@@ -235,5 +236,7 @@ def _check_encoding(header: FoundHeader, feed: Feed, *, damaged: bool) -> None:
             f"its header has NUL bytes, so it is not {feed.encoding}; it may be utf-16."
             f" Set the encoding of feed {feed.name}."
         )
+    if damaged and UNCOMPUTED.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape") in text:
+        raise FileRefused(f"its header has {UNCOMPUTED_TEXT}. Have the file opened in Excel and saved.")
     if damaged and any("\udc00" <= character <= "\udfff" for character in text):
         raise FileRefused(f"its header is not {feed.encoding}. Set the encoding of feed {feed.name}.")

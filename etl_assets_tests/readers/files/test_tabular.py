@@ -165,6 +165,12 @@ def test_a_formula_without_a_stored_value_costs_its_row_and_no_other(tmp_path) -
     assert (profile.rows, profile.dates) == (5, (day,))
 
 
+def test_a_header_that_was_never_computed_is_told(tmp_path) -> None:
+    path = workbook(tmp_path / "v.xlsx", ("visit_id", "visit_date", '="min" & "utes"'), ("A", date(2024, 3, 23), 30))
+    with pytest.raises(FileRefused, match="its header has a formula without a stored value"):
+        profile_file(path, feed(), VISIT)
+
+
 def test_a_formula_with_its_value_and_a_coloured_empty_cell_are_what_they_show(tmp_path) -> None:
     book = openpyxl.Workbook()
     for row in (COLUMNS, ("A", date(2024, 3, 23), None, "=B2", None)):
