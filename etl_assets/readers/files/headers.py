@@ -149,9 +149,13 @@ def _require_headers(
     lacking = [column for column in needed if column not in present and column not in feed.constants]
     if lacking:
         sought = ", ".join(f"{column} ({' + '.join(feed.columns.get(column, (column,)))})" for column in lacking)
+        known = {name for names in expected_headers(feed, table).values() for name in names}
+        if any(normalized_header(header) in known for header in headers):
+            found = f"The headers found are: {', '.join(map(repr, headers[:60]))}."
+        else:  # of a file without a header the first line may be a patient's
+            found = f"None of the {len(headers):,} headers found is known; is there no header line?"
         raise FileRefused(
-            f"{file}: no header for {sought}, which every row of {table.name} needs. The headers found are:"
-            f" {', '.join(map(repr, headers[:60])) or 'none'}."
+            f"{file}: no header for {sought}, which every row of {table.name} needs. {found}"
             f" Name the right ones in feed {feed.name}, or give the column a constant there."
         )
 

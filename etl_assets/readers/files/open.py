@@ -34,6 +34,8 @@ from etl_assets.readers.files.values import SliceDateParser
 __all__ = ["FileProfile", "FileReader", "Reject", "RejectCandidate", "StreamResult", "open_file", "profile_file"]
 
 _MAX_REASON = 500
+_OF_THE_FILE = (zipfile.BadZipFile, zlib.error, KeyError, SyntaxError)
+"""Errors of a workbook that speak of its parts and of XML."""
 _PROFILED_REJECTS = 100
 """Malformed lines that a profile looks at for the first that is no footer."""
 
@@ -201,7 +203,10 @@ def _tabular_blocks(path: Path, kind: str, sheets: Sequence[Sheet]) -> Blocks:
     except (EtlError, OSError):
         raise
     except Exception as error:
-        reason = str(error)[:_MAX_REASON].encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        # What openpyxl says of a cell has its value in it.
+        speaks = kind == "parquet" or isinstance(error, _OF_THE_FILE)
+        reason = str(error)[:_MAX_REASON] if speaks else type(error).__name__
+        reason = reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
         raise FileRefused(f"it cannot be read as {kind}: {reason}") from error
 
 

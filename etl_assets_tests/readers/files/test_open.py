@@ -217,6 +217,12 @@ def test_a_missing_header_is_told_with_what_was_found_and_sought(tmp_path) -> No
         profile_file(write(tmp_path, "Visit Id,Tag\n1,2\n"), feed(columns={"visit_date": ("Day",)}), VISIT)
 
 
+def test_of_a_file_without_a_header_no_value_is_told(tmp_path) -> None:
+    with pytest.raises(FileRefused, match="None of the 3 headers found is known; is there no header line") as refused:
+        profile_file(write(tmp_path, "7,Mrs Secret,1960-01-01\n8,Mr Secret,1961-01-01\n"), feed(), VISIT)
+    assert "Secret" not in str(refused.value)
+
+
 def test_an_unknown_encoding_zone_or_format_is_refused(tmp_path) -> None:
     path = write(tmp_path, f"{HEADER}\n{GOOD}\n")
     for words in ({"encoding": "klingon"}, {"time_zone": "Mars/Base"}, {"formats": {"seen_at": "%Q"}}):

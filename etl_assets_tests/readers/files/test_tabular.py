@@ -254,6 +254,16 @@ def test_sheets_that_are_all_to_be_read_must_have_one_header(tmp_path) -> None:
         profile_file(path, feed(sheet="*"), VISIT)
 
 
+@pytest.mark.parametrize("row", [pytest.param(5, id="in its head"), pytest.param(150, id="below it")])
+def test_of_a_damaged_workbook_no_value_is_told(tmp_path, row) -> None:
+    whole = months(tmp_path / "whole.xlsx", March=[IDS, *[MARCH] * row, ("x", 20240323)])
+    with zipfile.ZipFile(whole) as archive, zipfile.ZipFile(tmp_path / "v.xlsx", "w") as damaged:
+        for name in archive.namelist():
+            damaged.writestr(name, archive.read(name).replace(b"20240323", b"Mrs Secret"))
+    with pytest.raises(FileRefused, match=r"^v.xlsx: it cannot be read( as excel)?: ValueError$"):
+        profile_file(tmp_path / "v.xlsx", feed(), VISIT)
+
+
 def test_a_cell_far_below_the_last_row_of_excel_is_not_counted_up_to(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(excel, "MAX_SHEET_ROWS", 20)
     path = months(tmp_path / "v.xlsx", March=[IDS, MARCH, *[()] * 30, APRIL])
