@@ -26,6 +26,8 @@ from etl_assets.warehouse.ledger import abandon_dead_batches
 
 PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 """Suffixes of files whose transfer is not finished."""
+MAX_NAME_BYTES = 1_000
+"""Of a path below the landing folder: it is part of an index of the ledger."""
 _UNFIT = {
     stat.S_IFLNK: "a link",
     stat.S_IFIFO: "a named pipe",
@@ -177,7 +179,7 @@ def _register(
             notes=str(error),
         )
         return
-    if _delivered_file(path, file.file_name) != file:
+    if _delivery(file.file_name, _status(path)) != file:
         scan.unsettled.append(file.file_name)
         return
     original = duplicate_of(connection, source.name, feed.name, found.checksum)
@@ -230,34 +232,52 @@ def _possible_slices(source: Source, feed: Feed, file: DeliveredFile, found: Fil
 
 def _find_files(folder: Path) -> Iterator[_FoundFile]:
     """Whatever lies in the folder and in those below it; links are not followed, and hidden names are left out."""
-    for parent, folders, names in os.walk(folder):
+    unlisted: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        for name in (*names, *links):
-            if name.startswith((".", "~")) or name.lower().endswith(PARTIAL_SUFFIXES):
-                continue
+        for name in (*names, *folders):
             path = Path(parent, name)
-            relative = path.relative_to(folder).as_posix()
-            file = _delivered_file(path, os.fsencode(relative).decode("utf-8", "backslashreplace"))
-            if file:
-                unreadable_name = _UNREADABLE_NAME if file.file_name != relative else None
-                yield _FoundFile(path, file, unreadable_name or _unfit_because(path))
+            status = _status(path)
+            if status is None or stat.S_ISDIR(status.st_mode):
+                continue
+            if not name.startswith((".", "~")) and not name.lower().endswith(PARTIAL_SUFFIXES):
+                yield _found_file(folder, path, status)
+    for error in unlisted:
+        path = Path(error.filename)
+        if not isinstance(error, FileNotFoundError):  # gone since, or the landing folder before the first file came
+            yield _found_file(folder, path, _status(path), unfit=f"its files cannot be listed: {error.strerror}.")
 
 
-def _unfit_because(path: Path) -> str | None:
-    """Why something is no file that could be read."""
-    kind = stat.S_IFMT(path.lstat().st_mode)
-    return None if kind == stat.S_IFREG else f"it is {_UNFIT.get(kind, 'no file')}; {_REGULAR_ONLY}"
+def _found_file(folder: Path, path: Path, status: os.stat_result | None, unfit: str | None = None) -> _FoundFile:
+    relative = path.relative_to(folder).as_posix()
+    file_name = os.fsencode(relative).decode("utf-8", "backslashreplace")
+    kind = stat.S_IFMT(status.st_mode) if status else 0
+    if unfit is None and kind != stat.S_IFREG:
+        unfit = f"it is {_UNFIT.get(kind, 'no file')}; {_REGULAR_ONLY}"
+    elif file_name != relative:
+        unfit = _UNREADABLE_NAME
+    if len(file_name.encode()) > MAX_NAME_BYTES:
+        unfit = (
+            f"its path has {len(file_name.encode()):,} bytes, over the {MAX_NAME_BYTES:,} that are kept. Shorten it."
+        )
+        file_name = f"{file_name[:150]}...{file_name[-50:]}"
+    return _FoundFile(path, _delivery(file_name, status), unfit)
 
 
-def _delivered_file(path: Path, name: str) -> DeliveredFile | None:
+def _status(path: Path) -> os.stat_result | None:
+    """Of itself and not of what a link leads to; None where it is gone since it was listed, or out of reach."""
     try:
-        status = path.lstat()
-    except OSError:  # gone since it was listed
+        return path.lstat()
+    except OSError:
         return None
+
+
+def _delivery(file_name: str, status: os.stat_result | None) -> DeliveredFile:
+    if status is None:
+        return DeliveredFile(file_name=file_name, size_bytes=0, modified_at=datetime.fromtimestamp(0, UTC))
     microseconds = min(max(status.st_mtime_ns // 1000, 0), _LAST_MOMENT * 1_000_000)
     moment = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-    return DeliveredFile(file_name=name, size_bytes=status.st_size, modified_at=moment)
+    return DeliveredFile(file_name=file_name, size_bytes=status.st_size, modified_at=moment)
 
 
 def _is_unsettled(file: DeliveredFile, settle_seconds: float) -> bool:

@@ -1,6 +1,7 @@
 """Intake: what lies in a landing folder that is no good file costs itself only."""
 
 import os
+import random
 import stat
 from pathlib import Path
 
@@ -55,6 +56,27 @@ def test_odd_names_of_utf_8_are_names_like_any_other(settings, landing) -> None:
     for number, name in enumerate(names):
         drop(landing, name, row(f"C{number}"))
     assert sorted(load(settings).files) == sorted(names)
+
+
+def test_a_path_that_is_too_long_is_told_and_stops_nothing(settings, landing, warehouse) -> None:
+    dice = random.Random(7)  # noqa: S311
+    at = os.open(landing, os.O_RDONLY)
+    for depth in range(25):  # to be named from here the last of them are too deep
+        name = "".join(chr(dice.randint(97, 122)) for _ in range(200))
+        os.mkdir(name, dir_fd=at)
+        below = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+        if depth in {2, 12}:
+            with os.fdopen(os.open("or_case_9.csv", os.O_WRONLY | os.O_CREAT, dir_fd=at), "w") as file:
+                file.write(f"{HEADER}\n{row(f'C{depth}')}\n")
+    os.close(at)
+    drop(landing, "or_case_1.csv", row("A"))
+    assert sorted(name[-13:] for name in load(settings).files) == ["or_case_1.csv", "or_case_9.csv"]
+    told = notes(warehouse)
+    assert len(told) == 2
+    assert all("bytes, over the 1,000 that are kept. Shorten it." in note for note in told.values())
+    assert [len(name) for name in told] == [203, 203]
 
 
 def put_special_files(landing: Path, outside: Path) -> None:
