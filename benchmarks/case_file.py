@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -40,7 +41,9 @@ from etl_assets.warehouse.files.tables import file_layout
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.tables import ensure_table
 
-CASES = next(table for table in TABLES if table.name == "or_case")
+_CASES = next(table for table in TABLES if table.name == "or_case")
+CASES = replace(_CASES, load=replace(_CASES.load, kept_rejects=1_000_000))
+"""Every reject is kept: it is counted which bad lines were named."""
 FEED = Feed(name="or_case", table="or_case", pattern="*")
 HEADERS = (
     "case_id",

@@ -21,9 +21,21 @@ class PerFile:
     horizon_days: int = 731
     """How many days ahead of today a file may speak of."""
     max_rejected: float = 0.10
-    """The share of rejected rows over which a file is refused whole."""
+    """The share of rejected rows over which a file is refused whole; a feed may have its own."""
     shrink_floor: float = 0.5
     """The share of the rows held for a date that a file must bring to replace them; with fewer, none is deleted."""
+    tolerated_rejects: int = 5
+    """How many rejected rows never refuse a file, whatever their share: one bad row of eight is no broken file. A file
+    of which no row is left is refused all the same."""
+    kept_rejects: int = 1_000
+    """Rejected rows of a file that are kept with line, reason and text; beyond them they are only counted."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_rejected <= 1 or self.tolerated_rejects < 0 or self.kept_rejects < 1:
+            raise ValueError(
+                "max_rejected is a share from 0 to 1, tolerated_rejects a number from 0 and kept_rejects one from 1;"
+                f" they are {self.max_rejected}, {self.tolerated_rejects} and {self.kept_rejects}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

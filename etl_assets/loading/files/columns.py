@@ -11,6 +11,7 @@ from etl_assets.declare.files import FileTable
 from etl_assets.declare.tables import Column
 from etl_assets.errors import FileRefused
 from etl_assets.readers.files.headers import ZONE_COLUMN, Layout
+from etl_assets.readers.files.lines import UNCOMPUTED_TEXT
 from etl_assets.readers.files.values import ValueParseError, trim_value, value_parser
 from etl_assets.warehouse.files.incoming import ColumnSource, InvalidValue
 
@@ -54,7 +55,7 @@ def _column_source(column: Column, field: str | None, feed: Feed) -> ColumnSourc
 
 
 def _constant(column: Column, feed: Feed) -> str | None:
-    value = trim_value(feed.constants.get(column.name, ""), feed.nulls)
+    value = trim_value(feed.constants.get(column.name, ""), feed.null_words)
     parse = value_parser(feed, column.name, column.type, slices=column.type == "date")
     try:
         return (parse(value) if parse else value) if value else None
@@ -85,6 +86,9 @@ def rejected_because(
     if invalid.value is None:
         missing = f"{name} is missing, and every row needs it"
         return name, missing, missing
+    if invalid.value == UNCOMPUTED_TEXT:
+        uncomputed = f"{name} is {UNCOMPUTED_TEXT}: have the file opened in Excel and saved, or sent as CSV"
+        return name, uncomputed, uncomputed
     words = invalid_because(kind, feed, out_of_range=invalid.out_of_range)
     return name, f"{name} is {words}", f"{name}: {invalid.value!r} is {words}"
 

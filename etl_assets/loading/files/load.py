@@ -9,7 +9,7 @@ import psycopg
 
 from etl_assets.declare.feeds import Feed
 from etl_assets.errors import EtlError, FileRefused
-from etl_assets.loading.files.landing import feeds_of
+from etl_assets.loading.files.landing import feeds_of, landed_file
 from etl_assets.loading.files.load_file import FileLoad, FileLoader
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
@@ -103,7 +103,7 @@ class FileUnit:
         request, file, feed = self._request, self._file, session.feeds[self._file.feed]
         self._loader = FileLoader(
             session.connection,
-            request.settings.landing(request.source.name) / file.file_name,
+            landed_file(request.settings.landing(request.source.name), file.file_name),
             feed=feed,
             table=request.source.file_table(file.table_name),
             target=self.relation,
@@ -184,6 +184,9 @@ def _notes(load: FileLoad) -> str | None:
             f"{load.rows_kept:,} rows held before are not in the file and were left,"
             " for it has lines whose key cannot be read"
         )
+    kept = len({reject.line for reject in load.rejects})
+    if kept < load.counts.rows_rejected:
+        notes.append(f"of {load.counts.rows_rejected:,} rejected rows {kept:,} are kept with their text")
     return "; ".join(notes + _shrunken_notes(load)) or None
 
 

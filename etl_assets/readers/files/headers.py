@@ -1,14 +1,19 @@
-"""Header matching: maps the headers of a file to the columns of its table."""
+"""Header matching: finds the header line of a file, and maps its headers to the columns of its table."""
 
+import csv
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from etl_assets.declare.feeds import Feed
 from etl_assets.declare.files import FileTable
 from etl_assets.errors import FileRefused
+from etl_assets.readers.files.lines import UNCOMPUTED, UNCOMPUTED_TEXT
 
+DELIMITERS = (",", ";", "\t", "|")
+HEADER_SEARCH_LINES = 20
+"""Lines, blank ones left out, among which the header is searched: some reports have a title above it."""
 ZONE_COLUMN = "time_zone"
 """The column that takes the feed's time zone where the file brings none."""
 
@@ -50,6 +55,21 @@ class Layout:
     def position(self, column: str) -> int | None:
         """Index of the field that fills a column; None where a constant does, or nothing."""
         return next((at for at, field in enumerate(self.fields) if column in field.columns), None)
+
+
+@dataclass(frozen=True)
+class FoundHeader:
+    """The line that is most like the header of a table."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    records: int
+    """Records up to it, itself included."""
+    lines: int
+    end: int = 0
+    """The byte after it."""
+    complete: bool = False
+    """Whether it has every header that the table needs."""
 
 
 @lru_cache(maxsize=10_000)
@@ -128,9 +148,13 @@ def _require_headers(
     lacking = [column for column in table.required_columns if column not in present and column not in feed.constants]
     if lacking:
         sought = ", ".join(f"{column} ({' + '.join(feed.columns.get(column, (column,)))})" for column in lacking)
+        known = {name for names in expected_headers(feed, table).values() for name in names}
+        if any(normalized_header(header) in known for header in headers):
+            found = f"The headers found are: {', '.join(map(repr, headers[:60]))}."
+        else:  # of a file without a header the first line may be a patient's
+            found = f"None of the {len(headers):,} headers found is known; is there no header line?"
         raise FileRefused(
-            f"{file}: no header for {sought}, which every row of {table.name} needs. The headers found are:"
-            f" {', '.join(map(repr, headers[:60])) or 'none'}."
+            f"{file}: no header for {sought}, which every row of {table.name} needs. {found}"
             f" Name the right ones in feed {feed.name}, or give the column a constant there."
         )
 
@@ -149,3 +173,73 @@ def _file_fields(
         FileField(name=filled[0], type=kind, sources=sources, columns=tuple(filled))
         for (sources, kind), filled in sorted(columns.items())
     )
+
+
+def find_header(
+    block: bytes, *, feed: Feed, table: FileTable, delimiters: Sequence[str] | None = None, damaged: bool = False
+) -> FoundHeader:
+    """Detect header line and delimiter: the line with every required header, or else the most known ones.
+
+    Args:
+        block: The first lines of a file, in UTF-8.
+        feed: Says which headers are whose, and maybe the delimiter.
+        table: Its key and `slice_by` are required.
+        delimiters: Those that may be, where the feed has no say.
+        damaged: Whether `block` may hold escaped bytes.
+
+    Raises:
+        FileRefused: There is no line at all, or the header is of another encoding.
+    """
+    known = expected_headers(feed, table)
+    needed = {name for column in table.required_columns for name in known.get(column, ())}
+    named = {name for names in known.values() for name in names}
+    delimiters = delimiters or ([feed.delimiter] if feed.delimiter else DELIMITERS)
+    head = block[: 1 << 16].decode("utf-8", "surrogateescape" if damaged else "replace")
+    best: tuple[tuple[bool, int], FoundHeader] | None = None
+    for delimiter in delimiters:
+        for candidate in _header_candidates(head, delimiter):
+            found = {normalized_header(name) for name in candidate.names}
+            score = (found >= needed and bool(found & named), len(found & named))
+            header = replace(candidate, complete=score[0])
+            if best is None or score > best[0]:
+                best = (score, header)
+            if score[0]:
+                break
+    if best is None:
+        raise FileRefused("it is empty")
+    header = best[1]
+    _check_encoding(header, feed, damaged=damaged)
+    end = 0
+    for _ in range(header.lines):
+        end = block.index(b"\n", end) + 1
+    return replace(header, end=end)
+
+
+def _header_candidates(head: str, delimiter: str) -> Iterator[FoundHeader]:
+    lines = head.split("\n")
+    reader = csv.reader(
+        (f"{line}\n" for line in lines[: 5 * HEADER_SEARCH_LINES]), delimiter=delimiter, skipinitialspace=True
+    )
+    seen = 0
+    try:
+        for number, names in enumerate(reader, start=1):
+            if any(name.strip() for name in names):
+                yield FoundHeader(tuple(name.strip() for name in names), delimiter, number, reader.line_num)
+                seen += 1
+            if seen == HEADER_SEARCH_LINES:
+                return
+    except csv.Error:
+        return
+
+
+def _check_encoding(header: FoundHeader, feed: Feed, *, damaged: bool) -> None:
+    text = "".join(header.names)
+    if "\0" in text:
+        raise FileRefused(
+            f"its header has NUL bytes, so it is not {feed.encoding}; it may be utf-16."
+            f" Set the encoding of feed {feed.name}."
+        )
+    if damaged and UNCOMPUTED.encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape") in text:
+        raise FileRefused(f"its header has {UNCOMPUTED_TEXT}. Have the file opened in Excel and saved.")
+    if damaged and any("\udc00" <= character <= "\udfff" for character in text):
+        raise FileRefused(f"its header is not {feed.encoding}. Set the encoding of feed {feed.name}.")

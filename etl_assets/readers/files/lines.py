@@ -22,6 +22,9 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _UNSTORABLE = re.compile("[\udc00-\udcff\0]")
+UNCOMPUTED = "\udd00"
+"""Stands for the value of a formula that the file does not have: like an escaped byte no UTF-8 holds it."""
+UNCOMPUTED_TEXT = "a formula without a stored value"
 
 
 def line_blocks(read: Callable[[int], bytes], encoding: str) -> Iterator[tuple[bytes, bool]]:
@@ -81,7 +84,11 @@ def _end_last_line(data: bytes, *, last: bool) -> bytes:
 
 def _validate_utf8(data: bytes, last: bool) -> tuple[bytes, bool]:
     """Validate UTF-8: it stays as it is, but for its line ends; invalid bytes are escaped."""
-    data = _end_last_line(_normalize_newlines(data), last=last)
+    return escape_invalid_utf8(_end_last_line(_normalize_newlines(data), last=last))
+
+
+def escape_invalid_utf8(data: bytes) -> tuple[bytes, bool]:
+    """Escape the bytes that are no UTF-8, and tell whether there are any."""
     if data.isascii():
         return data, False
     try:
@@ -131,5 +138,6 @@ def encoding_error(text: str, encoding: str) -> str | None:
 
 
 def escape_bad_bytes(text: str) -> str:
-    """Replace each byte that cannot be stored by a hexadecimal escape."""
-    return _UNSTORABLE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+    """Replace each byte that cannot be stored by a hexadecimal escape, and what was never computed by words."""
+    escaped = _UNSTORABLE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+    return escaped.replace(UNCOMPUTED, f"({UNCOMPUTED_TEXT})")

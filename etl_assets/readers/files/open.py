@@ -4,7 +4,6 @@
 stream.
 """
 
-import csv
 import gzip
 import hashlib
 import io
@@ -21,19 +20,24 @@ from pathlib import Path
 
 from etl_assets.declare.feeds import Feed
 from etl_assets.declare.files import FileTable
-from etl_assets.errors import FileRefused, TransientError
-from etl_assets.readers.files import tabular
-from etl_assets.readers.files.headers import Layout, expected_headers, match_headers, normalized_header
+from etl_assets.errors import EtlError, FileRefused, TransientError
+from etl_assets.readers.files.excel import Sheet, excel_blocks
+from etl_assets.readers.files.formats import TABULAR, detect_format, open_regular
+from etl_assets.readers.files.headers import DELIMITERS, Layout, find_header, match_headers
 from etl_assets.readers.files.lines import line_blocks
+from etl_assets.readers.files.parquet import parquet_blocks
 from etl_assets.readers.files.records import Blocks, RecordFormat, RecordParser, Reject, RejectCandidate, StreamResult
+from etl_assets.readers.files.sheets import sheets_to_read
+from etl_assets.readers.files.tabular import row_as_json
 from etl_assets.readers.files.values import SliceDateParser
 
 __all__ = ["FileProfile", "FileReader", "Reject", "RejectCandidate", "StreamResult", "open_file", "profile_file"]
 
-DELIMITERS = (",", ";", "\t", "|")
-TABULAR = ("parquet", "excel")
-HEADER_SEARCH_LINES = 20
-"""Lines, blank ones left out, among which the header is searched: some reports have a title above it."""
+_MAX_REASON = 500
+_OF_THE_FILE = (zipfile.BadZipFile, zlib.error, KeyError, SyntaxError)
+"""Errors of a workbook that speak of its parts and of XML."""
+_PROFILED_REJECTS = 100
+"""Malformed lines that a profile looks at for the first that is no footer."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,12 @@ class FileProfile:
     """SHA-256 of its bytes."""
     rows: int
     """Rows after the header; blank lines are none."""
+    malformed: int
+    """How many of them cannot be split into fields, or are no rows but footers."""
+    footers: int
+    """How many of these are footers."""
+    first_malformed: str | None
+    """Line and reason of the first that is malformed and no footer."""
     dates: tuple[date, ...]
     """The dates of `slice_by` that can be read, ascending."""
     ignored: tuple[str, ...] = ()
@@ -59,21 +69,31 @@ def profile_file(path: Path, feed: Feed, table: FileTable) -> FileProfile:
         FileRefused: It cannot be read at all; the message says what was found and what to do.
         TransientError: It changed while it was read.
     """
-    with _naming_file(path), path.open("rb") as raw:
+    with _naming_file(path), open_regular(path) as raw:
         before = os.fstat(raw.fileno())
         checksum = hashlib.file_digest(raw, "sha256").hexdigest()
         reader = open_file(path, feed=feed, table=table)
-        rows, spellings = reader.profile()
+        result, spellings = reader.profile()
         reader.check_unchanged(before)
     found = {day for spelling in spellings if (day := reader.dates(spelling))}
-    return FileProfile(checksum, rows, tuple(sorted(found)), reader.layout.ignored, reader.layout.missing)
+    first = next((f"line {each.line}: {each.reason}" for each in result.rejects if not each.footer), None)
+    return FileProfile(
+        checksum=checksum,
+        rows=result.rows,
+        malformed=result.malformed,
+        footers=result.footers,
+        first_malformed=first,
+        dates=tuple(sorted(found)),
+        ignored=reader.layout.ignored,
+        missing=reader.layout.missing,
+    )
 
 
 class FileReader:
     """Reads one file for one load, as a COPY stream and as rows to be rejected."""
 
     def __init__(self, path: Path, *, feed: Feed, table: FileTable) -> None:
-        self.result = StreamResult()
+        self.result = StreamResult(kept_rejects=table.load.kept_rejects)
         """Counts, rejects and reject candidates that `stream` found."""
         self._path = path
         self._feed = feed
@@ -81,13 +101,20 @@ class FileReader:
         constant = feed.constants.get(table.slice_by)
         self._constant_day = constant.encode() if constant else None
         self.dates = SliceDateParser.for_feed(feed, table.slice_by)
-        kind = _detect_format(path)
+        kind = detect_format(path)
         self._format = kind
+        self._sheets: tuple[Sheet, ...] = sheets_to_read(path, feed, table) if kind == "excel" else ()
         blocks = self._blocks()
         first = next(blocks, None)
         if first is None:
             raise FileRefused("it is empty")
-        header = _find_header(first, feed, table, DELIMITERS[:1] if kind in TABULAR else None)
+        header = find_header(
+            first[0],
+            feed=feed,
+            table=table,
+            delimiters=DELIMITERS[:1] if kind in TABULAR else None,
+            damaged=first[1],
+        )
         self._skip = header.end
         self._first = (first, blocks)
         self.layout: Layout = match_headers(header.names, feed=feed, table=table, file=path.name)
@@ -124,16 +151,15 @@ class FileReader:
             self.check_unchanged(self._status)
             yield from self._parser.reject_candidates(self._rows(), lines, multiline=self.result.multiline)
 
-    def profile(self) -> tuple[int, set[bytes]]:
-        """Row count, and the distinct spellings of the slice dates."""
-        rows, spellings = 0, set[bytes]()
+    def profile(self) -> tuple[StreamResult, set[bytes]]:
+        """Row counts, and the distinct spellings of the slice dates."""
+        result, spellings = StreamResult(kept_rejects=_PROFILED_REJECTS), set[bytes]()
         with _naming_file(self._path):
-            for count, found in self._parser.profile(self._rows()):
-                rows += count
+            for found in self._parser.profile(self._rows(), result):
                 spellings |= {spelling for spelling in found - spellings if self.dates(spelling)}
-        if rows and self._constant_day:
+        if result.rows > result.footers and self._constant_day:
             spellings.add(self._constant_day)
-        return rows, spellings
+        return result, spellings
 
     def check_unchanged(self, before: os.stat_result) -> None:
         """Compare size, mtime and inode with what the file was.
@@ -147,7 +173,7 @@ class FileReader:
 
     def _blocks(self) -> Blocks:
         if self._format in TABULAR:
-            return tabular.table_blocks(self._path, self._format, self._feed.sheet)
+            return _tabular_blocks(self._path, self._format, self._sheets)
         return _text_blocks(self._path, self._feed.encoding, zipped=self._format == "gzip")
 
     def _rows(self) -> Blocks:
@@ -171,92 +197,21 @@ def open_file(path: Path, *, feed: Feed, table: FileTable) -> FileReader:
         return FileReader(path, feed=feed, table=table)
 
 
-@dataclass(frozen=True)
-class _Header:
-    names: tuple[str, ...]
-    delimiter: str
-    records: int
-    """Records up to it, itself included."""
-    lines: int
-    end: int
-    """The byte after it."""
-
-
-def _find_header(first: tuple[bytes, bool], feed: Feed, table: FileTable, delimiters: Sequence[str] | None) -> _Header:
-    """Detect header line and delimiter: the line with every required header, or else the most known ones."""
-    block, damaged = first
-    known = expected_headers(feed, table)
-    needed = {name for column in table.required_columns for name in known.get(column, ())}
-    named = {name for names in known.values() for name in names}
-    delimiters = delimiters or ([feed.delimiter] if feed.delimiter else DELIMITERS)
-    head = block[: 1 << 16].decode("utf-8", "surrogateescape" if damaged else "replace")
-    best: tuple[tuple[bool, int], _Header] | None = None
-    for delimiter in delimiters:
-        for header in _header_candidates(head, delimiter):
-            found = {normalized_header(name) for name in header.names}
-            score = (found >= needed and bool(found & named), len(found & named))
-            if best is None or score > best[0]:
-                best = (score, header)
-            if score[0]:
-                break
-    if best is None:
-        raise FileRefused("it is empty")
-    header = best[1]
-    _check_encoding(header, feed, damaged=damaged)
-    end = 0
-    for _ in range(header.lines):
-        end = block.index(b"\n", end) + 1
-    return replace(header, end=end)
-
-
-def _header_candidates(head: str, delimiter: str) -> Iterator[_Header]:
-    lines = head.split("\n")
-    reader = csv.reader(
-        (f"{line}\n" for line in lines[: 5 * HEADER_SEARCH_LINES]), delimiter=delimiter, skipinitialspace=True
-    )
-    seen = 0
+def _tabular_blocks(path: Path, kind: str, sheets: Sequence[Sheet]) -> Blocks:
     try:
-        for number, names in enumerate(reader, start=1):
-            if any(name.strip() for name in names):
-                yield _Header(tuple(name.strip() for name in names), delimiter, number, reader.line_num, 0)
-                seen += 1
-            if seen == HEADER_SEARCH_LINES:
-                return
-    except csv.Error:
-        return
-
-
-def _check_encoding(header: _Header, feed: Feed, *, damaged: bool) -> None:
-    text = "".join(header.names)
-    if "\0" in text:
-        raise FileRefused(
-            f"its header has NUL bytes, so it is not {feed.encoding}; it may be utf-16."
-            f" Set the encoding of feed {feed.name}."
-        )
-    if damaged and any("\udc00" <= character <= "\udfff" for character in text):
-        raise FileRefused(f"its header is not {feed.encoding}. Set the encoding of feed {feed.name}.")
-
-
-def _detect_format(path: Path) -> str:
-    """Detect the file format from its magic bytes, and check it against the file extension."""
-    with path.open("rb") as file:
-        start = file.read(8)
-    if not start:
-        raise FileRefused("it is empty")
-    name = path.name.lower()
-    if start.startswith(b"\xd0\xcf\x11\xe0") or name.endswith(".xls"):
-        raise FileRefused("it is an Excel file of the old kind (.xls), which is not read. Save it as .xlsx or CSV.")
-    kinds = {b"\x1f\x8b": "gzip", b"PAR1": "parquet", b"PK\x03\x04": "excel"}
-    kind = next((kind for mark, kind in kinds.items() if start.startswith(mark)), "text")
-    endings = {".gz": "gzip", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel"}
-    claimed = next((kind for ending, kind in endings.items() if name.endswith(ending)), kind)
-    if claimed != kind:
-        raise FileRefused(f"its name says {claimed}, but its first bytes are {start!r}. Was it written to its end?")
-    return kind
+        yield from parquet_blocks(path) if kind == "parquet" else excel_blocks(path, sheets)
+    except (EtlError, OSError):
+        raise
+    except Exception as error:
+        # What openpyxl says of a cell has its value in it.
+        speaks = kind == "parquet" or isinstance(error, _OF_THE_FILE)
+        reason = str(error)[:_MAX_REASON] if speaks else type(error).__name__
+        reason = reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+        raise FileRefused(f"it cannot be read as {kind}: {reason}") from error
 
 
 def _text_blocks(path: Path, encoding: str, *, zipped: bool) -> Blocks:
-    with path.open("rb", buffering=0) as raw, gzip.open(raw) if zipped else raw as file:
+    with open_regular(path) as raw, gzip.open(raw) if zipped else raw as file:
         if zipped:
             start = file.read(4)
             if start == b"PAR1" or start.startswith(b"PK\x03\x04"):
@@ -270,7 +225,7 @@ def _read_full(file: gzip.GzipFile | io.FileIO, size: int) -> bytes:
 
 
 def _as_json(names: tuple[str, ...], fields: Sequence[str]) -> str:
-    return tabular.row_as_json(names, list(fields))
+    return row_as_json(names, fields)
 
 
 @contextmanager
@@ -282,6 +237,11 @@ def _naming_file(path: Path) -> Iterator[None]:
         if str(error).startswith(f"{path.name}:"):
             raise
         raise FileRefused(f"{path.name}: {error}") from error
+    except EtlError:
+        raise
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise FileRefused(f"{path.name}: it cannot be read: {reason}") from error
+    except Exception as error:
+        # Of a damaged file a decoder may raise anything; its words may hold a value.
+        raise FileRefused(f"{path.name}: it cannot be read: {type(error).__name__}") from error

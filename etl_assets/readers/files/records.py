@@ -18,14 +18,16 @@ import numpy as np
 
 from etl_assets.declare.feeds import Feed
 from etl_assets.declare.files import FileTable
+from etl_assets.readers.files.footers import is_footer
 from etl_assets.readers.files.headers import Layout
-from etl_assets.readers.files.lines import encoding_error, escape_bad_bytes
+from etl_assets.readers.files.lines import UNCOMPUTED, UNCOMPUTED_TEXT, encoding_error, escape_bad_bytes
 from etl_assets.readers.files.scan import BlockScanner, Bools, clean_runs
 from etl_assets.readers.files.splitting import Chunk, MalformedRecordError, NeedsParsing, chunks, lines_at, split_fields
 from etl_assets.readers.files.values import BLANKS, SliceDateParser, ValueParseError, trim_value, value_parser
 
-MAX_REJECTS = 100_000
-"""Rejects that are kept row by row; beyond it they are only counted."""
+MAX_RAW_CHARACTERS = 4_000
+"""Of the text of a rejected row, as much is kept."""
+FOOTER = "it is a footer or an underline, and no row"
 
 Blocks = Iterator[tuple[bytes, bool]]
 
@@ -41,6 +43,8 @@ class Reject:
     reason: str
     raw: str
     """What the file says there, or that it is withheld."""
+    footer: bool = False
+    """Whether it is a line that many programs write below or above the rows."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,18 @@ class RejectCandidate:
 class StreamResult:
     """Row counts, rejects and line numbers of a stream; complete when the stream is at its end."""
 
+    kept_rejects: int = 1_000
+    """How many of the rejects are kept; the others are counted."""
     rows: int = 0
     """Records that are not blank."""
     sent: int = 0
     """Records that went into the stream."""
     malformed: int = 0
-    """Lines that could not be split into fields."""
+    """Lines that could not be split into fields, and footers."""
+    footers: int = 0
+    """Lines that are no rows: they say nothing of any key, and are no sign that the file is broken."""
     rejects: list[Reject] = field(default_factory=list)
-    """The first `MAX_REJECTS` of them."""
+    """The first of the malformed lines."""
     reject_candidates: "array[int]" = field(default_factory=lambda: array("q"))
     """Line numbers of the reject candidates, ascending."""
     multiline: bool = False
@@ -97,11 +105,12 @@ class StreamResult:
         at = bisect_right(self._embedded_newlines, stream_line - 1)
         return stream_line - 1 - at
 
-    def reject(self, line: int, reason: str, raw: str) -> None:
-        """Add a line that cannot be split to the rejects."""
+    def reject(self, line: int, reason: str, raw: str, *, footer: bool = False) -> None:
+        """Add a line that cannot be split, or is a footer, to the rejects."""
         self.malformed += 1
-        if len(self.rejects) < MAX_REJECTS:
-            self.rejects.append(Reject(line, None, reason, raw))
+        self.footers += footer
+        if len(self.rejects) < self.kept_rejects:
+            self.rejects.append(Reject(line, None, FOOTER if footer else reason, raw, footer))
 
 
 @dataclass(frozen=True)
@@ -126,8 +135,9 @@ class RecordParser:
     ) -> None:
         self._layout = layout
         self._format = record_format
-        self._nulls = frozenset(feed.nulls)
+        self._nulls = feed.null_words
         self._scanner = BlockScanner(layout, feed=feed, table=table, dates=dates)
+        self._dates = dates
         self._slice_field = layout.position(table.slice_by)
         needed = set(table.required_columns)
         self._required = [at for at, each in enumerate(layout.fields) if needed & set(each.columns)]
@@ -165,21 +175,24 @@ class RecordParser:
             for record in sorted(records, key=lambda record: record.start):
                 yield self._reject_candidate(_record_text(chunk, record), record.line)
 
-    def profile(self, blocks: Blocks) -> Iterator[tuple[int, set[bytes]]]:
-        """Yield row counts and the distinct spellings of slice dates, block by block."""
+    def profile(self, blocks: Blocks, result: StreamResult) -> Iterator[set[bytes]]:
+        """Yield the distinct spellings of slice dates, block by block; `result` counts the rows."""
         single = self._slice_field is not None and len(self._layout.fields[self._slice_field].sources) == 1
-        result = StreamResult()
         for chunk in self._chunks(blocks):
             unclean = chunk.lines.well_formed.copy()
             spellings: set[bytes] = set()
             if single:
                 spellings, unclean[unclean] = self._scanner.slice_spellings(chunk.block, chunk.lines)
             for record in chunk.needs_parsing + chunk.select(unclean):
-                fields = self._fields(_record_text(chunk, record), record.line, result)
+                text = _record_text(chunk, record)
+                fields = self._fields(text, record.line, result)
                 if fields and self._slice_field is not None:
-                    spellings.add(self._value(fields, self._slice_field).encode())
-            yield int((chunk.lines.well_formed & ~unclean).sum()), spellings
-        yield result.rows, set()
+                    spelling = self._value(fields, self._slice_field).encode("utf-8", "replace")
+                    spellings.add(spelling)
+                    if self._dates(spelling) is None and is_footer(fields):
+                        result.reject(record.line, FOOTER, self._raw(text, fields), footer=True)
+            result.rows += int((chunk.lines.well_formed & ~unclean).sum())
+            yield spellings
 
     def _chunks(self, blocks: Blocks) -> Iterator[Chunk]:
         return chunks(
@@ -225,6 +238,7 @@ class RecordParser:
         if not body.strip(BLANKS + self._format.delimiter):
             return None
         result.rows += 1
+        footer = False
         reason = encoding_error(body, self._format.encoding)
         if not reason:
             try:
@@ -235,7 +249,8 @@ class RecordParser:
                 if len(fields) == self._layout.width:
                     return fields
                 reason = f"it has {len(fields)} fields where the header has {self._layout.width}"
-        result.reject(line, reason, self._raw(body, None))
+                footer = is_footer(fields)
+        result.reject(line, reason, self._raw(body, None), footer=footer)
         return None
 
     def _value(self, fields: Sequence[str], at: int) -> str:
@@ -248,7 +263,10 @@ class RecordParser:
         values, invalid_fields = [], []
         for at, read in enumerate(self._value_parsers):
             value = self._value(fields, at)
-            if value and read:
+            if UNCOMPUTED in value:
+                value = UNCOMPUTED_TEXT
+                invalid_fields.append(at)
+            elif value and read:
                 try:
                     value = read(value)
                 except ValueParseError:
@@ -263,7 +281,11 @@ class RecordParser:
             return None
         values, invalid_fields = self._values(fields)
         if invalid_fields or not all(values[at] for at in self._required):
-            result.reject_candidates.append(line)
+            dated = self._slice_field is None or (values[self._slice_field] and self._slice_field not in invalid_fields)
+            if not dated and is_footer(fields):
+                result.reject(line, FOOTER, self._raw(text.removesuffix("\n"), fields), footer=True)
+            else:
+                result.reject_candidates.append(line)
             return None
         written = io.StringIO()
         csv.writer(written, delimiter=self._format.delimiter, lineterminator="\n").writerow(values)
@@ -285,8 +307,8 @@ class RecordParser:
         if self._layout.withheld:
             return f"(withheld: the file has columns that must not be loaded: {', '.join(self._layout.withheld)})"
         if fields is not None and self._format.as_raw:
-            return self._format.as_raw(fields)
-        return escape_bad_bytes(body)
+            body = self._format.as_raw(fields)
+        return escape_bad_bytes(body[:MAX_RAW_CHARACTERS])
 
 
 def _record_text(chunk: Chunk, record: NeedsParsing) -> str:

@@ -109,13 +109,14 @@ class BlockScanner:
     def __init__(self, layout: Layout, *, feed: Feed, table: FileTable, dates: SliceDateParser) -> None:
         self._width = layout.width
         self._used = np.array([field.sources[0] for field in layout.fields], dtype=np.intp)
-        self._nulls = [word.encode() for word in feed.nulls if word]
+        self._nulls = [word.encode() for word in sorted(feed.null_words) if word]
         self._dates = dates
         self._slice_field = layout.position(table.slice_by)
         self._required = [at for name in table.required_columns if (at := layout.position(name)) is not None]
         marks = {field.sources[0]: field.type for field in layout.fields}
         self._typed = [(at, _FORBIDDEN[kind] | _mark(feed, kind)) for at, kind in marks.items() if kind in _FORBIDDEN]
         self._temporal = [at for at, kind in marks.items() if kind in _TEMPORAL]
+        self._times = [at for at, kind in marks.items() if kind == "time"]
         self._always_parsed = [at for at, field in enumerate(layout.fields) if feed.formats.keys() & set(field.columns)]
 
     def clean(self, block: bytes, lines: BlockLines) -> Bools:
@@ -147,7 +148,10 @@ class BlockScanner:
         return starts, lines.fields
 
     def slice_spellings(self, block: bytes, lines: BlockLines) -> tuple[set[bytes], Bools]:
-        """Distinct spellings of the slice date, and a mask of the well-formed lines that must be parsed to see it."""
+        """Distinct spellings of the slice date, and a mask of the well-formed lines that must be parsed to see it.
+
+        What is no date as it stands must be parsed: it may be a footer.
+        """
         if self._slice_field is None or not len(lines.fields):
             return set(), np.ones(len(lines.fields), dtype=bool)
         octets: Octets = np.frombuffer(block, np.uint8)
@@ -156,6 +160,7 @@ class BlockScanner:
         starts = lines.fields[:, at - 1] + 1 if at else lines.starts[lines.well_formed]
         inner, outer = _unquoted(octets, starts, ends, quoted=b'"' in block)
         unclean: Bools = (inner >= outer) | _untrimmed(octets[inner], octets[outer - 1])
+        unclean[~unclean] = self._has_invalid_date(block, inner[~unclean], outer[~unclean])
         return self._spellings(block, inner[~unclean], outer[~unclean]), unclean
 
     def without_unused(self, block: bytes, lines: BlockLines) -> Bools | None:
@@ -205,6 +210,8 @@ class BlockScanner:
             seen = marks[:, at]
             unclean |= (seen & DASH) != 0
             unclean |= (seen & (T_MARK | AM_PM)) == (T_MARK | AM_PM)
+        for at in (*self._temporal, *self._times):
+            unclean |= (marks[:, at] & (DOT | AM_PM)) == (DOT | AM_PM)
         return unclean
 
     def _clear_date_hyphens(self, block: bytes, classes: Octets, starts: Ints, ends: Ints) -> None:

@@ -34,9 +34,11 @@ _MONTHS = {
 }  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DAY_NAME = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?[ ]+)?"
+_HALF = r"[ap](?:m|\.[ ]?m\.?)"
 _TIME = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?"
-    r"(?:[ ]*(?P<half>[ap]m))?(?:[ ]*(?P<offset>z|utc|gmt|[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?))?"
+    rf"(?:[ ]*(?P<half>{_HALF}))?"
+    r"(?:[ ]*(?P<offset>z|utc|gmt|[+-]\d{1,2}(?::?\d{2}(?::?\d{2})?)?))?"
 )
 _COMPACT = (
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})t(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})"
@@ -59,6 +61,7 @@ _DATE_ORDER_PATTERNS = {
 _TIME_ONLY = re.compile(_TIME, re.IGNORECASE | re.ASCII)
 _PLAIN_TIMESTAMP = re.compile(r"[-0-9 :./]*(?:[Tt][-0-9 :./Tt]*|[APMapm][-0-9 :./APMapm]*)?", re.ASCII)
 _PLAIN_TIME = re.compile(r"[0-9 :./APMapm]*", re.ASCII)
+_HALF_MARK = re.compile("[APMapm]")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _WITH_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
 _MAX_NUMBER_LENGTH = 1_000
@@ -131,7 +134,7 @@ def _combine(day: date, parts: dict[str, str | None]) -> datetime:
     if half:
         if hour > 12:  # noqa: PLR2004
             raise ValueError("the hour of a half day is over 12")
-        hour = hour % 12 + (12 if half == "pm" else 0)
+        hour = hour % 12 + (12 if half[0] == "p" else 0)
     moment = datetime.combine(day, time(hour, int(parts.get("minute") or 0), int(parts.get("second") or 0)))
     return moment + timedelta(microseconds=round(float(f"0.{parts.get('fraction') or 0}") * 1_000_000))
 
@@ -155,7 +158,7 @@ _DIRECTIVES = {
     "Y": r"(?P<year>\d{4})", "y": r"(?P<year>\d{2})", "m": r"(?P<month>\d{1,2})", "d": r"(?P<day>\d{1,2})",
     "e": r"[ ]?(?P<day>\d{1,2})", "b": rf"(?P<name>{_MONTH})\.?", "B": rf"(?P<name>{_MONTH})",
     "H": r"(?P<hour>\d{1,2})", "I": r"(?P<hour>\d{1,2})", "M": r"(?P<minute>\d{1,2})", "S": r"(?P<second>\d{1,2})",
-    "f": r"(?P<fraction>\d+)", "p": r"(?P<half>[ap]m)", "z": r"(?P<offset>z|[+-]\d{2}:?\d{2}(?::?\d{2})?)",
+    "f": r"(?P<fraction>\d+)", "p": rf"(?P<half>{_HALF})", "z": r"(?P<offset>z|[+-]\d{2}:?\d{2}(?::?\d{2})?)",
     "a": r"[a-z]{3}", "A": r"[a-z]{6,9}", "%": "%",
 }  # fmt: skip
 
@@ -196,6 +199,8 @@ def is_plain(text: str, kind: str, decimal: str) -> bool:
 
     The scan of whole blocks (`scan.py`) asks the same of bytes; tests hold the two together.
     """
+    if kind in {"date", "time", "timestamp", "timestamptz"} and "." in text and _HALF_MARK.search(text):
+        return False  # `p.m.`, which PostgreSQL does not know
     if kind in {"date", "timestamp", "timestamptz"}:
         return bool(_PLAIN_TIMESTAMP.fullmatch(text)) and "-" not in strip_date_hyphens(text)
     if kind == "time":
@@ -306,7 +311,7 @@ class SliceDateParser:
     @classmethod
     def for_feed(cls, feed: Feed, column: str) -> "SliceDateParser":
         """The parser for the slicing column of a feed's files."""
-        return cls(DateTimeParser.for_feed(feed, column), frozenset(feed.nulls))
+        return cls(DateTimeParser.for_feed(feed, column), feed.null_words)
 
     def __call__(self, spelling: bytes) -> date | None:
         """Parse a trimmed UTF-8 value; None where it is no date."""

@@ -4,6 +4,7 @@
 rows come a second time as text into `reject_candidate`, where every column says for itself what is wrong with it.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -164,15 +165,8 @@ def ordinal_to_record(
     row = connection.execute(sql.SQL("select coalesce(max(ordinal), 0) from {}").format(INCOMING.identifier)).fetchone()
     if row is None or row[0] > copied.rows or not skipped:
         return lambda ordinal: ordinal - 1
-    return lambda ordinal: _nth_kept(ordinal - 1, sorted(skipped))
-
-
-def _nth_kept(record: int, skipped: Sequence[int]) -> int:
-    for gone in skipped:
-        if gone > record:
-            break
-        record += 1
-    return record
+    kept_before = [gone - at for at, gone in enumerate(sorted(skipped))]
+    return lambda ordinal: ordinal - 1 + bisect_right(kept_before, ordinal - 1)
 
 
 def copy_reject_candidates(
@@ -201,7 +195,7 @@ def copy_reject_candidates(
 def invalid_values(
     connection: psycopg.Connection, fields: Sequence[tuple[str, str]], needed: Sequence[int], *, limit: int
 ) -> list[InvalidValue]:
-    """Validate the reject candidates column by column, with `pg_input_error_info`; by line."""
+    """Validate the first `limit` reject candidates column by column, with `pg_input_error_info`; by line."""
     checks = [
         sql.SQL("({at}, {field}, {missing}, {invalid}, {code})").format(
             at=sql.Literal(at),
@@ -215,7 +209,6 @@ def invalid_values(
             ),
         )
         for at, (_, kind) in enumerate(fields)
-        if kind != "text" or at in needed
     ]
     rows = connection.execute(
         sql.SQL("""
@@ -225,12 +218,11 @@ def invalid_values(
                 field.value,
                 case when field.invalid then field.code end,
                 candidate.raw
-            from {} as candidate
+            from (select * from {} order by line limit {}) as candidate
             left join lateral (values {}) as field (at, value, missing, invalid, code)
                 on field.missing or field.invalid
             order by candidate.line, field.at
-            limit {}
-        """).format(REJECT_CANDIDATES.identifier, sql.SQL(", ").join(checks), sql.Literal(limit))
+        """).format(REJECT_CANDIDATES.identifier, sql.Literal(limit), sql.SQL(", ").join(checks))
     )
     return [InvalidValue(line, at, value, code in _OUT_OF_RANGE, raw) for line, at, value, code, raw in rows]
 

@@ -40,11 +40,11 @@ class ReplaceResult:
     """Previous dates of rows that the file moved to another date."""
 
 
-def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tuple[int, int]]:
+def deduplicate(connection: psycopg.Connection, file: IncomingFile, *, limit: int) -> tuple[int, list[tuple[int, int]]]:
     """Deduplicate `incoming` by key; the last row of a key stays.
 
     Returns:
-        Ordinals: of each row that was removed, and of the one that stays.
+        How many rows were removed; and ordinals: of each of the first `limit` of them, and of the one that stays.
     """
     keys = file.key_expressions("incoming")
     single = sql.SQL("row({})").format(comma_list(keys)) if len(keys) > 1 else keys[0]
@@ -53,7 +53,7 @@ def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tupl
         sql.SQL("select count(*), count(distinct {}) from {} as incoming").format(single, INCOMING.identifier),
     )
     if rows == different:
-        return []
+        return 0, []
     removed = connection.execute(
         sql.SQL("""
             with
@@ -65,32 +65,46 @@ def deduplicate(connection: psycopg.Connection, file: IncomingFile) -> list[tupl
                 from {incoming} as incoming
                 group by {numbers}
                 having count(*) > 1
+            ),
+
+            removed as (
+                delete from {incoming} as incoming
+                using last
+                where {same} and incoming.ordinal < last.ordinal
+                returning
+                    incoming.ordinal,
+                    last.ordinal as stays
             )
 
-            delete from {incoming} as incoming
-            using last
-            where {same} and incoming.ordinal < last.ordinal
-            returning
-                incoming.ordinal,
-                last.ordinal
+            select
+                count(*) over (),
+                ordinal,
+                stays
+            from removed
+            order by ordinal
+            limit {limit}
         """).format(
+            limit=sql.Literal(limit),
             keys=comma_list([sql.SQL("{} as {}").format(key, sql.Identifier(f"k{at}")) for at, key in enumerate(keys)]),
             numbers=comma_list([sql.Literal(at + 1) for at in range(len(keys))]),
             incoming=INCOMING.identifier,
             same=equal(keys, [sql.Identifier("last", f"k{at}") for at in range(len(keys))]),
         )
-    )
-    return [(gone, stays) for gone, stays in removed]
+    ).fetchall()
+    return (removed[0][0] if removed else 0), [(gone, stays) for _, gone, stays in removed]
 
 
-def match_existing(connection: psycopg.Connection, file: IncomingFile) -> list[tuple[int, str, str]]:
+def match_existing(
+    connection: psycopg.Connection, file: IncomingFile, *, limit: int
+) -> tuple[int, list[tuple[int, str, str]]]:
     """Join `incoming` to the existing rows by key, and remove from it the keys that another feed owns.
 
     What is found stays in `MATCHED`, for `merge`. Unlike what `merge.changes_query` gives, that is every row that is
     held, for one of another feed is refused even if it is equal, and no new one, for of most files every row is new.
 
     Returns:
-        Of each that was removed: its ordinal, and the feed and file that own the key.
+        How many were removed; and of each of the first `limit` of them its ordinal, and the feed and file that own the
+        key.
     """
     data = [source for source in file.sources if source.column not in file.keys]
     connection.execute(
@@ -118,16 +132,34 @@ def match_existing(connection: psycopg.Connection, file: IncomingFile) -> list[t
     )
     foreign = connection.execute(
         sql.SQL("""
-            delete from {incoming} as incoming
-            using {matched} as matched
-            where matched.ordinal = incoming.ordinal and matched.feed <> {feed}
-            returning
-                incoming.ordinal,
-                matched.feed,
-                matched.file_name
-        """).format(incoming=INCOMING.identifier, matched=MATCHED.identifier, feed=sql.Literal(file.feed))
-    )
-    return [(ordinal, feed, file) for ordinal, feed, file in foreign]
+            with
+
+            removed as (
+                delete from {incoming} as incoming
+                using {matched} as matched
+                where matched.ordinal = incoming.ordinal and matched.feed <> {feed}
+                returning
+                    incoming.ordinal,
+                    matched.feed,
+                    matched.file_name
+            )
+
+            select
+                count(*) over (),
+                ordinal,
+                feed,
+                file_name
+            from removed
+            order by ordinal
+            limit {limit}
+        """).format(
+            incoming=INCOMING.identifier,
+            matched=MATCHED.identifier,
+            feed=sql.Literal(file.feed),
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    return (foreign[0][0] if foreign else 0), [(ordinal, feed, file) for _, ordinal, feed, file in foreign]
 
 
 def replace_slices(

@@ -115,12 +115,13 @@ def test_a_file_that_cannot_be_read_fails_alone_and_says_why(settings, landing, 
 def test_a_refused_file_leaves_what_was_held_and_keeps_its_reasons(settings, landing, warehouse) -> None:
     drop(landing, "or_case_1.csv", row("A"))
     load(settings)
-    drop(landing, "or_case_1.csv", row("A", room="9"), row("B").replace("08:00", "soon"))
+    bad = [row(f"B{n}").replace("08:00", "soon") for n in range(6)]
+    drop(landing, "or_case_1.csv", row("A", room="9"), *bad)
     report = load(settings)
     assert list(report.refused) == ["or_case_1.csv"]
     assert cases(warehouse) == [("A", 0, "1")]
     errors = warehouse.execute("select source_file, line_number, column_name, row_data from stg.data_load_error")
-    assert errors.fetchall() == [("or_case_1.csv", 3, "or_in", row("B").replace("08:00", "soon"))]
+    assert errors.fetchall() == [("or_case_1.csv", 3 + at, "or_in", text) for at, text in enumerate(bad)]
     assert statuses(warehouse) == {"or_case_1.csv": "FAILED"}
 
 

@@ -74,6 +74,21 @@ def test_a_row_with_a_bad_value_is_rejected_with_the_reason(load, connection, li
         pytest.param({}, "is_new", "0", False, id="0"),
         pytest.param({}, "is_new", "TRUE", True, id="TRUE"),
         pytest.param({}, "called", "6:10 PM", time(18, 10), id="a time with PM"),
+        pytest.param({}, "called", "12:50 p.m.", time(12, 50), id="p.m. with dots"),
+        pytest.param({}, "called", "12:50 A.M.", time(0, 50), id="A.M. with dots"),
+        pytest.param({}, "called", "6:10 p. m.", time(18, 10), id="p. m. with a blank"),
+        pytest.param({}, "called", "6:10:05.5 PM", time(18, 10, 5, 500_000), id="a fraction with PM"),
+        pytest.param({}, "seen_at", "2024-03-23 12:50 p.m.", wall("2024-03-23 12:50"), id="a date with p.m."),
+        pytest.param(
+            {"date_order": "dmy"}, "seen_at", "23.03.2024 1:05 P.M.", wall("2024-03-23 13:05"), id="dots everywhere"
+        ),
+        pytest.param(
+            {"formats": {"seen_at": "%d/%m/%Y %I:%M %p"}},
+            "seen_at",
+            "23/03/2024 11:05 p.m.",
+            wall("2024-03-23 23:05"),
+            id="p.m. in a format of the feed",
+        ),
         pytest.param({}, "seen_at", "2024-03-23T06:10:00", wall("2024-03-23 06:10"), id="ISO with a T"),
         pytest.param(
             {"date_order": "mdy"},
@@ -114,6 +129,12 @@ def test_a_row_with_a_bad_value_is_rejected_with_the_reason(load, connection, li
             id="a format of the feed",
         ),
         pytest.param({"nulls": ("NA", "-")}, "minutes", "NA", None, id="a word for null"),
+        *(
+            pytest.param({"null_preset": "common"}, "minutes", word, None, id=f"{word} of the preset")
+            for word in ("null", "NULL", "NaN", "NaT", "N/A", "None", r"\N", '"NaN"')
+        ),
+        pytest.param({"null_preset": "common", "nulls": ("-",)}, "minutes", "-", None, id="a word beside the preset"),
+        pytest.param({}, "room_name", "None", "None", id="no word for null where nobody says so"),
         pytest.param({}, "time_zone", "Europe/Lisbon", "Europe/Lisbon", id="a zone that the file gives"),
         pytest.param(
             {"time_zone": "Europe/Rome"}, "time_zone", "", "Europe/Rome", id="a zone that the file leaves out"

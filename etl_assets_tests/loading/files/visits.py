@@ -22,9 +22,12 @@ A, B, C = (f"{name},2024-03-23,Room {name},2024-03-23 06:10:00,30" for name in "
 def table(**words) -> FileTable:
     typed = columns(text="visit_id room_name", date="visit_date", timestamp="seen_at", integer="minutes")
     typed += columns(numeric="price", boolean="is_new", time="called", text="time_zone")
-    guards = {"max_rejected": 1.0, "shrink_floor": 0.0}
-    guards = {name: words.pop(name, usual) for name, usual in guards.items()}
-    load = PerFile(slice_by="visit_date", start=date(2000, 1, 1), **guards)
+    bounds = {
+        name: words.pop(name)
+        for name in ("max_rejected", "tolerated_rejects", "kept_rejects", "shrink_floor")
+        if name in words
+    }
+    load = PerFile(slice_by="visit_date", start=date(2000, 1, 1), **{"max_rejected": 1.0, "shrink_floor": 0.0} | bounds)
     return FileTable(**{"name": "visit", "key": "visit_id", "load": load, "columns": typed} | words)
 
 

@@ -217,6 +217,12 @@ def test_a_missing_header_is_told_with_what_was_found_and_sought(tmp_path) -> No
         profile_file(write(tmp_path, "Visit Id,Tag\n1,2\n"), feed(columns={"visit_date": ("Day",)}), VISIT)
 
 
+def test_of_a_file_without_a_header_no_value_is_told(tmp_path) -> None:
+    with pytest.raises(FileRefused, match="None of the 3 headers found is known; is there no header line") as refused:
+        profile_file(write(tmp_path, "7,Mrs Secret,1960-01-01\n8,Mr Secret,1961-01-01\n"), feed(), VISIT)
+    assert "Secret" not in str(refused.value)
+
+
 def test_an_unknown_encoding_zone_or_format_is_refused(tmp_path) -> None:
     path = write(tmp_path, f"{HEADER}\n{GOOD}\n")
     for words in ({"encoding": "klingon"}, {"time_zone": "Mars/Base"}, {"formats": {"seen_at": "%Q"}}):
@@ -288,6 +294,12 @@ FIELDS = st.sampled_from(
         "2024-03-23 06:10 AM",
         "06:10",
         "06:10 pm",
+        "06:10 p.m.",
+        "2024-03-23 06:10 a.m.",
+        "Total",
+        "4",
+        "---",
+        "(4 rows affected)",
         "06:10+01",
         "12",
         "-7",
@@ -334,6 +346,7 @@ def test_the_quick_way_and_the_careful_way_agree(  # noqa: PLR0917
         ]
         profile = profile_file(path, feed(), VISIT)
         assert profile.rows == result.rows == result.sent + result.malformed + len(result.reject_candidates)
+        assert (profile.malformed, profile.footers) == (result.malformed, result.footers)
         assert {row["visit_date"] for row in found.values()} <= set(profile.dates)
         assert [line for line, *_ in bad] == list(result.reject_candidates)
         return found, result.rejects, bad, profile.dates
