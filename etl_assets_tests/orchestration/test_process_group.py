@@ -87,7 +87,7 @@ def test_etl_dev_that_a_service_manager_ends_leaves_no_process(installation: Ins
     finally:
         for left in marked(home):
             os.kill(left, signal.SIGKILL)
-        installation.kill(process)
+        process.wait(timeout=60)
 
 
 def await_services(home: str, process: "subprocess.Popen[bytes]") -> None:
