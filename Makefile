@@ -37,6 +37,8 @@ lint: install ## ruff, mypy, sqlfluff
 
 bench: install ## measure the loads next to their peers
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mysqlclient]" \
+		> .venv/mysqlclient.log 2>&1 || echo "mysqlclient cannot be compiled here, see .venv/mysqlclient.log: PyMySQL stands in."
 	@$(BIN)/python -m benchmarks.case_file
 	@$(BIN)/python -m benchmarks.service_pages
 	@$(BIN)/python -m benchmarks.dimension_merge

@@ -6,11 +6,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from benchmarks.database_tables import KEYS
+
+DRIVER = "mysqlclient" if find_spec("MySQLdb") else "pymysql"
+"""The faster one where it could be compiled."""
 
 
 def make_lines() -> None:
@@ -130,7 +135,7 @@ def dlt(backend: str) -> None:
 
     url = os.environ["ETL_OPEN_DENTAL_URL"]
     if backend != "connectorx":
-        url = url.replace("mysql://", "mysql+mysqldb://")
+        url = url.replace("mysql://", "mysql+mysqldb://" if DRIVER == "mysqlclient" else "mysql+pymysql://")
     pipeline = library.pipeline(
         f"bench_{backend}",
         pipelines_dir=str(home),
@@ -169,14 +174,26 @@ WAYS = {
     "make lines": Way("nothing", make_lines),
     "read only": Way("nothing", read_only),
     "bare COPY": Way("bare", bare_copy),
-    "rows": Way("ours", lambda: rows("mysqlclient")),
-    "rows, short reads": Way("ours_short", lambda: rows("mysqlclient", 50_000)),
+    "rows": Way("ours", lambda: rows(DRIVER)),
+    "rows, short reads": Way("ours_short", lambda: rows(DRIVER, 50_000)),
     "rows, pymysql": Way("ours_pymysql", lambda: rows("pymysql")),
     "whole load": Way("open_dental", whole_load),
     "pgloader": Way("pgloader", pgloader),
     "dlt connectorx": Way("dlt_connectorx", lambda: dlt("connectorx")),
     "dlt pyarrow": Way("dlt_pyarrow", lambda: dlt("pyarrow")),
 }
+
+
+def ways_left_out() -> dict[str, str]:
+    """The ways that cannot run on this machine, and why."""
+    missing = {}
+    if DRIVER == "pymysql":
+        missing["read only"] = "mysqlclient is not installed"
+        missing["rows, pymysql"] = "mysqlclient is not installed, and `rows` is by PyMySQL itself"
+    if not which("pgloader"):
+        missing["pgloader"] = "pgloader is not installed"
+    return missing
+
 
 if __name__ == "__main__":
     WAYS[sys.argv[1]].go()

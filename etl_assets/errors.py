@@ -13,6 +13,10 @@ class ListChanged(TransientError):
     """A list changed while it was read page by page: some record may be missing, or be there twice."""
 
 
+class UnconfirmedDeletion(EtlError):
+    """A record is not at its own address, and nothing tells whether the service says so or a gateway before it."""
+
+
 class FileRefused(EtlError):
     """A file that cannot be taken in at all; nothing of it was loaded."""
 

@@ -4,6 +4,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """The process that hands out the tests keeps the server's folder; its workers find it in the environment."""
     if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # it too ends the servers
         folder = Path(tempfile.mkdtemp(prefix="etl-"))
         folder.chmod(0o755)
         os.environ[SERVER] = str(folder)
@@ -45,6 +47,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         mariadb.stop(folder)
         embedded.stop_server(folder)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ends the servers that tests have started in their own folders and left there, and says which."""
+    yield
+    homes = tmp_path_factory.getbasetemp().glob("*/postgres")
+    left = [folder.parent.name for folder in homes if embedded.stop_server(folder)]
+    assert left == [], "tests that have not ended the server they started"
 
 
 @pytest.fixture(scope="session")

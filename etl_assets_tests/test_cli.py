@@ -12,6 +12,7 @@ from etl_assets.cli import sandboxes
 from etl_assets.quality.issues import CheckedRule, count_findings, upsert_issues
 from etl_assets.settings import Settings
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
+from etl_assets.warehouse import embedded
 from etl_assets.warehouse.ledger import Counts, open_batch, record_load
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.results import record_result
@@ -91,8 +92,11 @@ def test_nothing_invented_goes_into_a_warehouse_of_somebody_s_own(home, settings
     monkeypatch.delenv("ETL_TRACKTIK_URL", raising=False)
     with sandboxes.stand_ins(settings):
         assert "ETL_TRACKTIK_URL" not in os.environ
-    with sandboxes.stand_ins(replace(settings, warehouse_url=None)):
-        assert os.environ["ETL_TRACKTIK_URL"].startswith("http://127.0.0.1:")
+    try:
+        with sandboxes.stand_ins(replace(settings, warehouse_url=None)):
+            assert os.environ["ETL_TRACKTIK_URL"].startswith("http://127.0.0.1:")
+    finally:
+        embedded.stop_server(home / "postgres")
     assert "ETL_TRACKTIK_URL" not in os.environ
 
 

@@ -65,7 +65,8 @@ class DocumentReader(Protocol):
             parent: The key of the parent's row, by its columns, of a table that is read for each row of another.
 
         Yields:
-            Pages. What was read stands only when the iterator has ended without an error. No key is given twice.
+            Pages. What was read stands only when the iterator has ended without an error. No document has the key
+            of one before: where a list repeats records, all but the first are rejected.
 
         Raises:
             ListChanged: The list changed while it was read. Throw away what came, and begin again.
@@ -74,10 +75,13 @@ class DocumentReader(Protocol):
         """
         ...
 
-    def find(self, table: RestTable, key: Key, parent: Mapping[str, KeyValue] | None = None) -> Document | None:
+    def find(
+        self, table: RestTable, key: Key, parent: Mapping[str, KeyValue] | None = None
+    ) -> Document | RejectedRecord | None:
         """Look up one record by its own address; None where the service says that there is none (404).
 
         Raises:
+            UnconfirmedDeletion: It is not there, and it is not the service that says so.
             TransientError: The service could not be reached.
             EtlError: It refused; or the table's endpoint declares no `lookup`.
         """

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import subprocess
 import sys
 import time
 import warnings
@@ -24,6 +23,7 @@ from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of, today, whole_periods
+from etl_assets.orchestration.process_group import run_process_group
 from etl_assets.orchestration.staging_assets import load_config
 from etl_assets.settings import PROJECT, Settings, export_environment
 from etl_assets.warehouse.connection import connect
@@ -140,14 +140,11 @@ def run_span(
 
 
 def serve(settings: Settings, words: list[str]) -> int:
-    """Run the UI, its daemon and the code location until they are stopped; returns their exit code."""
+    """Run the UI, its daemon and the code location until they are stopped, and leave none; returns their exit code."""
     export_environment(dagster_environment(settings))
     TARGET.mkdir(exist_ok=True)
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(PROJECT / "workspace.yaml"), *words]
-    try:
-        return subprocess.call(command)  # noqa: S603 (our own words, and the person's own)
-    except KeyboardInterrupt:
-        return 0
+    return run_process_group(command)
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> Iterator[str]:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue, RejectedRecord
 from etl_assets.declare.rest import RestTable
-from etl_assets.errors import EtlError, ListChanged
+from etl_assets.errors import EtlError, ListChanged, UnconfirmedDeletion
 from etl_assets.loading.guards import SMALL_TABLE, check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome, RefusedRows
 from etl_assets.loading.report import LoadReport, TableCheck
@@ -58,6 +58,8 @@ class DocumentUnit:
         self._rejected: list[RejectedRecord] = []
         self._deleted: list[Key] = []
         self._vanished: list[Key] = []
+        self._unconfirmed = 0
+        """How many of these are not at their own address, and it is not the service that says so."""
 
     def extract(self, session: RestSession) -> bool:
         """Read the list into the temporary table and look up what is missing from it; or leave that to `stage`.
@@ -214,7 +216,8 @@ class DocumentUnit:
         """Find what the list should have given and did not: the keys that were deleted, and those not looked up.
 
         A list leaves out what lies outside of its window or of somebody's permissions; only the record's own address
-        says that it is gone. What is still there, on another date say, is put with what arrived.
+        says that it is gone. What is still there, on another date say, is put with what arrived, or with what cannot
+        be kept.
 
         Raises:
             ShrunkenLoad: So much is missing that the list is not to be believed.
@@ -232,10 +235,23 @@ class DocumentUnit:
             self._vanished = missing
             return
         reader = session.reader(self.instance)
-        found = {key: reader.find(self._declared, key, self._parent_of(key)) for key in missing[:MAX_LOOKUPS]}
-        self._stage_documents(session, [document for document in found.values() if document])
-        self._deleted = [key for key, document in found.items() if document is None]
-        self._vanished = missing[MAX_LOOKUPS:]
+        found: list[Document] = []
+        for key in missing[:MAX_LOOKUPS]:
+            try:
+                record = reader.find(self._declared, key, self._parent_of(key))
+            except UnconfirmedDeletion:
+                self._vanished.append(key)
+                continue
+            match record:
+                case Document():
+                    found.append(record)
+                case RejectedRecord():
+                    self._rejected.append(record)
+                case None:
+                    self._deleted.append(key)
+        self._stage_documents(session, found)
+        self._unconfirmed = len(self._vanished)
+        self._vanished += missing[MAX_LOOKUPS:]
 
     def _parent_of(self, key: Key) -> Mapping[str, KeyValue] | None:
         """The parent's columns that a record's own key tells."""
@@ -262,10 +278,10 @@ class DocumentUnit:
         number = f"{len(self._vanished):,} records are missing from the list"
         if self._declared.lookup is None:
             return [f"{number}, and no address of their own tells whether they were deleted: they are marked vanished"]
-        return [
-            f"{number}, too many to ask for one by one at once: they are marked vanished, and the next load asks for"
-            f" {MAX_LOOKUPS:,} of them"
-        ]
+        again = f"they are marked vanished, and the next load asks for {MAX_LOOKUPS:,} of them"
+        if self._unconfirmed == len(self._vanished):
+            return [f"{number}, and not the service but a gateway may have said that they are not there: {again}"]
+        return [f"{number}, too many to ask for one by one at once: {again}"]
 
     def _in_window(self, document: Document) -> bool:
         return self._window is None or (document.slice is not None and document.slice in self._window)

@@ -1,9 +1,9 @@
 """Authentication: what lets calls in, as the client sees it, and what masks its secrets in messages."""
 
-import json
+import re
 from collections.abc import Callable, Iterable, Mapping
+from html.entities import codepoint2name
 from typing import Protocol, TypeVar
-from urllib.parse import quote, quote_plus
 
 T = TypeVar("T")
 
@@ -55,13 +55,21 @@ class ApiKey:
 
 
 def mask_secrets(secrets: Iterable[str], text: str) -> str:
-    """The text with asterisks for each secret, as it is or as JSON, an address or a form would write it."""
-    spellings = {
-        spelling
-        for secret in secrets
-        if secret
-        for spelling in (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote_plus(secret))
-    }
-    for spelling in sorted(spellings, key=len, reverse=True):
-        text = text.replace(spelling, "***")
+    """The text with asterisks for each secret, as it is or as JSON, an address, a form or HTML may write it.
+
+    Each character may be escaped or not, and an escape escaped again: no list of spellings is ever complete.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = re.sub("".join(map(_any_spelling, secret)), "***", text)
     return text
+
+
+def _any_spelling(character: str) -> str:
+    """A pattern of all the ways to write a character."""
+    units, code = character.encode("utf-16-be").hex(), ord(character)
+    in_json = "".join(rf"\\+u{units[at : at + 4]}" for at in range(0, len(units), 4))
+    in_address = "".join(f"%(?:25)*{byte:02x}" for byte in character.encode())
+    names = "".join(f"|{name};" for name in (codepoint2name.get(code), "apos" * (character == "'")) if name)
+    in_html = f"&(?:amp;)*(?:#0*{code};?|#x0*{code:x};?{names})"
+    in_form = r"|\+" if character == " " else ""
+    return rf"(?:\\*{re.escape(character)}|(?i:{in_json}|{in_address}|{in_html}){in_form})"

@@ -4,12 +4,15 @@ The only place that speaks HTTP: calls are repeated where that may help, and fai
 
 What a body means is not known here: the caller's `parse` makes of it what is wanted, and says by a ValueError that it
 is broken, which is as transient as a lost connection. What goes out in headers and forms is in no message, log line or
-exception: the errors of `requests` hold the whole request, so none of them leaves this module, not even as a cause.
+exception: the errors of `requests` hold the whole request, so none of them leaves this module, not even as a cause. And
+nothing is repeated of what answers a form: it may echo a password, in a spelling that nobody thought of.
 """
 
 import ssl
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
@@ -25,7 +28,14 @@ from etl_assets.errors import EtlError
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.rest.auth import Auth
 from etl_assets.readers.rest.rate_limit import RateLimiter, seconds_until_reset
-from etl_assets.readers.rest.responses import NotFound, RequestRejected, Response, classify, redact
+from etl_assets.readers.rest.responses import (
+    NotFound,
+    RequestRejected,
+    Response,
+    classify,
+    oauth_error_code,
+    redact,
+)
 from etl_assets.readers.rest.retries import Call, FailedAttempt, RetryPolicy
 
 __all__ = ["HttpClient", "NotFound", "RateLimiter", "RequestRejected", "RetryPolicy"]
@@ -134,7 +144,7 @@ class HttpClient:
             What `parse` made of the response.
 
         Raises:
-            NotFound: The service says 404.
+            NotFound: The service says in JSON that there is no such thing (404, 410).
             RequestRejected: It says another 4xx, 401 twice in a row, or sends the call to another host.
             TransientError: It could not be reached or did not answer whole, as often and as long as the policy retries.
             Cancelled: `cancellation` was cancelled, or the client closed.
@@ -154,7 +164,10 @@ class HttpClient:
         parse: Callable[[bytes], T],
         cancellation: CancellationToken | None = None,
     ) -> T:
-        """Send a form by POST, without authentication; all else is as `get` has it."""
+        """Send a form by POST, without authentication; all else is as `get` has it.
+
+        Of the response no message repeats anything but a standard OAuth2 error code.
+        """
         request = _Request("POST", path, form=form)
         call = self._start_call(request, cancellation)
         return self._retry_policy.run(lambda: self._classify(call, self._send(call, request), parse), call)
@@ -171,9 +184,9 @@ class HttpClient:
             url = ""
         origin = _origin(url)
         if origin != _origin(self._base_url) or "@" in urlsplit(url).netloc:
-            where = "{}://{}:{}".format(*origin) if origin else "nowhere"
             raise EtlError(
-                f"GET {urlsplit(path).path}: it links to {where}, which is not the service. It is not followed."
+                f"GET {urlsplit(path).path}: it links to {_describe_origin(origin)}, which is not the service."
+                " It is not followed."
             )
         return url
 
@@ -183,7 +196,11 @@ class HttpClient:
 
     def _start_call(self, request: _Request, cancellation: CancellationToken | None) -> Call:
         # The query of a link may hold keys.
-        call = Call(f"{request.method} {urlsplit(request.path).path}", cancellation or self.cancellation)
+        call = Call(
+            f"{request.method} {urlsplit(request.path).path}",
+            cancellation or self.cancellation,
+            is_confidential=request.form is not None,
+        )
         call.cancellation.check()
         return call
 
@@ -222,8 +239,8 @@ class HttpClient:
             url, parameters, redirects = urljoin(url, response.redirect), {}, redirects + 1
             origin = _origin(url)
             if redirects > MAX_REDIRECTS or request.method != "GET" or origin != _origin(self._base_url):
-                where = "{}://{}:{}".format(*origin) if origin else "nowhere"
-                raise RequestRejected(call.name, response.status, f"it sends the call on to {where}")
+                where = "" if call.is_confidential else f" to {_describe_origin(origin)}"
+                raise RequestRejected(call.name, response.status, f"it sends the call on{where}")
 
     def _exchange(
         self, call: Call, request: _Request, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
@@ -262,14 +279,16 @@ class HttpClient:
             # The status alone says what is to be done; the words were for people.
             if response.status_code < HTTPStatus.BAD_REQUEST:
                 raise
-        return b"".join(parts)
+        # No JSON begins with a byte order mark, and some services send one.
+        return b"".join(parts).removeprefix(BOM_UTF8)
 
     def _classify(
         self, call: Call, response: Response | FailedAttempt, parse: Callable[[bytes], T]
     ) -> T | FailedAttempt:
         if isinstance(response, FailedAttempt):
             return response
-        outcome = classify(call.name, response, parse, self._secrets())
+        quote = oauth_error_code if call.is_confidential else partial(redact, secrets=self._secrets())
+        outcome = classify(call.name, response, parse, quote)
         if isinstance(outcome, FailedAttempt):
             self._rate_limiter.pause(outcome.retry_after)
         return outcome
@@ -288,6 +307,8 @@ class HttpClient:
         if isinstance(error, ValueError):
             # Its text holds what could not be sent, which may be a secret.
             return EtlError(f"{call.name}: it cannot be sent ({type(error).__name__}).")
+        if call.is_confidential and not isinstance(root, OSError):
+            return FailedAttempt(type(root).__name__)  # its text may be what came
         return FailedAttempt(redact(f"{type(root).__name__}: {root}", self._secrets()))
 
 
@@ -299,6 +320,10 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     except ValueError:
         return None
     return (parts.scheme, parts.hostname, port) if parts.scheme in _DEFAULT_PORTS and parts.hostname and port else None
+
+
+def _describe_origin(origin: tuple[str, str, int] | None) -> str:
+    return "{}://{}:{}".format(*origin) if origin else "nowhere"
 
 
 def _root_cause(error: BaseException) -> BaseException:

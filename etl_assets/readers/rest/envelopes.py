@@ -54,6 +54,8 @@ class _Body:
     count: int | None = None
     offset: int | None = None
     next_link: str | None = None
+    is_repaired: bool = False
+    """Whether something in it is no JSON; its records are as they came."""
 
 
 class EnvelopeParser:
@@ -84,7 +86,7 @@ class EnvelopeParser:
             EtlError: It is JSON of another form, or says no count where one is declared to end the list.
         """
         cut = self._page.cut(body)
-        check_jsonb = jsonb.may_be_rejected(body)
+        check_jsonb = cut.is_repaired or jsonb.may_be_rejected(body)
         documents: list[Document] = []
         rejected: list[RejectedRecord] = []
         for position, raw in enumerate(cut.records, first_position):
@@ -146,12 +148,13 @@ class _Form:
         if self._paths is None:
             if self._is_single and not records[0].startswith(b"{"):
                 raise self._other_form("it is no object")
-            return _Body(records)
+            return _Body(records, is_repaired=text is not body)
         return _Body(
             records,
             self._paths.value(decoded, self._count),
             self._paths.value(decoded, self._offset),
             self._paths.value(decoded, self._next) or None,
+            is_repaired=text is not body,
         )
 
     def _other_form(self, found: str) -> EtlError:
@@ -164,14 +167,14 @@ class _Form:
 def _decode(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
     """Decode a body; with it comes the text that was decoded: the body, or one as long that the decoder takes.
 
-    The decoder refuses a whole page for half of a surrogate pair in one record.
+    The decoder refuses a whole page for half of a surrogate pair, a NaN or a raw tab in one record.
     """
     try:
         return decode(body), body
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        text = jsonb.replace_lone_surrogates(body)
+        text = jsonb.repair(body)
         if text == body:
             raise
     return decode(text), text

@@ -5,7 +5,6 @@ TrackTik refuses a form that has one.
 """
 
 import logging
-import re
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -30,7 +29,6 @@ REDACTED_TOKENS = 8
 """Tokens that are kept out of messages: those of now, and of calls that are still under way with an older one."""
 
 _CREDENTIALS_REJECTED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED)
-_CODE = re.compile(r"\b(?:invalid_[a-z]{1,20}|unauthorized_client|unsupported_grant_type)\b")
 
 
 class _Token(msgspec.Struct):
@@ -141,8 +139,7 @@ class PasswordGrant:
             except RequestRejected as error:
                 if error.status not in _CREDENTIALS_REJECTED:
                     raise
-                code = _CODE.search(error.message)
-                reason = f"{error.status}{f' {code[0]}' if code else ''}"
+                reason = f"{error.status} {error.message}".strip()
             # Kept, so that the threads that wait do not ask again: a few wrong passwords, and the user is locked out.
             self._rejection = (
                 f"POST {self._path}: the service refuses to let us in ({reason})."

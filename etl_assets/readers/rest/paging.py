@@ -5,10 +5,11 @@ what makes a list whole by `completeness.py`.
 """
 
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Protocol
 
 from etl_assets.declare.rest import NextLink, Offset, RestTable
@@ -42,15 +43,15 @@ class Paging(Protocol):
         """The request for the first page."""
         ...
 
-    def rest(self, first: ListPage) -> Sequence[PageRequest]:
-        """All requests that are known once the first page is there; they may be fetched ahead.
+    def rest(self, first: ListPage) -> Iterable[PageRequest]:
+        """All requests that are known once the first page is there; they may be fetched ahead, and are made one by one.
 
         Raises:
             EtlError: The page is not that of such a list.
         """
         ...
 
-    def next(self, last: ListPage) -> Sequence[PageRequest]:
+    def next(self, last: ListPage) -> Iterable[PageRequest]:
         """The requests that are known when all those before are answered; none ends the list.
 
         Raises:
@@ -97,23 +98,29 @@ def fetch_pages(
     request = paging.first()
     page = fetch(request, parent)
     # The first page stands among the others, which are fetched while it is taken.
-    requests, calls = [request, *paging.rest(page)], [partial(_already_fetched, page)]
-    while requests:
-        cancellation = parent.child()
-        calls += [partial(fetch, request, cancellation) for request in requests[len(calls) :]]
+    requests, calls = paging.rest(page), [partial(_already_fetched, request, page)]
+    is_over = False
+    while not is_over:
+        cancellation, is_over = parent.child(), True
+        # Made as they are wanted: a count may be of a million pages.
+        coming = (partial(_fetch_one, fetch, request, cancellation) for request in requests)
         with closing(
-            ordered_map(calls, threads=connections, prefetch=2 * connections, cancellation=cancellation)
-        ) as pages:
-            for request, page in zip(requests, pages, strict=True):
+            ordered_map(chain(calls, coming), threads=connections, prefetch=2 * connections, cancellation=cancellation)
+        ) as answers:
+            for request, page in answers:
+                is_over = False
                 paging.check(request, page)
-                completeness.take(page)
-                yield page
-        requests, calls = list(paging.next(page)), []
+                yield completeness.take(page)
+        requests, calls = paging.next(page), []
     completeness.finish()
 
 
-def _already_fetched(page: ListPage) -> ListPage:
-    return page
+def _already_fetched(request: PageRequest, page: ListPage) -> tuple[PageRequest, ListPage]:
+    return request, page
+
+
+def _fetch_one(fetch: Fetch, request: PageRequest, cancellation: CancellationToken) -> tuple[PageRequest, ListPage]:
+    return request, fetch(request, cancellation)
 
 
 class SinglePage:
@@ -201,12 +208,12 @@ class OffsetPaging:
         """The page from 0."""
         return self._at(0)
 
-    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+    def rest(self, first: ListPage) -> Iterable[PageRequest]:
         """None: nothing tells how many there are."""
         self._first = first
         return ()
 
-    def next(self, last: ListPage) -> Sequence[PageRequest]:
+    def next(self, last: ListPage) -> Iterable[PageRequest]:
         """The page behind what came; none after an empty one."""
         self._received += last.size
         return (self._at(self._received),) if last.size else ()
@@ -250,7 +257,7 @@ class CountedOffsetPaging(OffsetPaging):
         self._end = 0
         """Where the first page begins that was not asked for yet."""
 
-    def rest(self, first: ListPage) -> Sequence[PageRequest]:
+    def rest(self, first: ListPage) -> Iterable[PageRequest]:
         """All others. What the first one gave is asked for from now on, where the service gives no more."""
         self._first, self._count = first, first.total_count or 0
         if not first.size and self._count:
@@ -261,7 +268,7 @@ class CountedOffsetPaging(OffsetPaging):
         self._end = self._limit
         return self._up_to_count()
 
-    def next(self, last: ListPage) -> Sequence[PageRequest]:
+    def next(self, last: ListPage) -> Iterable[PageRequest]:
         """Those that a list has more by now, which grew at its end."""
         del last
         return self._up_to_count()
@@ -275,16 +282,21 @@ class CountedOffsetPaging(OffsetPaging):
             return  # the list shrank, which is for `Completeness` to tell
         if request.offset == self._limit and count == before:
             self._check_first_key(request, page)
+        if not page.size and request.offset < count:
+            raise EtlError(
+                f"{self._table}: the service counts {count:,} records, and its page from {request.offset:,} gives none."
+            )
         if page.size < self._limit and request.offset + self._limit < count:
             raise self._parameter_ignored(
                 "limit",
                 f"the page from {request.offset:,} has {page.size:,} records of {self._limit:,}, and is not the last",
             )
 
-    def _up_to_count(self) -> Sequence[PageRequest]:
+    def _up_to_count(self) -> Iterable[PageRequest]:
         offsets = range(self._end, self._count, self._limit)
-        self._end += len(offsets) * self._limit
-        return [self._at(offset) for offset in offsets]
+        pages = max(-(-(self._count - self._end) // self._limit), 0)
+        self._end += pages * self._limit
+        return map(self._at, offsets)
 
 
 class _LoopGuard:

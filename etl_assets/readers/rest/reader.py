@@ -11,12 +11,12 @@ from functools import partial
 from urllib.parse import quote
 
 from etl_assets.declare.dates import Span
-from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue
+from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue, RejectedRecord
 from etl_assets.declare.rest import Endpoint, RestTable
-from etl_assets.errors import EtlError
+from etl_assets.errors import EtlError, UnconfirmedDeletion
 from etl_assets.readers.cancellation import CancellationToken
-from etl_assets.readers.rest.client import HttpClient, NotFound
-from etl_assets.readers.rest.completeness import Completeness
+from etl_assets.readers.rest.client import HttpClient, NotFound, RequestRejected
+from etl_assets.readers.rest.completeness import Completeness, SeenKeys
 from etl_assets.readers.rest.envelopes import EnvelopeParser, ListPage
 from etl_assets.readers.rest.paging import PageRequest, fetch_pages, paging_of
 from etl_assets.readers.rest.records import format_key
@@ -42,13 +42,16 @@ class RestReader:
         self._client = client
         self._connections = connections
         self._headers = headers or {}
+        self._repeated: dict[tuple[str, Span | None], frozenset[Key]] = {}
+        """The keys that the last reading of each list gave more than once."""
 
     def read(
         self, table: RestTable, window: Span | None = None, parent: Mapping[str, KeyValue] | None = None
     ) -> Iterator[DocumentPage]:
         """Every record of a table or, of one that is read by window, those of a span of dates and the pad around it.
 
-        No key is given twice. The positions of rejected records count from the first record of this read.
+        No key is given twice: of a list that repeats records at each reading, all but the first are rejected. The
+        positions of rejected records count from the first record of this read.
 
         Args:
             table: Which.
@@ -64,11 +67,11 @@ class RestReader:
             EtlError: It refused, says no count that it should, or ignores what it was asked.
         """
         path, parser = _address(table, parent), EnvelopeParser(table, parent)
-        seen_keys, position = set[Key](), 0
+        seen_keys = SeenKeys(table.name, self._repeated.get((path, window), frozenset()))
         for span in _split_window(table, window):
             paging = paging_of(table, path, _parameters(table, span), self._client.resolve)
             completeness = Completeness(table.name, seen_keys)
-            fetch = partial(self._fetch, parser, position)
+            fetch = partial(self._fetch, parser, seen_keys.received)
             with closing(
                 fetch_pages(
                     paging, fetch, completeness, connections=self._connections, parent=self._client.cancellation
@@ -79,10 +82,13 @@ class RestReader:
                         _check_window(table, span, page.documents)
                     if page.size:
                         yield DocumentPage(page.documents, page.rejected)
-            position += completeness.received
+        self._repeated[path, window] = frozenset(seen_keys.repeated)
+        seen_keys.finish()
 
-    def find(self, table: RestTable, key: Key, parent: Mapping[str, KeyValue] | None = None) -> Document | None:
-        """Look up one record by its own address; None where the service says that there is none (404).
+    def find(
+        self, table: RestTable, key: Key, parent: Mapping[str, KeyValue] | None = None
+    ) -> Document | RejectedRecord | None:
+        """Look up one record by its own address; None where the service says that there is none (404, 410).
 
         Args:
             table: One whose endpoint declares a `lookup`.
@@ -90,8 +96,9 @@ class RestReader:
             parent: As for `read`.
 
         Raises:
+            UnconfirmedDeletion: It is not there, and it is not the service that says so.
             TransientError: The service could not be reached.
-            EtlError: It refused, gave another record, or one that cannot be kept; or no `lookup` is declared.
+            EtlError: It refused, or gave another record; or no `lookup` is declared.
         """
         if table.lookup is None:
             raise EtlError(f"{table.name}: a record has no address of its own; its endpoint declares no lookup.")
@@ -102,11 +109,13 @@ class RestReader:
             found = self._client.get(path, parameters, parse=parse, headers=self._headers)
         except NotFound:
             return None
-        name = f"{table.name} {format_key(key)}"
-        if not isinstance(found, Document):
-            raise EtlError(f"{name}: the record cannot be kept: {found.field or 'it'}: {found.reason}.")
+        except RequestRejected as error:
+            if error.is_missing:
+                raise UnconfirmedDeletion(f"{error}. That is not in JSON, so a gateway may have said it.") from None
+            raise
         if found.key != key:
-            raise EtlError(f"{name}: the service gave record {format_key(found.key)} instead.")
+            given = f"record {format_key(found.key)}" if found.key else "a record without a key"
+            raise EtlError(f"{table.name} {format_key(key)}: the service gave {given} instead.")
         return found
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ MAX_RAW_LENGTH = 2000
 """Characters of a rejected record that are kept."""
 MAX_VALUE_LENGTH = 50
 """Characters of the value that is at fault."""
+REPEATED = "the list gives this record more than once; the first one is kept"
 MAX_BIGINT_DIGITS = 19
 """Digits of a bigint."""
 MIN_BIGINT, MAX_BIGINT = -(1 << 63), (1 << 63) - 1
@@ -38,7 +39,6 @@ _UUID = re.compile(
 )
 _MIDNIGHT = re.compile(r"(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _SLICE_EXPECTED = "a text that begins with YYYY-MM-DD"
-_REPLACED = "\ufffd"
 
 
 class DocumentParser:
@@ -72,7 +72,7 @@ class DocumentParser:
         """Take the key and the date out of a record.
 
         Args:
-            raw: Valid JSON.
+            raw: JSON, or what `jsonb.repair` makes JSON of.
             position: Its position in the list.
             check_jsonb: Whether it may hold something that PostgreSQL's jsonb rejects.
         """
@@ -90,10 +90,10 @@ class DocumentParser:
 
     def _reject(self, raw: bytes, position: int, reason: str | None = None) -> RejectedRecord:
         """Say why a record is rejected, looking at it closely; `reason` where that is known already."""
-        text = jsonb.replace_lone_surrogates(raw)
+        text = jsonb.repair(raw)
         values = [part.found_in(text) for part in self._parts]
         if text != raw:
-            values = [None if isinstance(value, str) and _REPLACED in value else value for value in values]
+            values = [None if isinstance(value, str) and jsonb.is_repaired(value) else value for value in values]
         key: Key | None = tuple(value for value in values if value is not None)
         if key is None or len(key) < len(values):
             key = None
@@ -107,6 +107,11 @@ class DocumentParser:
             found = _find(text, field) if field else None
             reason = f"{_preview(bytes(found), MAX_VALUE_LENGTH)} is not {expected}" if found else "it is missing"
         return RejectedRecord(key, position, field, reason or "", _preview(raw, MAX_RAW_LENGTH))
+
+
+def reject_repeated(document: Document, position: int) -> RejectedRecord:
+    """Why a record is rejected whose key came before in the same list."""
+    return RejectedRecord(document.key, position, None, REPEATED, _preview(document.raw, MAX_RAW_LENGTH))
 
 
 class _Given:

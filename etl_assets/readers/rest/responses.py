@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeVar
 
+import msgspec
+
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest.auth import mask_secrets
 from etl_assets.readers.rest.rate_limit import retry_after, seconds_until_reset
@@ -16,7 +18,26 @@ T = TypeVar("T")
 MAX_MESSAGE_LENGTH = 300
 """Characters of somebody else's words that a message repeats."""
 
+MAX_QUOTED_BYTES = 1 << 16
+"""Bytes of an error's body that are looked at for a message."""
+MAX_SECRET_LENGTH = 1 << 12
+"""Characters that a secret takes at most, however it is spelled."""
+
+_RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+"""The only statuses below 500 that pass by themselves."""
 _NEVER_RETRIED = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
+_MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+_ERROR_CODES = frozenset(
+    {
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+    }
+)
+"""All that OAuth2 (RFC 6749) knows."""
 
 
 class RequestRejected(EtlError):
@@ -28,9 +49,14 @@ class RequestRejected(EtlError):
         self.message = message
         """The service's own words, redacted and cut short."""
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it says that there is no such thing; only a `NotFound` says it for sure."""
+        return self.status in _MISSING
+
 
 class NotFound(RequestRejected):
-    """The service says that there is no such thing (404)."""
+    """The service itself, and no gateway before it, says in JSON that there is no such thing (404, 410)."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +74,19 @@ class Response:
         return self.headers.get("Location") if is_redirect else None
 
 
-def classify(call: str, response: Response, parse: Callable[[bytes], T], secrets: Iterable[str]) -> T | FailedAttempt:
+def classify(
+    call: str, response: Response, parse: Callable[[bytes], T], quote: Callable[[str], str]
+) -> T | FailedAttempt:
     """Parse a response, or say why another attempt may give a better one.
 
     Args:
         call: What was asked, for messages.
         response: To be classified.
         parse: Makes of the body what is wanted; a ValueError of it says that the body is broken.
-        secrets: What messages must not hold.
+        quote: What of the service's own words a message may repeat.
 
     Raises:
-        NotFound: It says 404.
+        NotFound: It says 404 or 410, in JSON.
         RequestRejected: It says anything else that will not change by itself.
         EtlError: It cannot be parsed at all; or what `parse` raises.
     """
@@ -67,23 +95,47 @@ def classify(call: str, response: Response, parse: Callable[[bytes], T], secrets
             return parse(response.body)
         except ValueError as error:
             kind = response.headers.get("Content-Type", "no content type")
-            return FailedAttempt(f"an answer that cannot be read ({redact(f'{kind}: {error}', secrets)})")
+            quoted = quote(f"{kind}: {error}")
+            return FailedAttempt("an answer that cannot be read" + (f" ({quoted})" if quoted else ""))
         except RecursionError:
             pass
         raise EtlError(f"{call}: the answer is nested too deep to be read.")
-    message = redact(response.body.decode(errors="replace"), secrets)
+    message = quote(response.body.decode(errors="replace"))
     is_transient = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _NEVER_RETRIED
-    if is_transient or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+    if is_transient or response.status in _RETRIED:
         wait = retry_after(response.headers) or seconds_until_reset(response.headers) or 0.0
         return FailedAttempt(_describe_status(response.status, message), wait)
-    raise (NotFound if response.status == HTTPStatus.NOT_FOUND else RequestRejected)(call, response.status, message)
+    is_missing = response.status in _MISSING and _is_own_answer(response)
+    raise (NotFound if is_missing else RequestRejected)(call, response.status, message)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """What somebody else said, fit for a message: secrets go before it is cut, for half a secret is one too."""
-    text = re.sub(r"<[^>]*>|[\x00-\x1f\x7f]", " ", mask_secrets(secrets, text))
-    text = " ".join(text.split())
+    masked = mask_secrets(secrets, text[:MAX_QUOTED_BYTES])
+    if len(text) > MAX_QUOTED_BYTES:
+        masked = masked[:-MAX_SECRET_LENGTH]
+    text = " ".join(re.sub(r"<[^>]*>|[\x00-\x1f\x7f]", " ", masked).split())
     return text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[:MAX_MESSAGE_LENGTH]}..."
+
+
+def oauth_error_code(body: str) -> str:
+    """The error code of a token endpoint's answer, where it is one of the standard's; nothing else of it."""
+    try:
+        code = msgspec.json.decode(body, type=dict[str, object]).get("error")
+    except (ValueError, RecursionError):
+        return ""
+    return code if isinstance(code, str) and code in _ERROR_CODES else ""
+
+
+def _is_own_answer(response: Response) -> bool:
+    """Whether the service answered, in JSON; the gateways before it say in HTML or plain text what they do not find."""
+    if not response.body:
+        return "json" in response.headers.get("Content-Type", "").lower()
+    try:
+        msgspec.json.decode(response.body)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _describe_status(status: int, message: str) -> str:

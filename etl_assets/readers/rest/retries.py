@@ -32,6 +32,8 @@ class Call:
 
     name: str
     cancellation: CancellationToken
+    is_confidential: bool = False
+    """Whether what answers it may echo credentials, and must not be repeated."""
     seconds_rate_limited: float = field(default=0.0, init=False)
     """Seconds in which it waited for the rate limiter."""
 

@@ -30,6 +30,7 @@ from etl_assets.loading.rest.load import RestStrategy
 from etl_assets.readers.rest.auth import ApiKey
 from etl_assets.readers.rest.client import HttpClient, RetryPolicy
 from etl_assets.readers.rest.reader import RestReader
+from etl_assets.readers.rest.records import REPEATED
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
@@ -233,3 +234,50 @@ def test_a_record_that_cannot_be_kept_is_in_quarantine_under_its_own_key(desk: D
     desk.register.tenants["south"]["studies"][1]["name"] = "mended"
     desk.load("studies")
     assert ("trials_raw.studies", "south|0001e5", "superseded") in desk.query(rejects)
+
+
+def test_what_a_gateway_does_not_find_is_marked_vanished_until_the_service_itself_says_so(desk: Desk) -> None:
+    desk.load("staff")
+    desk.register.tenants["north"]["staff"].pop(3)
+    desk.register.behind_gateway = True
+    states = "select id, vanished_at is not null, deleted_at is not null from trials_raw.staff where vanished_at"
+    states += " is not null or deleted_at is not null"
+    for _ in range(2):
+        report = desk.load("staff", accept_shrink=True)["staff"]
+        assert report.failure is None
+        assert report.counts.rows_deleted == 0
+        assert "1 records are missing from the list, and not the service but a gateway" in " ".join(report.notes)
+        assert desk.query(states) == [(3, True, False)]
+    desk.register.behind_gateway = False
+    report = desk.load("staff", accept_shrink=True)["staff"]
+    assert (report.counts.rows_deleted, report.notes) == (1, [])
+    assert desk.query(states) == [(3, False, True)]
+
+
+def test_a_record_that_is_looked_up_and_cannot_be_kept_costs_no_other(desk: Desk) -> None:
+    desk.load("staff")
+    north = desk.register.tenants["north"]["staff"]
+    desk.register.looked_up["north"] = [{**north.pop(3), "name": "\0"}]
+    north[0]["name"] = "renamed"
+    report = desk.load("staff", accept_shrink=True)["staff"]
+    assert report.failure is None
+    assert (report.counts.rows_updated, report.counts.rows_deleted, report.counts.rows_rejected) == (1, 0, 1)
+    assert desk.query("select record_key, status from etl.rejected_row") == [("north|3", "new")]
+    assert desk.held("staff")[3] == ("north", content({"Id": 3, "name": "north 3"}))
+
+
+def test_a_list_that_always_repeats_an_id_is_loaded_and_its_copies_are_told_once(desk: Desk) -> None:
+    staff = desk.register.tenants["south"]["staff"]
+    staff.insert(5, {"Id": 1, "name": "the same in another region"})
+    rejects = "select record_key, reason, status from etl.rejected_row"
+    for _ in range(2):
+        report = desk.load("staff")["staff"]
+        assert report.failure is None
+        assert report.counts.rows_rejected == 1
+        assert [document for name, document in desk.held("staff") if name == "south"] == sorted(
+            content(each) for each in staff[:5] + staff[6:]
+        )
+        assert desk.query(rejects) == [("south|1", REPEATED, "new")]
+    staff.pop(5)
+    assert desk.load("staff")["staff"].counts.rows_rejected == 0
+    assert desk.query(rejects) == [("south|1", REPEATED, "superseded")]

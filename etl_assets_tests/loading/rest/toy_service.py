@@ -40,6 +40,10 @@ class Register:
         default_factory=lambda: {tenant: register(tenant) for tenant in TENANTS.values()}
     )
     down: set[str] = field(default_factory=set)
+    looked_up: dict[str, list[Any]] = field(default_factory=dict)
+    """Records of a tenant that are in no list and have an address all the same."""
+    behind_gateway: bool = False
+    """Whether a gateway says what is not there, in HTML."""
     break_after: int | None = None
     """Requests after which it breaks off every answer, until this is None again."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,7 +62,10 @@ class Register:
         if path in held:
             return json_answer(self.page(path, held[path], asked.query))
         parent, _, key = path.rpartition("/")
-        found = [each for each in held.get(parent, ()) if str(each.get("id", each.get("Id"))) == key]
+        records = [*held.get(parent, ()), *self.looked_up.get(tenant, ())]
+        found = [each for each in records if str(each.get("id", each.get("Id"))) == key]
+        if self.behind_gateway and not found:
+            return Answer(status=404, body=b"<html>Not Found</html>", headers={"Content-Type": "text/html"})
         return json_answer(found[0]) if found else Answer(status=404)
 
     def page(self, path: str, records: list[Any], query: dict[str, str]) -> object:

@@ -30,6 +30,8 @@ def gaps(server: StandIn) -> list[float]:
         pytest.param(Answer(status=503), id="503"),
         pytest.param(Answer(status=504), id="504"),
         pytest.param(Answer(status=429), id="429"),
+        pytest.param(Answer(status=408), id="408"),
+        pytest.param(Answer(status=425), id="425"),
         pytest.param(Answer(hang_up=True), id="no answer at all"),
         pytest.param(Answer(hang=True), id="no answer in time"),
         pytest.param(Answer(body=b'{"a": 1}' * 100, cut_at=8), id="a body cut off where it would be valid"),
@@ -49,22 +51,52 @@ def test_what_may_pass_is_tried_again(answer) -> None:
         assert len(server.asked) == 3
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405, 408, 409, 410, 418, 422, 451, 501, 505])
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 409, 410, 418, 422, 451, 501, 505])
 def test_what_will_not_pass_fails_at_once_and_says_what_the_service_says(status) -> None:
     error, server = failed(json_answer({"message": "Unknown field startDate"}, status=status), GOOD)
     assert len(server.asked) == 1
     assert isinstance(error, RequestRejected)
     assert not isinstance(error, TransientError)
-    assert isinstance(error, NotFound) == (status == 404)
+    assert isinstance(error, NotFound) == (status in {404, 410})
     assert error.status == status
     assert f"GET shifts: the service refused it with {status}" in str(error)
     assert "Unknown field startDate" in str(error)
 
 
 def test_the_status_counts_where_its_words_are_cut_off() -> None:
-    error, server = failed(Answer(status=404, body=b"not here" * 100, cut_at=8), GOOD)
-    assert isinstance(error, NotFound)
+    error, server = failed(Answer(status=403, body=b"not for you" * 100, cut_at=8), GOOD)
+    assert isinstance(error, RequestRejected)
+    assert error.status == 403
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("body", "kind", "is_own"),
+    [
+        pytest.param(b'{"message": "no such shift"}', "application/json", True, id="JSON"),
+        pytest.param(b'\xef\xbb\xbf{"message": "no such shift"}', "text/json", True, id="JSON behind a mark"),
+        pytest.param(b"", "application/problem+json", True, id="nothing, as JSON"),
+        pytest.param(b"<html><body>Not Found</body></html>", "text/html", False, id="a page of a gateway"),
+        pytest.param(b"<html>Not Found</html>", "application/json", False, id="a page that passes for JSON"),
+        pytest.param(b"404 page not found", "text/plain", False, id="plain text"),
+        pytest.param(b"", "text/html", False, id="nothing"),
+        pytest.param(b"[" * 5000, "application/json", False, id="a nest without bottom"),
+    ],
+)
+def test_only_the_service_s_own_answer_says_that_something_is_not_there(status, body, kind, is_own) -> None:
+    error, server = failed(Answer(status=status, body=body, headers={"Content-Type": kind}), GOOD)
+    assert isinstance(error, RequestRejected)
+    assert error.status == status
+    assert isinstance(error, NotFound) == is_own
+    assert len(server.asked) == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
+    with service(in_turn(Answer(body=b'\xef\xbb\xbf{"a": 1}'))) as (client, server):
+        assert get(client) == {"a": 1}
+        assert client.post("token", {}, parse=json.loads) == {"a": 1}
+        assert len(server.asked) == 2
 
 
 def test_words_of_the_service_are_cut_to_a_length_and_rid_of_tags() -> None:

@@ -1,7 +1,11 @@
+import tracemalloc
+
 import pytest
 
 from etl_assets.declare.document_reader import Document
-from etl_assets.errors import ListChanged, TransientError
+from etl_assets.errors import EtlError, ListChanged, TransientError
+from etl_assets.readers.rest import completeness
+from etl_assets.readers.rest.records import REPEATED
 from etl_assets_tests.readers.rest.services import Service, clients, failure, offsets, pages_of, read_all
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, json_answer
 
@@ -154,3 +158,95 @@ def test_a_service_that_counts_records_and_gives_none_is_found_out() -> None:
     error = failure(lambda _: json_answer({"meta": {"count": 5}, "data": []}))
     assert not isinstance(error, TransientError)
     assert "counts 5 records, and its first page gives none" in str(error)
+
+
+def test_a_count_that_no_memory_holds_is_refused_at_its_first_page() -> None:
+    service = Service(clients(50))
+    tracemalloc.start()
+    try:
+        error = failure(lambda asked: service.page(int(asked.query["offset"]), 10, count=10**12))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not isinstance(error, TransientError)
+    assert "counts 1,000,000,000,000 records" in str(error)
+    assert most < 5 << 20
+
+
+def test_a_count_that_the_pages_do_not_explain_is_refused_and_not_asked_to_its_end() -> None:
+    service = Service(clients(50))
+
+    def script(asked: Asked) -> Answer:
+        return service.page(int(asked.query["offset"]), 10, count=5_000_000)
+
+    tracemalloc.start()
+    try:
+        with pages_of(script) as (reader, server), pytest.raises(EtlError) as raised:
+            read_all(reader)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not isinstance(raised.value, TransientError)
+    assert "counts 5,000,000 records, and its page from 50 gives none" in str(raised.value)
+    assert len(server.asked) < 25
+    assert most < 5 << 20
+
+
+def test_a_list_that_never_ends_is_ended_by_what_memory_holds(monkeypatch) -> None:
+    monkeypatch.setattr(completeness, "MAX_RECORDS", 95)
+
+    def script(asked: Asked) -> Answer:
+        """Each page counts as many records more as it gives."""
+        offset = int(asked.query["offset"])
+        records = [{"id": number} for number in range(offset, offset + 10)]
+        return json_answer({"meta": {"count": offset + 20}, "data": records})
+
+    error = failure(script)
+    assert not isinstance(error, TransientError)
+    assert "one of more than 95 is not read at once" in str(error)
+
+
+class Repeating(Service):
+    """A list that gives some records more than once, at every reading."""
+
+    def __init__(self, *more: int) -> None:
+        super().__init__(clients(30))
+        for place, key in enumerate(more):
+            self.records.insert(25 + place, b'{"id": %d, "name": "another"}' % key)
+
+
+def test_a_list_that_always_repeats_a_record_is_whole_at_its_second_reading() -> None:
+    service = Repeating(3, 11, 3)
+    with pages_of(service) as (reader, _):
+        with pytest.raises(ListChanged, match="2 records came more than once"):
+            read_all(reader)
+        documents, rejected = read_all(reader)
+        again, _ = read_all(reader)
+    assert [document.raw for document in documents] == clients(30)
+    assert again == documents
+    assert [(each.key, each.position, each.reason) for each in rejected] == [
+        ((3,), 25, REPEATED),
+        ((11,), 26, REPEATED),
+        ((3,), 27, REPEATED),
+    ]
+
+
+def test_a_record_that_comes_twice_in_one_page_has_not_moved() -> None:
+    service = Repeating(25, 24, 24)
+    service.records.insert(27, b'{"name": "nobody"}')
+    with pages_of(service) as (reader, _):
+        documents, rejected = read_all(reader)
+    assert [document.raw for document in documents] == clients(30)
+    assert [(each.key, each.position) for each in rejected] == [((25,), 25), ((24,), 26), (None, 27), ((24,), 28)]
+
+
+def test_a_list_that_moves_at_each_reading_is_never_given_as_whole() -> None:
+    service = Changing({})
+    with pages_of(service, connections=1) as (reader, _):
+        for number in (1, 2, 3):
+            service.changes[20] = lambda number=number: service.records.insert(0, b'{"id": %d}' % -number)
+            with pytest.raises(ListChanged):
+                read_all(reader)
+        documents, rejected = read_all(reader)
+    assert [document.raw for document in documents] == service.records
+    assert rejected == []

@@ -1,4 +1,6 @@
 import json
+import time
+from dataclasses import replace
 from datetime import date
 
 import msgspec
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from etl_assets.declare.document_reader import Document
+from etl_assets.declare.rest import fields
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.envelopes import EnvelopeParser
@@ -244,3 +247,52 @@ def test_a_single_record_is_read_from_its_envelope() -> None:
         RECORDS.parse_single(b"[]")
     with pytest.raises(msgspec.DecodeError):
         RECORDS.parse_single(b'{"data": {"id": 7}')
+
+
+NO_JSON = [
+    (b"NaN", jsonb.NOT_A_NUMBER),
+    (b"-NaN", jsonb.NOT_A_NUMBER),
+    (b"nan", jsonb.NOT_A_NUMBER),
+    (b"-inf", jsonb.NOT_A_NUMBER),
+    (b"[1, Infinity]", jsonb.NOT_A_NUMBER),
+    (b'{"a": -Infinity}', jsonb.NOT_A_NUMBER),
+    (b'"a raw \t tab"', jsonb.UNESCAPED),
+    (b'"a raw \n line"', jsonb.UNESCAPED),
+    (b'"a raw \x00"', jsonb.UNESCAPED),
+    (rb'"O\'Neill"', jsonb.UNESCAPED),
+    (rb'"\x41"', jsonb.UNESCAPED),
+    (rb'"\u12"', jsonb.UNESCAPED),
+]
+
+
+@pytest.mark.parametrize(("value", "reason"), NO_JSON)
+def test_what_is_no_json_costs_the_record_that_it_is_in(value, reason, connection) -> None:
+    raw = b'{"id": 7, "value": ' + value + b', "name": "NaN \\" nan, inf"}'
+    answer = page(b'{"id": 1}', raw, b'{"id": 3, "name": "NaN"}')
+    assert [document.raw for document in answer.documents] == [b'{"id": 1}', b'{"id": 3, "name": "NaN"}']
+    (rejected,) = answer.rejected
+    assert (rejected.key, rejected.position, rejected.field, rejected.reason) == ((7,), 1, None, reason)
+    assert rejected.raw == raw.decode()
+    assert b"\0" in raw or not taken_by_postgresql(connection, raw), "else it would be rejected for nothing"
+
+
+@pytest.mark.parametrize("key", [b"NaN", b"Infinity", b'"a\tb"', rb'"O\'Neill"'])
+def test_a_key_that_is_no_json_is_no_key(key) -> None:
+    reader = EnvelopeParser(replace(CLIENTS, key="code", fields=fields(text="code")))
+    answer = page(b'{"code": "a"}', b'{"code": ' + key + b"}", reader=reader)
+    assert [document.key for document in answer.documents] == [("a",)]
+    assert [(rejected.key, rejected.position) for rejected in answer.rejected] == [(None, 1)]
+
+
+def test_a_nan_beside_the_records_costs_none_and_is_no_count() -> None:
+    body = b'{"meta": {"count": %s, "average": NaN}, "data": [{"id": 1, "rate": 12.50}]}'
+    assert [document.raw for document in RECORDS.parse_page(body % b"1").documents] == [b'{"id": 1, "rate": 12.50}']
+    with pytest.raises(EtlError, match="not of the form"):
+        RECORDS.parse_page(body % b"NaN")
+
+
+def test_what_is_no_json_is_as_slow_as_it_is_long() -> None:
+    began = time.monotonic()
+    with pytest.raises(ValueError, match=r"malformed|truncated"):
+        RECORDS.parse_page(b'{"data": [' + b'"\\' * 500_000)
+    assert time.monotonic() - began < 2

@@ -7,8 +7,9 @@ import pytest
 
 from etl_assets.declare.rest import Each, OnePage, Single, fields
 from etl_assets.declare.tables import Field
-from etl_assets.errors import EtlError, ListChanged
-from etl_assets_tests.readers.rest.shapes import failure, read_all, read_keys, reading, records, table
+from etl_assets.errors import EtlError
+from etl_assets.readers.rest.records import REPEATED
+from etl_assets_tests.readers.rest.shapes import read_all, read_keys, reading, records, table
 from etl_assets_tests.readers.rest.stand_in import Answer, in_turn, json_answer
 
 GUID = UUID("6f9619ff-8b86-d011-b42d-00c04fc964ff")
@@ -86,7 +87,8 @@ def test_records_that_share_a_part_of_their_key_are_different() -> None:
     found = [{"a": a, "b": b} for a in (1, 2) for b in (1, 2)]
     declared = table(key=("a", "b"))
     assert read_keys(lambda _: json_answer({"value": found}), declared) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert isinstance(failure(lambda _: json_answer({"value": [*found, {"b": 2, "a": 2}]}), declared), ListChanged)
+    _, rejected, _ = read_all(lambda _: json_answer({"value": [*found, {"b": 2, "a": 2}]}), declared)
+    assert [(each.key, each.position, each.reason) for each in rejected] == [((2, 2), 4, REPEATED)]
 
 
 def test_the_key_of_a_rejected_record_is_told_where_all_of_it_can_be_read() -> None:

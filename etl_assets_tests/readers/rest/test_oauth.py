@@ -1,18 +1,24 @@
+import html
 import itertools
 import json
 import logging
+import re
+import socket
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from etl_assets.errors import EtlError, TransientError
+from etl_assets.readers.rest import responses
 from etl_assets.readers.rest.client import HttpClient, RequestRejected
 from etl_assets.readers.rest.oauth import PasswordGrant
+from etl_assets.readers.rest.responses import redact
 from etl_assets_tests.readers.rest.calls import QUICK, everything_in, get
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, json_answer, stand_in
 
@@ -308,3 +314,80 @@ def test_a_token_that_no_header_can_carry_is_no_token(caplog) -> None:
         get(client)
     assert "evil" not in everything_in(raised.value) + caplog.text
     assert all(asked.method == "POST" for asked in server.asked)
+
+
+SPELLINGS = {
+    "as it is": lambda secret: secret,
+    "JSON": lambda secret: json.dumps(secret)[1:-1],
+    "JSON of PHP": lambda secret: json.dumps(secret)[1:-1].replace("/", "\\/"),
+    "JSON in JSON": lambda secret: json.dumps(json.dumps(secret)[1:-1])[1:-1],
+    "JSON, every character": lambda secret: "".join(f"\\u{ord(each):04X}" for each in secret),
+    "an address": lambda secret: quote(secret, safe=""),
+    "an address in small letters": lambda secret: re.sub("%..", lambda code: code[0].lower(), quote(secret, safe="")),
+    "an address in an address": lambda secret: quote(quote(secret, safe=""), safe=""),
+    "a form": quote_plus,
+    "HTML": html.escape,
+    "HTML by numbers": lambda secret: "".join(f"&#{ord(each)};" for each in secret),
+    "HTML by hexadecimal numbers": lambda secret: "".join(f"&#x{ord(each):X};" for each in secret),
+    "HTML in HTML": lambda secret: html.escape(html.escape(secret)),
+}
+HARD = "p\"a'ss wörd/+%<&>\\1"
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 408, 500])
+def test_nothing_of_a_token_endpoint_s_answer_is_repeated(spell, status, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = f"<p>we know {spell(HARD)} of old</p>"
+    headers = {"Location": "http://elsewhere.invalid/", "Content-Type": "text/of-old"}
+    office = Office()
+    office.says = [Answer(status=status, body=said.encode(), headers=headers)] * 10
+    with let_in(office, password=HARD) as (client, _), pytest.raises(EtlError) as raised:
+        get(client)
+    message = everything_in(raised.value) + caplog.text
+    assert "oauth2/access_token" in message
+    assert not [word for word in (spell(HARD), HARD, "we know", "of old", "of-old", "elsewhere") if word in message]
+
+
+@pytest.mark.parametrize("code", ["invalid_grant", "invalid_hunter", "invalid_client_hunter", ["invalid_grant"], None])
+def test_of_an_error_code_the_standard_s_own_are_told_alone(code) -> None:
+    office = Office()
+    office.says = [json_answer({"error": code, "error_description": "hunter"}, status=400)]
+    with let_in(office) as (client, _), pytest.raises(EtlError) as raised:
+        get(client)
+    assert ("(400 invalid_grant)" in str(raised.value)) == (code == "invalid_grant")
+    assert "hunter" not in everything_in(raised.value)
+
+
+def test_a_status_line_that_is_none_is_not_repeated() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as threads:
+
+        def answer() -> None:
+            for _ in range(QUICK.max_attempts):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(1 << 16)
+                    connection.sendall(b"pass word/+%\r\n\r\n")
+
+        answered = threads.submit(answer)
+        grant = PasswordGrant(**WORDS, env_prefix="ETL_TRACKTIK")
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with HttpClient(url, auth=grant, retry_policy=QUICK) as client, pytest.raises(TransientError) as raised:
+            get(client)
+        answered.result()
+    assert "BadStatusLine" in str(raised.value)
+    assert "pass word" not in everything_in(raised.value)
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_what_a_service_says_elsewhere_is_repeated_without_its_secrets(spell) -> None:
+    grant = PasswordGrant(**{**WORDS, "password": HARD}, env_prefix="ETL_TRACKTIK")
+    told = redact(f"No field q for {spell(HARD)}!", grant.secrets())
+    assert told == "No field q for ***!"
+
+
+def test_half_a_secret_at_the_end_of_what_is_looked_at_is_not_told(monkeypatch) -> None:
+    monkeypatch.setattr(responses, "MAX_QUOTED_BYTES", 5000)
+    told = redact("<i>" * 1660 + "half of hunter2-s3cret", ["hunter2-s3cret"])
+    assert "hunter" not in told
+    assert len(told) < 5

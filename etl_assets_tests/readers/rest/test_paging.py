@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from etl_assets.declare.dates import Span
-from etl_assets.declare.document_reader import Document
+from etl_assets.declare.document_reader import Document, RejectedRecord
 from etl_assets.declare.rest import RestTable, Window
-from etl_assets.errors import EtlError, ListChanged, TransientError
+from etl_assets.errors import EtlError, ListChanged, TransientError, UnconfirmedDeletion
 from etl_assets.readers.cancellation import Cancelled
 from etl_assets.readers.rest.client import HttpClient, RequestRejected
 from etl_assets.readers.rest.reader import RestReader
@@ -322,9 +322,7 @@ def test_one_record_is_found_by_its_id() -> None:
     ("answer", "message"),
     [
         pytest.param(Answer(body=b'{"data": {"id": 8}}'), "clients 7: the service gave record 8", id="another"),
-        pytest.param(Answer(body=b'{"data": {"id": 7, "a": "\\u0000"}}'), r"clients 7: .*\\u0000", id="not to be kept"),
-        pytest.param(Answer(body=b'{"data": {"id": 7, "a": "\\udc00"}}'), "clients 7: .*surrogate", id="half a pair"),
-        pytest.param(Answer(body=b'{"data": {}}'), "clients 7: .*id: it is missing", id="no record"),
+        pytest.param(Answer(body=b'{"data": {}}'), "clients 7: .*a record without a key", id="no record"),
         pytest.param(Answer(body=b'{"message": "x"}'), "not of the form data", id="no data"),
         pytest.param(Answer(status=403), "403", id="refused"),
     ],
@@ -347,3 +345,31 @@ def test_a_table_with_many_keys_is_read_by_all_of_them() -> None:
         documents, rejected = read_all(reader, double)
     assert [document.key for document in documents] == [(1, 1), (1, 2)]
     assert [(each.key, each.field) for each in rejected] == [(None, "b")]
+
+
+def test_a_gateway_s_404_is_no_deletion() -> None:
+    page = Answer(status=404, body=b"<html>404 Not Found</html>", headers={"Content-Type": "text/html"})
+    with pages_of(lambda _: page) as (reader, server), pytest.raises(UnconfirmedDeletion, match="GET clients/7"):
+        reader.find(CLIENTS, (7,))
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("value", [rb'"\u0000"', rb'"\udc00"', b"NaN"])
+def test_a_record_that_cannot_be_kept_is_found_and_rejected(value) -> None:
+    body = b'{"data": {"id": 7, "a": ' + value + b"}}"
+    with pages_of(lambda _: Answer(body=body)) as (reader, _):
+        found = reader.find(CLIENTS, (7,))
+    assert isinstance(found, RejectedRecord)
+    assert found.key == (7,)
+
+
+def test_a_list_behind_a_byte_order_mark_is_read() -> None:
+    service = Service(clients(25))
+
+    def script(asked: Asked) -> Answer:
+        answer = service(asked)
+        answer.body = b"\xef\xbb\xbf" + answer.body
+        return answer
+
+    with pages_of(script) as (reader, _):
+        assert [document.raw for document in read_all(reader)[0]] == clients(25)

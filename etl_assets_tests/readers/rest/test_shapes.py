@@ -156,7 +156,7 @@ def test_pages_that_overlap_are_a_change() -> None:
 
     error = failure(script, table(Bare(), OFFSETS))
     assert isinstance(error, ListChanged)
-    assert "5 records of the page from 10 had come before" in str(error)
+    assert "7 records came more than once" in str(error)
 
 
 def test_a_window_is_asked_for_in_the_services_own_words() -> None:
