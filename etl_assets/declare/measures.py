@@ -4,12 +4,14 @@ What a total is of which type, is said in `database_reader.ColumnSum`. Each side
 stands for a column, quoted, is filled in where it is run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from etl_assets.declare.database_reader import ColumnSum, Sums
 
+COLUMNS_AT_ONCE = 800
+"""Columns that one statement sums: PostgreSQL gives no row of more than 1,664 values, and MySQL none of 4,096."""
 ROW_CHECKSUM = "('x' || left(md5({0}), 15))::bit(60)::bigint"
 """The checksum of a row, with {0} for its text: a number of 60 bits that differs where rows differ."""
 _OF_TEXT = "('x' || left(md5(convert_to({0}::text, 'UTF8')), 8))::bit(32)::bigint"
@@ -42,6 +44,9 @@ _COMPARABLE = {
     "double precision": _ROUNDED,
     "interval": "extract(epoch from {0})",
 }
+
+
+Column = TypeVar("Column")
 
 
 def measure_sql(kind: str) -> str:
@@ -86,6 +91,22 @@ def parse_sums(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sums:
             )
             for place, name in enumerate(names)
         },
+    )
+
+
+def sums_by_columns(columns: Sequence[Column], query: Callable[[Sequence[Column]], Sums]) -> Sums:
+    """The sums of the columns of a table, however many they are.
+
+    Args:
+        columns: All of them, in whatever form `query` takes them.
+        query: Gives the sums of some of them, of the same rows each time.
+    """
+    groups = [columns[start : start + COLUMNS_AT_ONCE] for start in range(0, max(len(columns), 1), COLUMNS_AT_ONCE)]
+    parts = [query(group) for group in groups]
+    return Sums(
+        rows=parts[0].rows,
+        columns={name: found for part in parts for name, found in part.columns.items()},
+        converted={rule: number for part in parts for rule, number in part.converted.items()},
     )
 
 
