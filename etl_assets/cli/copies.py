@@ -59,10 +59,14 @@ def _kept_share(current_text: str, text: str) -> float:
     return len(before & now) / max(len(before), 1)
 
 
-def compare_tables(options: argparse.Namespace) -> None:
-    """Compare the tables of an old pipeline with ours: counts, sums, keys, and samples of what differs."""
+def compare_tables(options: argparse.Namespace) -> bool:
+    """Compare the tables of an old pipeline with ours: counts, sums, keys, and samples of what differs.
+
+    Exits with 2 where one of our tables differs from the old one, lacks it or could not be compared.
+    """
     names = copied_tables_named(options.source, options.table, options.importance)
     verdicts: dict[str, int] = {}
+    is_equal = True
     found = compare(
         read_settings(),
         options.source,
@@ -73,8 +77,10 @@ def compare_tables(options: argparse.Namespace) -> None:
     )
     for comparison in found:
         verdicts[comparison.verdict] = verdicts.get(comparison.verdict, 0) + 1
+        is_equal &= comparison.is_as_the_old_one
         print("\n".join(_describe_comparison(comparison)))
     print("; ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(verdicts.items())) + ".")
+    return is_equal
 
 
 def _describe_comparison(found: TableComparison) -> Iterator[str]:

@@ -119,8 +119,9 @@ class ColumnSum:
     The total is: of whole and decimal numbers and of booleans (1 and 0) their sum; of floating ones the sum of
     floor(value * 10000 + 0.5); of dates and moments the seconds since 2000-01-01 (UTC); of intervals and times of day
     their seconds; of text and bytes the first 8 hexadecimal digits of the MD5 of their bytes (text in UTF-8), read as a
-    number; every other type counts as its text. Floating numbers of 9e14 and more count 0, for their ten-thousandths
-    are noise; so do NaN and whatever is infinite.
+    number; every other type counts as its text. Of a floating number of 9e14 and more, whose ten-thousandths are noise,
+    it is the remainder by a prime of what it is written as; those of 1e65 and more count alike. NaN and what is
+    infinite count a number each.
     """
 
     values: int

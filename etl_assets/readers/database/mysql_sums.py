@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import md5
 
 from etl_assets.declare.database_reader import ColumnSum, RowRange, SourceColumn, SourceTable, Sums
-from etl_assets.declare.measures import exact_sum
+from etl_assets.declare.measures import EMPTY_TEXT, FLOAT_MODULUS, GREAT_FLOAT, HUGE, HUGE_FLOAT, exact_sum
 from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_lines import (
     DATE_TYPES,
@@ -29,11 +29,7 @@ from etl_assets.readers.database.mysql_types import MysqlType
 Totals = dict[tuple[str, str], Decimal]
 """Totals by the column's name in staging (empty for the whole row) and by what is counted."""
 
-MAX_FLOAT = "9e14"
-"""A floating number of this magnitude or more counts as 0: its ten-thousandths are noise, and no bigint holds them."""
 ROWS, UNSANITIZED = ("", "rows"), ("", "odd")
-# An MD5 costs more than all else, and many texts are empty.
-_EMPTY = 0xD41D8CD9
 # Each date counts this and its seconds, so that one sum says how many there are and what they come to.
 _ONE_DATE = 10**30
 _SECONDS_TO_2000 = 63_113_904_000
@@ -97,7 +93,7 @@ def _expressions(column: SourceColumn) -> dict[str, str]:
         )
     if kind.is_bytes or column.staging_type == "text":
         digest = f"cast(conv(left(md5({raw_expression(column)}), 8), 16, 10) as unsigned)"
-        return {"total": f"sum(if(length({raw_expression(column)}) = 0, {_EMPTY}, {digest}))"}
+        return {"total": f"sum(if(length({raw_expression(column)}) = 0, {EMPTY_TEXT}, {digest}))"}
     if kind.name == "time":
         # MySQL's time_to_sec drops the microseconds, MariaDB's does not.
         sign = f"if({name} < 0, -1, 1)"
@@ -106,7 +102,9 @@ def _expressions(column: SourceColumn) -> dict[str, str]:
     if kind.name in {"float", "double", "real"}:
         # As whole numbers, for a sum of doubles depends on their order.
         whole = f"cast(floor({name} * 10000 + 0.5e0) as signed)"
-        return {"total": f"sum(if(abs({name}) < {MAX_FLOAT}, {whole}, 0))"}
+        great = f"mod(cast(({name} + 0e0) as decimal(65, 0)), {FLOAT_MODULUS})"
+        beyond = f"if(abs({name}) < {HUGE_FLOAT}, {great}, sign({name}) * {HUGE})"
+        return {"total": f"sum(if(abs({name}) < {GREAT_FLOAT}, {whole}, {beyond}))"}
     return {"total": f"sum({name} + 0)"}
 
 
