@@ -100,6 +100,11 @@ def find_drift(found: Mapping[str, SourceTable], catalogue: Catalogue, current_t
     return sorted(lines)
 
 
+def describe_left_out(text: str, file: str) -> list[str]:
+    """The tables that a catalogue's file leaves out, a line each, with why and what to do."""
+    return [f"{name} is left out: it {why}." for name, why in sorted(parse_catalogue(text, file).left_out.items())]
+
+
 def _reason_to_leave_out(table: SourceTable, catalogue: Catalogue) -> str:
     """Why a table cannot be loaded as it is, and what to do; empty where it can."""
     if table.part_of:

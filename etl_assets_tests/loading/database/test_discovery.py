@@ -15,7 +15,7 @@ from etl_assets.declare.database_reader import SourceColumn, SourceTable
 from etl_assets.declare.staging_names import table_names
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
-from etl_assets.loading.database.discovery import build_catalogue, discover, find_drift
+from etl_assets.loading.database.discovery import build_catalogue, describe_left_out, discover, find_drift
 from etl_assets.readers.database import connect_database, open_connection
 from etl_assets.sources.open_dental import SOURCE
 from etl_assets.sources.open_dental.tables import CATALOGUE
@@ -129,6 +129,9 @@ def test_a_table_without_a_key_is_left_out_with_the_reason() -> None:
         "tempbill": "has no key; to read all its rows each time, name it in read_whole of tables.py",
     }
     assert find_drift(there, RULES, text) == []
+    said = describe_left_out(text, "tables.yaml")
+    assert said[0] == "bill_2024 is left out: it is a part of bill, with which its rows are read."
+    assert [line.split()[0] for line in said] == ["bill_2024", "broad", "odd", "tempbill"]
     narrower = replace(RULES, overrides={"broad": Override(never_load="c7")})
     assert "broad" in parse_catalogue(build_catalogue(there, narrower, None), "tables.yaml").tables
 

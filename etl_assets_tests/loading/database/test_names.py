@@ -108,6 +108,22 @@ def test_of_two_tables_alike_but_in_case_each_is_loaded_and_none_for_the_other(c
         assert clinic.held(names[name], "num, num") == [(key, key)]
 
 
+def test_a_table_is_described_by_the_name_that_it_has_in_staging_and_merge_tables_are_views(clinic: Clinic) -> None:
+    clinic.execute(
+        *(f"create table {name} (Num int primary key) engine=MyISAM" for name in ("Foo", "foo", "bar")),
+        "create table both_of_them (Num int, key (Num)) engine=MERGE union=(Foo, bar)",
+    )
+    names = table_names(["Foo", "foo", "bar"])
+    reader = connect_database(clinic.settings.of_source("open_dental"))
+    assert {"Foo", "foo", "bar"} <= set(reader.describe())
+    assert "both_of_them" not in reader.describe()
+    for name, held in names.items():
+        assert list(reader.describe([held])) == [name]
+    assert sorted(reader.describe(["foo"])) == ["Foo", "foo"]
+    assert reader.describe(["both_of_them"]) == {}
+    reader.close()
+
+
 def broad(clinic: Clinic, columns: int) -> None:
     lines = ", ".join(f"c{number} int" for number in range(columns - 1))
     clinic.execute(f"create table broad (Num int primary key, {lines})")
