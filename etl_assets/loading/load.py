@@ -30,14 +30,11 @@ from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import is_transient
 from etl_assets.warehouse.ledger import Batch, Counts, RejectedRow, record_load, record_rejects, record_watermark
-from etl_assets.warehouse.relation import Relation, analyze, lock_relation
+from etl_assets.warehouse.relation import Relation, lock_relation, refresh_statistics
 from etl_assets.warehouse.results import record_result
 
 ATTEMPTS = 3
 """How often a unit is read that changes while it is read."""
-ANALYZE_FROM_ROWS = 1_000
-"""Rows written from which on the planner's statistics are renewed at once, and not when the server comes round to it:
-what is built next would be planned for an empty table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,8 +228,7 @@ def _load_once(request: LoadRequest, unit: Unit[S], session: S, started: float) 
         unit.stage(session)
         unit.guard(session)
         outcome = unit.merge(session)
-        if outcome.counts.changed >= ANALYZE_FROM_ROWS:
-            analyze(connection, unit.relation)
+        refresh_statistics(connection, unit.relation, written=outcome.counts.changed)
         outcome.checks += unit.verify(session)
         unit.record(session, outcome)
         _record(request, unit, connection, outcome, seconds=time.monotonic() - started)

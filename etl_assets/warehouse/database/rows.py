@@ -335,7 +335,9 @@ def _find_changed(connection: psycopg.Connection, target: StagingTable, row_rang
         within=target.in_range(row_range, of="incoming"),
     )
     connection.execute(f"drop table if exists {CHANGED}")
-    connection.execute(sql.SQL("create temporary table etl_changed_rows on commit drop as {}").format(found))
+    made = connection.execute(sql.SQL("create temporary table etl_changed_rows on commit drop as {}").format(found))
+    if made.rowcount >= ANALYZE_FROM_ROWS:
+        connection.execute(f"analyze {CHANGED}")
 
 
 def _differ(names: Sequence[str]) -> sql.Composable:
