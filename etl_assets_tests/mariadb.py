@@ -15,8 +15,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -68,6 +69,21 @@ def new_mysql_database(mariadb_server: str) -> Iterator[Callable[[], str]]:
     if os.environ.get(GIVEN):
         for name in made:
             _execute(mariadb_server, f"drop database {name}")
+
+
+@contextmanager
+def own_server(*statements: str) -> Iterator[str]:
+    """The URL of an empty database of a server that is set up by these statements, and that nobody else uses."""
+    folder = Path(mkdtemp(prefix="etl-own-"))
+    folder.chmod(0o755)
+    try:
+        url = start(folder)
+        for statement in (*statements, "create database own character set utf8mb4"):
+            _execute(url, statement)
+        yield f"{url}own"
+    finally:
+        stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def start(folder: Path) -> str:

@@ -4,12 +4,13 @@ import argparse
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 
 from etl_assets.cli.arguments import Commands, command, copied_table_named, copied_tables_named, day, source_named
 from etl_assets.declare.catalogue import parse_catalogue
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.errors import EtlError
-from etl_assets.loading.database.discovery import discover, find_drift
+from etl_assets.loading.database.discovery import describe_left_out, discover, find_drift
 from etl_assets.loading.database.rollback import roll_back
 from etl_assets.quality.compare import TableComparison, compare
 from etl_assets.settings import read_settings
@@ -38,6 +39,7 @@ def discover_tables(options: argparse.Namespace) -> None:
         if options.check:
             found = find_drift(connection.describe(), catalogue, current_text or "")
             print("\n".join(found) or f"{catalogue.path.name} says what {source.title} has.")
+            _print_left_out(current_text or "", catalogue.path)
             if found:
                 raise EtlError(f"{len(found)} differences; etl discover {source.name} writes the file anew.")
             return
@@ -51,6 +53,12 @@ def discover_tables(options: argparse.Namespace) -> None:
     changed = sum(1 for line in set(text.splitlines()) ^ set((current_text or "").splitlines()) if line)
     catalogue.path.write_text(text, encoding="utf-8")
     print(f"{catalogue.path}: {changed} lines differ from before." if changed else "Nothing has changed.")
+    _print_left_out(text, catalogue.path)
+
+
+def _print_left_out(text: str, path: Path) -> None:
+    for line in describe_left_out(text, path.name):
+        print(line)
 
 
 def _kept_share(current_text: str, text: str) -> float:
@@ -59,10 +67,14 @@ def _kept_share(current_text: str, text: str) -> float:
     return len(before & now) / max(len(before), 1)
 
 
-def compare_tables(options: argparse.Namespace) -> None:
-    """Compare the tables of an old pipeline with ours: counts, sums, keys, and samples of what differs."""
+def compare_tables(options: argparse.Namespace) -> bool:
+    """Compare the tables of an old pipeline with ours: counts, sums, keys, and samples of what differs.
+
+    Exits with 2 where one of our tables differs from the old one, lacks it or could not be compared.
+    """
     names = copied_tables_named(options.source, options.table, options.importance)
     verdicts: dict[str, int] = {}
+    is_equal = True
     found = compare(
         read_settings(),
         options.source,
@@ -73,8 +85,10 @@ def compare_tables(options: argparse.Namespace) -> None:
     )
     for comparison in found:
         verdicts[comparison.verdict] = verdicts.get(comparison.verdict, 0) + 1
+        is_equal &= comparison.is_as_the_old_one
         print("\n".join(_describe_comparison(comparison)))
     print("; ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(verdicts.items())) + ".")
+    return is_equal
 
 
 def _describe_comparison(found: TableComparison) -> Iterator[str]:

@@ -22,6 +22,11 @@ SIZES = {"tiny": 10_000, "small": 100_000, "medium": 1_000_000, "large": None}
 STRATEGIES = ("full_table", "incremental")
 
 
+def is_named(name: str, patterns: str) -> bool:
+    """Whether a name is among these, one word each, with `*` for any characters."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns.split())
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassRule:
     """A classification rule: by their names and columns, tables are of some importance."""
@@ -37,8 +42,9 @@ class ClassRule:
     def matches(self, table: SourceTable) -> bool:
         """Whether the rule applies to a table."""
         has = {column.staging_name for column in table.columns}
-        named = any(fnmatchcase(table.name.lower(), pattern) for pattern in self.names.split())
-        return named and (not self.columns or not has.isdisjoint(self.columns.split()))
+        return is_named(table.staging_name, self.names) and (
+            not self.columns or not has.isdisjoint(self.columns.split())
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,9 @@ class Catalogue:
     """The first that matches says how important a table is. The last one must match every table."""
     append_only: Mapping[str, str]
     """Tables without a cursor column whose rows are written once and never changed, with who says so."""
+    read_whole: str = ""
+    """Tables without a key, or whose key PostgreSQL cannot hold: all their rows are read each time. One word each, with
+    `*` for any characters; their names in staging."""
     retain_deleted: str = ""
     """Tables that keep here what the source deletes, beside those of class audit; `*` stands for any characters."""
     not_secret: str = ""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from etl_assets.declare.staging_names import MAX_BYTES
 from etl_assets.declare.tables import NAME, Full, Table
 
 IMPORTANCES = ("critical", "important", "audit", "reference")
@@ -98,12 +99,16 @@ class CopiedTable(Table):
 
         Those of `never_load`, and those that look like a secret until somebody has said that they hold none.
         """
-        known = {*self.keys, *self.not_secret}
-        names = [name.lower() for name in columns]
-        return [name for name in names if name in self.never_load or (name not in known and looks_secret(name))]
+        return [name.lower() for name in columns if self.leaves_out(name.lower(), spelled=name)]
+
+    def leaves_out(self, name: str, *, spelled: str) -> bool:
+        """Whether a column that staging calls `name` is not loaded; the source spells it so."""
+        return name in self.never_load or (looks_secret(spelled) and name not in {*self.keys, *self.not_secret})
 
     def _check_columns(self) -> None:
-        """Refuse an unknown importance, and names that no column can have: which there are, the source knows alone."""
+        """Refuse an unknown importance, and names that none can have: its columns the source knows alone."""
+        if len(self.name) > MAX_BYTES:
+            raise ValueError(f"{self.name}: in staging a name has {MAX_BYTES} bytes; etl discover says how it is cut")
         if self.importance not in IMPORTANCES:
             raise ValueError(f"importance {self.importance!r} is none of {', '.join(IMPORTANCES)}")
         wrong = [name for name in self.personal if not NAME.match(name)]

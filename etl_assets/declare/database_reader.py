@@ -1,12 +1,16 @@
 """The contract of database readers: how tables are described, and how rows, checksums and sums are read."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from etl_assets.declare.staging_names import column_names
+
 INTEGER_TYPES = ("smallint", "integer", "bigint")
+UNKNOWN = ""
+"""The checksum of a range of which nobody knows what it comes to: it counts as changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +18,7 @@ class SourceColumn:
     """A column of a source table, and its type in staging."""
 
     name: str
-    """As the source spells it. In staging it is lower case, so that SQL written for the source runs unquoted."""
+    """As the source spells it."""
     type: str
     """In the source's words: `bigint(20) unsigned`."""
     staging_type: str
@@ -22,11 +26,19 @@ class SourceColumn:
     nullable: bool = True
     on_update_timestamp: bool = False
     """Whether the database itself writes the moment of each change into it (MySQL: ON UPDATE CURRENT_TIMESTAMP)."""
+    renamed: str = ""
+    """Its name in staging, where that is not its own in lower case: see `staging_names`."""
 
     @property
     def staging_name(self) -> str:
         """Its name in staging."""
-        return self.name.lower()
+        return self.renamed or self.name.lower()
+
+
+def with_staging_names(columns: Sequence[SourceColumn]) -> tuple[SourceColumn, ...]:
+    """All columns of a table, with the names that they have in staging."""
+    names = column_names(column.name for column in columns)
+    return tuple(replace(column, renamed=names[column.name]) for column in columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +53,23 @@ class SourceTable:
     """As the catalogue says; an estimate on some engines."""
     size_bytes: int = 0
     indexes: tuple[tuple[str, ...], ...] = ()
+    renamed: str = ""
+    """Its name in staging, where that is not its own in lower case: see `staging_names`."""
+    is_partitioned: bool = False
+    """Whether its rows lie in other tables, which are read with it."""
+    part_of: str = ""
+    """The table that its rows are read with."""
+
+    @property
+    def staging_name(self) -> str:
+        """Its name in staging."""
+        return self.renamed or self.name.lower()
 
     @property
     def staging_keys(self) -> tuple[str, ...]:
         """The key's columns in staging."""
-        return tuple(name.lower() for name in self.key)
+        names = {column.name: column.staging_name for column in self.columns}
+        return tuple(names.get(name, name.lower()) for name in self.key)
 
     @property
     def has_integer_key(self) -> bool:
@@ -54,12 +78,9 @@ class SourceTable:
         return len(self.key) == 1 and kinds[self.key[0]] in INTEGER_TYPES
 
     def without(self, names: Collection[str]) -> "SourceTable":
-        """The table without the columns of these names, case-insensitively."""
+        """The table without the columns that have these names in staging, case-insensitively."""
         hidden = {name.lower() for name in names}
-        kept = tuple(column for column in self.columns if column.staging_name not in hidden)
-        return SourceTable(
-            name=self.name, columns=kept, key=self.key, rows=self.rows, size_bytes=self.size_bytes, indexes=self.indexes
-        )
+        return replace(self, columns=tuple(column for column in self.columns if column.staging_name not in hidden))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +109,7 @@ class Fingerprint:
     upto: int | None
     rows: int
     checksum: str
+    """`UNKNOWN` where the source could not compute it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +119,9 @@ class ColumnSum:
     The total is: of whole and decimal numbers and of booleans (1 and 0) their sum; of floating ones the sum of
     floor(value * 10000 + 0.5); of dates and moments the seconds since 2000-01-01 (UTC); of intervals and times of day
     their seconds; of text and bytes the first 8 hexadecimal digits of the MD5 of their bytes (text in UTF-8), read as a
-    number; every other type counts as its text. Floating numbers of 9e14 and more count 0, for their ten-thousandths
-    are noise; so do NaN and whatever is infinite.
+    number; every other type counts as its text. Of a floating number of 9e14 and more, whose ten-thousandths are noise,
+    it is the remainder by a prime of what it is written as; those of 1e65 and more count alike. NaN and what is
+    infinite count a number each.
     """
 
     values: int
@@ -124,7 +147,14 @@ class DatabaseReader(Protocol):
     """
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-        """Describe the tables of these names that exist, or all of them, in a handful of round trips."""
+        """Describe the tables of these names that exist, or all of them, in a handful of round trips.
+
+        Args:
+            names: Those that the tables have in staging, or their own in lower case.
+
+        Returns:
+            The tables by their names as the source spells them, in order.
+        """
 
     def now(self) -> datetime:
         """The source's clock, cut to the second, with a time zone."""
@@ -177,8 +207,8 @@ class DatabaseReader(Protocol):
     def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
         """The range as a condition on the copy in staging.
 
-        A timestamp without a zone is in the source's local time; the copy is compared with what that clock shows at
-        the range's moments, as if it were UTC. Every other range is the same on both sides.
+        Its cursor column has the name that it has there. A timestamp without a zone is in the source's local time: the
+        copy is compared with what that clock shows at the range's moments, as if it were UTC.
         """
 
     def close(self) -> None:

@@ -11,6 +11,14 @@ from etl_assets.errors import EtlError
 _FORM = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
 
 
+def source_zone(given: Mapping[str, str], variables: str) -> ZoneInfo:
+    """The time zone that a source's people live by: its setting `timezone`, or UTC; see `AllowedHours.parse`."""
+    try:
+        return ZoneInfo(given.get("timezone", "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        raise EtlError(f"{variables}_TIMEZONE is no time zone; one such as America/Chicago was expected.") from None
+
+
 @dataclass(frozen=True)
 class AllowedHours:
     """A daily time window, its end not included; it goes over midnight where the end is the earlier time."""
@@ -42,11 +50,7 @@ class AllowedHours:
         begin, end = time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
         if begin == end:
             raise EtlError(f"{variables}_HOURS is {text!r}, which is no time at all. Leave it out to read all day.")
-        try:
-            zone = ZoneInfo(given.get("timezone", "UTC"))
-        except (ZoneInfoNotFoundError, ValueError):
-            raise EtlError(f"{variables}_TIMEZONE is no time zone; one such as America/Chicago was expected.") from None
-        return cls(begin, end, zone)
+        return cls(begin, end, source_zone(given, variables))
 
     def allows(self, moment: datetime) -> bool:
         """Whether the source may be read at this moment, which has a time zone."""

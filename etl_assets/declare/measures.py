@@ -4,37 +4,54 @@ What a total is of which type, is said in `database_reader.ColumnSum`. Each side
 stands for a column, quoted, is filled in where it is run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from etl_assets.declare.database_reader import ColumnSum, Sums
 
+COLUMNS_AT_ONCE = 800
+"""Columns that one statement sums: PostgreSQL gives no row of more than 1,664 values, and MySQL none of 4,096."""
 ROW_CHECKSUM = "('x' || left(md5({0}), 15))::bit(60)::bigint"
 """The checksum of a row, with {0} for its text: a number of 60 bits that differs where rows differ."""
 _OF_TEXT = "('x' || left(md5(convert_to({0}::text, 'UTF8')), 8))::bit(32)::bigint"
-# An MD5 costs more than all else, and many texts are empty.
-_MEASURED_TEXT = f"case {{0}} when '' then {0xD41D8CD9}::bigint else {_OF_TEXT} end"
-_FLOATING = "case when abs({0}::float8) < 9e14 then floor({0}::float8 * 10000 + 0.5)::bigint else 0 end"
-_MOMENT = "case when isfinite({0}) then extract(epoch from {0}) - 946684800 else 0 end"
+EMPTY_TEXT = 0xD41D8CD9
+"""What an empty text counts: an MD5 costs more than all else, and many texts are empty."""
+GREAT_FLOAT, HUGE_FLOAT = "9e14", "1e65"
+"""From the one on, the ten-thousandths of a floating number are noise; from the other on, MySQL has no exact number."""
+FLOAT_MODULUS, HUGE = 1_000_000_007, 999_999_937
+_NOT_A_NUMBER, _INFINITE = 999_999_929, 999_999_893
+_MEASURED_TEXT = f"case {{0}} when '' then {EMPTY_TEXT}::bigint else {_OF_TEXT} end"
+_INFINITE_NUMBER = (
+    f"case {{0}} when 'NaN' then {_NOT_A_NUMBER} when 'Infinity' then {_INFINITE} when '-Infinity' then -{_INFINITE}"
+)
+_FLOATING = (
+    f"case when abs({{0}}::float8) < {GREAT_FLOAT} then floor({{0}}::float8 * 10000 + 0.5)::bigint"
+    f" when abs({{0}}::float8) < {HUGE_FLOAT} then mod({{0}}::float8::text::numeric, {FLOAT_MODULUS})::bigint"
+    f" when {{0}} is not null then {_INFINITE_NUMBER} else sign({{0}}::float8)::bigint * {HUGE} end end"
+)
+_FINITE = (
+    f"case when isfinite({{{{0}}}}) then {{}} when {{{{0}}}} > {{}} then {_INFINITE}"
+    f" when {{{{0}}}} is not null then -{_INFINITE} end"
+)
+_MOMENT = _FINITE.format("extract(epoch from {0}) - 946684800", "'2000-01-01'")
 _MEASURES = {
     "smallint": "{0}::bigint",
     "integer": "{0}::bigint",
     "bigint": "{0}",
     "boolean": "{0}::integer",
-    # Neither NaN nor an infinity counts.
-    "numeric": "case when {0} - {0} = 0 then {0} else 0 end",
+    "numeric": f"case when {{0}} - {{0}} = 0 then {{0}} else {_INFINITE_NUMBER} end end",
     "real": _FLOATING,
     "double precision": _FLOATING,
-    "date": "case when isfinite({0}) then ({0} - date '2000-01-01')::bigint * 86400 else 0 end",
+    "date": _FINITE.format("({0} - date '2000-01-01')::bigint * 86400", "'2000-01-01'"),
     "timestamp": _MOMENT,
     "timestamptz": _MOMENT,
-    "interval": "extract(epoch from {0})",
+    "interval": _FINITE.format("extract(epoch from {0})", "interval '0'"),
     "time": "extract(epoch from {0})",
     "text": _MEASURED_TEXT,
     "bytea": "('x' || left(md5({0}), 8))::bit(32)::bigint",
 }
-# What a sum leaves out (NaN, infinities, a great floating number) is told apart here: no two values may share a form.
+# No two values share a form, where in a sum very great floating numbers count alike.
 _ROUNDED = "floor({0}::float8 * 10000 + 0.5)"
 _COMPARABLE = {
     "numeric": "trim_scale({0})",
@@ -42,6 +59,9 @@ _COMPARABLE = {
     "double precision": _ROUNDED,
     "interval": "extract(epoch from {0})",
 }
+
+
+Column = TypeVar("Column")
 
 
 def measure_sql(kind: str) -> str:
@@ -52,8 +72,8 @@ def measure_sql(kind: str) -> str:
 def comparable_sql(kind: str) -> str:
     """The SQL expression of a value in the form in which equal values print alike, with {0} for the column.
 
-    A floating number counts to the fourth decimal, as it does in a sum, and trailing zeros do not count. Unlike in a
-    sum every value counts: values whose measures differ differ in this form, and so do others.
+    A floating number counts to the fourth decimal, as it does in a sum, and trailing zeros do not count. Values whose
+    measures differ differ in this form.
     """
     return _COMPARABLE.get(_bare(kind), "{0}")
 
@@ -86,6 +106,22 @@ def parse_sums(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sums:
             )
             for place, name in enumerate(names)
         },
+    )
+
+
+def sums_by_columns(columns: Sequence[Column], query: Callable[[Sequence[Column]], Sums]) -> Sums:
+    """The sums of the columns of a table, however many they are.
+
+    Args:
+        columns: All of them, in whatever form `query` takes them.
+        query: Gives the sums of some of them, of the same rows each time.
+    """
+    groups = [columns[start : start + COLUMNS_AT_ONCE] for start in range(0, max(len(columns), 1), COLUMNS_AT_ONCE)]
+    parts = [query(group) for group in groups]
+    return Sums(
+        rows=parts[0].rows,
+        columns={name: found for part in parts for name, found in part.columns.items()},
+        converted={rule: number for part in parts for rule, number in part.converted.items()},
     )
 
 

@@ -28,8 +28,9 @@ from etl_assets.errors import EtlError, ListChanged, TransientError
 from etl_assets.loading.guards import load_error
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.settings import Settings
+from etl_assets.warehouse.connection import is_transient
 from etl_assets.warehouse.ledger import Batch, Counts, RejectedRow, record_load, record_rejects, record_watermark
-from etl_assets.warehouse.relation import ANALYZE_FROM_ROWS, Relation, analyze, lock_relation
+from etl_assets.warehouse.relation import Relation, lock_relation, refresh_statistics
 from etl_assets.warehouse.results import record_result
 
 ATTEMPTS = 3
@@ -189,11 +190,11 @@ def load_unit(request: LoadRequest, unit: Unit[S], session: S, report: LoadRepor
     started = time.monotonic()
     try:
         outcome = _with_retries(request, unit, session, started)
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
+        if not is_transient(error):
+            raise load_error(unit.relation, error) from None
         reason = error.diag.message_primary or "the connection was lost"
         raise WarehouseLost(f"{unit.relation}: the warehouse went away in mid-load: {reason}") from None
-    except psycopg.Error as error:
-        raise load_error(unit.relation, error) from None
     except RefusedRows as error:
         record_rejects(request.batch.connection, request.batch, unit.relation, unit.file_id, error.rejects)
         raise
@@ -227,8 +228,7 @@ def _load_once(request: LoadRequest, unit: Unit[S], session: S, started: float) 
         unit.stage(session)
         unit.guard(session)
         outcome = unit.merge(session)
-        if outcome.counts.changed >= ANALYZE_FROM_ROWS:
-            analyze(connection, unit.relation)
+        refresh_statistics(connection, unit.relation, written=outcome.counts.changed)
         outcome.checks += unit.verify(session)
         unit.record(session, outcome)
         _record(request, unit, connection, outcome, seconds=time.monotonic() - started)

@@ -16,6 +16,7 @@ import psycopg
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.load import LoadRequest, S, Strategy, Unit, WarehouseLost, load_unit
 from etl_assets.loading.report import LoadReport
+from etl_assets.warehouse.connection import is_transient
 from etl_assets.warehouse.relation import Relation
 
 
@@ -40,7 +41,9 @@ def load_tables(strategy: Strategy[S], request: LoadRequest) -> dict[str, LoadRe
         else:
             _Pool(strategy, request, reports, units).run()
     except psycopg.OperationalError as error:
-        raise TransientError(f"{request.source.name}: the warehouse went away: {error}") from error
+        if is_transient(error):
+            raise TransientError(f"{request.source.name}: the warehouse went away: {error}") from error
+        raise EtlError(f"{request.source.name}: {error.diag.message_primary}") from error
     strategy.finish(reports)
     return reports
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, dbt_assets
 
 from etl_assets.declare.dates import Span
+from etl_assets.declare.hours import source_zone
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.dbt_project import SQL, dbt_project, manifest, reach_warehouse
 from etl_assets.orchestration.drawings import drawn
@@ -46,7 +48,9 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
             span = span_of(source, context.run.tags)
             if whole and span:
                 span = extend_to_changed_dates(batch.connection, source, span)
-            words = ["build", "--vars", json.dumps(_variables(span, batch))]
+            now = datetime.now(UTC)
+            as_of = local_day(settings, source, now)
+            words = ["build", "--vars", json.dumps(_variables(with_local_day(span, as_of, now), batch, as_of))]
             invocation = dbt.cli(words, context=context, raise_on_error=False)
             for event in invocation.stream():
                 yield drawn(context, settings, event)
@@ -59,9 +63,26 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     return build
 
 
-def _variables(span: Span | None, batch: Batch) -> dict[str, str]:
+def local_day(settings: Settings, source: Source, moment: datetime) -> date:
+    """The day that it is at a source, by its setting `timezone`: in the evening another one than in UTC.
+
+    Raises:
+        EtlError: The setting names no time zone.
+    """
+    return moment.astimezone(source_zone(settings.of_source(source.name), f"ETL_{source.name}".upper())).date()
+
+
+def with_local_day(span: Span | None, as_of: date, moment: datetime) -> Span | None:
+    """The span of a run; one that has today in it, by UTC, has the source's own day in it too."""
+    if span is None or not span.first <= moment.date() <= span.last:
+        return span
+    return Span(min(span.first, as_of), max(span.last, as_of))
+
+
+def _variables(span: Span | None, batch: Batch, as_of: date) -> dict[str, str]:
     window = {"start_date": span.first.isoformat(), "end_date": span.last.isoformat()} if span else {}
-    return {**window, "etl_batch_id": str(batch.id)}
+    # Said, and not asked of a clock by each model: a run may go over midnight.
+    return {**window, "etl_batch_id": str(batch.id), "as_of": as_of.isoformat()}
 
 
 def _write_down(settings: Settings, batch: Batch, source: Source, invocation: DbtCliInvocation) -> bool:

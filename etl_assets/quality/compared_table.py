@@ -1,6 +1,6 @@
 """One of two tables that are compared: the same queries, run in either database in the same SQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.declare.database_reader import Sums
-from etl_assets.declare.measures import ROW_CHECKSUM, comparable_sql, parse_sums, sums_sql
+from etl_assets.declare.measures import ROW_CHECKSUM, comparable_sql, parse_sums, sums_by_columns, sums_sql
 from etl_assets.warehouse.database.old_target import TableSchema
 
 
@@ -47,10 +47,12 @@ class ComparedTable:
 
 def column_sums(table: ComparedTable) -> Sums:
     """The row count, and the sum of each column."""
-    names = list(table.columns)
-    select_list = sums_sql([table.types[name] for name in names])
-    rows = table.query("select {sums} from converted", sums=sql.SQL(select_list).format(*map(sql.Identifier, names)))
-    return parse_sums(names, rows)
+
+    def query(names: Sequence[str]) -> Sums:
+        select_list = sql.SQL(sums_sql([table.types[name] for name in names])).format(*map(sql.Identifier, names))
+        return parse_sums(names, table.query("select {sums} from converted", sums=select_list))
+
+    return sums_by_columns(list(table.columns), query)
 
 
 def differing_ranges(old: ComparedTable, new: ComparedTable, which: sql.Composable) -> list[Decimal | None]:

@@ -15,7 +15,7 @@ from etl_assets.errors import EtlError
 from etl_assets.quality.issues import CheckedRule, count_findings, open_counts, upsert_issues
 from etl_assets.settings import MAX_FINDINGS
 from etl_assets.warehouse.ledger import Batch
-from etl_assets.warehouse.relation import ANALYZE_FROM_ROWS
+from etl_assets.warehouse.relation import MANY_ROWS
 from etl_assets.warehouse.results import record_result
 
 DAY = timedelta(days=1)
@@ -166,7 +166,7 @@ def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Ru
             "withheld": WITHHELD,
         },
     )
-    if found.rowcount >= ANALYZE_FROM_ROWS:
+    if found.rowcount >= MANY_ROWS:
         connection.execute("analyze finding")
 
 

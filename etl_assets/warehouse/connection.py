@@ -9,9 +9,20 @@ from etl_assets.errors import EtlError, TransientError
 from etl_assets.settings import Settings
 from etl_assets.warehouse import embedded
 
-__all__ = ["LOADER", "READER", "TRANSFORMER", "Connection", "connect", "dagster_url", "warehouse_url"]
+__all__ = [
+    "LOADER",
+    "READER",
+    "TRANSFORMER",
+    "Connection",
+    "connect",
+    "dagster_url",
+    "is_transient",
+    "warehouse_url",
+]
 
 LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
+_MAY_PASS = ("08", "40", "53", "55006", "55P03", "57", "58")
+"""SQLSTATEs: the connection, rollbacks, resources, objects in use, locks, the operator, and the system outside."""
 OLDEST = 170000
 """PostgreSQL 17: the first whose COPY skips a row that does not fit and says which."""
 
@@ -52,6 +63,17 @@ def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool =
         if not autocommit:
             connection.commit()
     return connection
+
+
+def is_transient(error: psycopg.Error) -> bool:
+    """Whether the same may go through later: the connection was lost, or the server was busy or out of resources.
+
+    Not so of what a statement itself cannot do, though it may be an OperationalError too: a row that is too big, more
+    columns than a query may have.
+    """
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_MAY_PASS)
 
 
 def _without_secret(error: Exception) -> str:

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from etl_assets.warehouse.relation import Relation
 
-IS_NEW, DIFFERS = sql.SQL("changed.is_new"), sql.SQL("not changed.is_new")
+IS_NEW, DIFFERS = sql.SQL("changed.etl_is_new"), sql.SQL("not changed.etl_is_new")
 TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
 
 
@@ -40,7 +40,7 @@ def changes_query(
     columns: Mapping[str, sql.Composable],
     within: sql.Composable = TRUE,
 ) -> sql.Composed:
-    """The SELECT of the staged rows that the table lacks or holds otherwise, with `is_new` as its last column.
+    """The SELECT of the staged rows that the table lacks or holds otherwise, with `etl_is_new` as its last column.
 
     Args:
         incoming: The staged rows, with the alias `incoming`: a FROM item with at most one row a key.
@@ -52,7 +52,7 @@ def changes_query(
         within: The condition on `incoming` that a row is looked at.
     """
     return sql.SQL(
-        "select {columns}, {missing} as is_new from {incoming} left join {target} as existing on {same_key}"
+        "select {columns}, {missing} as etl_is_new from {incoming} left join {target} as existing on {same_key}"
         " where {within} and ({missing} or {differs})"
     ).format(
         columns=comma_list(sql.SQL("{} as {}").format(value, sql.Identifier(name)) for name, value in columns.items()),
@@ -121,7 +121,7 @@ def merge(
     row = connection.execute(
         sql.SQL(
             "with changes as ({}), updated as ({}), inserted as ({})"
-            " select count(*) filter (where is_new), count(*) filter (where not is_new), {} from changes"
+            " select count(*) filter (where etl_is_new), count(*) filter (where not etl_is_new), {} from changes"
         ).format(changes, update, insert, noted)
     ).fetchone()
     return MergeCounts(*row) if row else MergeCounts()

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-ANALYZE_FROM_ROWS = 1_000
-"""Rows written from which on the planner's statistics are renewed at once, and not when the server comes round to it:
-what is built next would be planned for an empty table."""
+MANY_ROWS = 1_000
+"""Rows written from which on the planner's statistics are renewed, however large the table."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,16 @@ def column_list(names: Iterable[str], *, of: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in names)
 
 
-def analyze(connection: psycopg.Connection, relation: Relation) -> None:
-    """Renew the planner's statistics of a table: what is built on it would be planned for an empty one."""
-    connection.execute(sql.SQL("analyze {}").format(relation.identifier))
+def refresh_statistics(connection: psycopg.Connection, relation: Relation, *, written: int) -> None:
+    """Renew the planner's statistics of a table of which much was written: what reads it is planned by them.
+
+    Autovacuum does it a minute after the commit. Much is `MANY_ROWS`, or a tenth of the rows that the planner knows of.
+    """
+    known = connection.execute(
+        "select reltuples from pg_class where oid = to_regclass(%s)", [relation.identifier.as_string(connection)]
+    ).fetchone()
+    if written and (written >= MANY_ROWS or (known and written * 10 > known[0])):
+        connection.execute(sql.SQL("analyze {}").format(relation.identifier))
 
 
 def lock_relation(connection: psycopg.Connection, relation: Relation, *, instance: str = "") -> None:

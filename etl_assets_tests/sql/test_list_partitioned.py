@@ -217,6 +217,15 @@ def test_each_partition_has_the_indexes_and_declarations_of_the_table(
     assert {tuple(columns) for _, _, columns in found} == {("part", "name", "day", "created_at", "updated_at")}
 
 
+def test_a_partition_has_statistics_before_anything_reads_it(warehouse: psycopg.Connection, runs: Runs) -> None:
+    del runs
+    found = warehouse.execute(
+        "select inhrelid::regclass::text from pg_inherits where inhparent = 'operating_room.parts'::regclass"
+        " and pg_stat_get_last_analyze_time(inhrelid) is null"
+    ).fetchall()
+    assert found == []
+
+
 def test_values_that_make_no_names_have_partitions_all_the_same(warehouse: psycopg.Connection, runs: Runs) -> None:
     found = warehouse.execute(
         "select tableoid::regclass::text, part, etl_batch_id from operating_room.odd_parts order by part"

@@ -176,6 +176,18 @@ def test_every_model_is_built_and_every_rule_holds(built: dict[str, Outcome]) ->
     assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass"}} == {}
 
 
+def test_what_is_built_has_statistics_before_the_next_model_is_planned(
+    warehouse: psycopg.Connection, built: dict[str, Outcome]
+) -> None:
+    never = rows(
+        warehouse,
+        "select relname from pg_class where relkind = 'r' and pg_stat_get_last_analyze_time(oid) is null"
+        " and relnamespace in ('open_dental_mart'::regnamespace, 'open_dental_typed'::regnamespace)",
+    )
+    assert [name for (name,) in never if built[f"open_dental__{name}"].rows] == []
+    assert built["open_dental__dim_patient"].rows
+
+
 # By the question: a query, and its answer.
 ANSWERS: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
     "flags are numbers and not words": (

@@ -34,8 +34,8 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{#- The day as of which a run counts what is overdue, what is owed, and which days are over: the var as_of, or today in
-    UTC. -#}
+{#- The day as of which a run counts what is overdue, what is owed, and which days are over: the var as_of, which a run
+    of Dagster's sets to the practice's own day, or today in UTC. -#}
 {%- macro as_of_date() -%}
     {%- if var('as_of', none) is none -%}
         (now() at time zone 'UTC')::date

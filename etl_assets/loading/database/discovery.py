@@ -6,11 +6,19 @@ vendor's word that rows are never changed, the key. A date that people enter is 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
-from etl_assets.declare.catalogue import SIZES, Catalogue, CatalogueFile, Override, format_catalogue, parse_catalogue
+from etl_assets.declare.catalogue import (
+    SIZES,
+    Catalogue,
+    CatalogueFile,
+    Override,
+    format_catalogue,
+    is_named,
+    parse_catalogue,
+)
 from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring, looks_secret
 from etl_assets.declare.database_reader import DatabaseReader, SourceTable
+from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.declare.tables import NAME, Full
 from etl_assets.errors import EtlError
 
@@ -26,6 +34,7 @@ MAX_MINUTES = {"tiny": 5, "small": 5, "medium": 15, "large": 60}
 """What reading all of it takes at 2,000 rows a second, over a slow line, rounded up."""
 QUALITY_THRESHOLDS = {"critical": 0.999, "important": 0.99, "audit": 0.99, "reference": 0.95}
 ALERT_IMPORTANCES = ("critical", "important")
+_READ_WHOLE = "to read all its rows each time, name it in read_whole of tables.py"
 
 
 def discover(reader: DatabaseReader, catalogue: Catalogue, current_text: str | None) -> str:
@@ -47,13 +56,13 @@ def build_catalogue(found: Mapping[str, SourceTable], catalogue: Catalogue, curr
     if not found:
         raise EtlError("The database shows no table: is it the right one, and may the account read it?")
     listed = parse_catalogue(current_text, catalogue.path.name) if current_text else CatalogueFile(tables={})
-    reasons = {name.lower(): _reason_to_leave_out(table) for name, table in found.items()}
+    live = {table.staging_name: table for table in found.values()}
+    left_out = {name: why for name, table in live.items() if (why := _reason_to_leave_out(table, catalogue))}
     tables = {
-        name.lower(): _classify(table, catalogue, listed.tables.get(name.lower()))
-        for name, table in found.items()
-        if not reasons[name.lower()]
+        name: _classify(table, catalogue, listed.tables.get(name))
+        for name, table in live.items()
+        if name not in left_out
     }
-    left_out = {name: why for name, why in reasons.items() if why}
     room = catalogue.path.parent.name
     header = (
         f"Written by `etl discover {room}`, which replaces it: what is decided by hand stands in tables.py beside it,\n"
@@ -71,7 +80,7 @@ def find_drift(found: Mapping[str, SourceTable], catalogue: Catalogue, current_t
         current_text: The catalogue's file as it is.
     """
     catalogue_file = parse_catalogue(current_text, catalogue.path.name)
-    live = {name.lower(): table for name, table in found.items()}
+    live = {table.staging_name: table for table in found.values()}
     lines = [
         _new_line(name, table, catalogue)
         for name, table in live.items()
@@ -91,27 +100,40 @@ def find_drift(found: Mapping[str, SourceTable], catalogue: Catalogue, current_t
     return sorted(lines)
 
 
-def _reason_to_leave_out(table: SourceTable) -> str:
+def describe_left_out(text: str, file: str) -> list[str]:
+    """The tables that a catalogue's file leaves out, a line each, with why and what to do."""
+    return [f"{name} is left out: it {why}." for name, why in sorted(parse_catalogue(text, file).left_out.items())]
+
+
+def _reason_to_leave_out(table: SourceTable, catalogue: Catalogue) -> str:
+    """Why a table cannot be loaded as it is, and what to do; empty where it can."""
+    if table.part_of:
+        return f"is a part of {table.part_of}, with which its rows are read"
+    override = catalogue.overrides.get(table.staging_name, Override())
+    if len(table.without(override.never_load.split()).columns) > MAX_COLUMNS:
+        return f"has more than {MAX_COLUMNS:,} columns, and PostgreSQL no more; say in tables.py which are never_load"
+    if is_named(table.staging_name, catalogue.read_whole):
+        return ""
     if not table.key:
-        return "has no key"
-    if not NAME.match(table.name.lower()) or any(not NAME.match(key) for key in table.staging_keys):
-        return "its name or its key's is not made of letters, digits and underscores"
+        return f"has no key; {_READ_WHOLE}"
+    if not all(map(NAME.match, table.staging_keys)):
+        return f"has a key whose name is not made of letters, digits and underscores; {_READ_WHOLE}"
     return ""
 
 
 def _classify(table: SourceTable, catalogue: Catalogue, listed: CopiedTable | None) -> CopiedTable:
-    name = table.name.lower()
+    name = table.staging_name
     rule = next((each for each in catalogue.classes if each.matches(table)), None)
     if rule is None:
         raise EtlError(f"{name}: no rule says how important it is. The last of the rules must hold for every table.")
     size = _size_class(table.rows, listed.size if listed else None)
     has_long_type = any(column.type.lower().startswith(LONG_TYPES) for column in table.columns)
-    retain_deleted = rule.importance == "audit" or any(
-        fnmatchcase(name, each) for each in catalogue.retain_deleted.split()
-    )
+    # Of rows without a key nobody can tell which the source has deleted.
+    key = () if is_named(name, catalogue.read_whole) else table.staging_keys
+    retain_deleted = bool(key) and (rule.importance == "audit" or is_named(name, catalogue.retain_deleted))
     return CopiedTable(
         name=name,
-        key=table.staging_keys,
+        key=key,
         load=_choose_load(table, catalogue),
         importance=rule.importance,
         why=rule.why,
@@ -129,9 +151,11 @@ def _classify(table: SourceTable, catalogue: Catalogue, listed: CopiedTable | No
 def _choose_load(table: SourceTable, catalogue: Catalogue) -> Full | Incremental:
     """Choose the load: by a cursor column that the database updates, by the key where rows never change, else full."""
     stamps = [column.staging_name for column in table.columns if column.on_update_timestamp]
+    if not table.key or is_named(table.staging_name, catalogue.read_whole):
+        return Full()
     if stamps:
         return Incremental(column=stamps[0])
-    if table.name.lower() in catalogue.append_only and table.has_integer_key:
+    if table.staging_name in catalogue.append_only and table.has_integer_key:
         return Incremental(column=table.staging_keys[0])
     return Full()
 
@@ -149,8 +173,8 @@ def _size_class(rows: int, listed: str | None) -> str:
 
 
 def _new_line(name: str, table: SourceTable, catalogue: Catalogue) -> str:
-    if why := _reason_to_leave_out(table):
-        return f"{name}: is new at the source, and cannot be loaded: {why}."
+    if why := _reason_to_leave_out(table, catalogue):
+        return f"{name}: is new at the source, and is not loaded: it {why}."
     new = _classify(table, catalogue, None)
     columns = f"{len(table.columns)} column{'s' * (len(table.columns) != 1)}"
     return f"{name}: is new at the source, of {columns} ({new.importance}: {new.why}). It is not loaded yet."
@@ -158,7 +182,7 @@ def _new_line(name: str, table: SourceTable, catalogue: Catalogue) -> str:
 
 def _table_drift(listed: CopiedTable, live: SourceTable, catalogue: Catalogue) -> list[str]:
     lines = []
-    if tuple(listed.keys) != live.staging_keys:
+    if not is_named(listed.name, catalogue.read_whole) and tuple(listed.keys) != live.staging_keys:
         lines.append(f"its key was {_join_names(listed.keys)} and is {_join_names(live.staging_keys)}.")
     was, now = listed.cursor, replace(listed, load=_choose_load(live, catalogue)).cursor
     before, after = (cursor.column if cursor else None for cursor in (was, now))
@@ -183,7 +207,7 @@ def _table_drift(listed: CopiedTable, live: SourceTable, catalogue: Catalogue) -
 
 def _unknown_columns(live: SourceTable, catalogue: Catalogue) -> list[str]:
     """Overrides of columns that the table does not have: a secret may have been renamed."""
-    override = catalogue.overrides.get(live.name.lower(), Override())
+    override = catalogue.overrides.get(live.staging_name, Override())
     there = {column.staging_name for column in live.columns}
     names = f"{override.never_load} {override.not_secret} {override.personal} {override.event_date or ''}".split()
     missing = [name for name in names if name not in there]

@@ -65,8 +65,9 @@ class TableExtractor:
             reread: It is one range of what was read last. The others stay in the temporary table: they are still to be
                 compared by it.
         """
+        within = self.reader.as_staged(self.plan.source_table, row_ranges[0]) if reread else ALL_ROWS
         if reread:
-            rows.clear_incoming(self.connection, self.target, row_ranges[0])
+            rows.clear_incoming(self.connection, self.target, within)
         else:
             rows.create_incoming(self.connection, self.target)
         for row_range in row_ranges:
@@ -75,12 +76,14 @@ class TableExtractor:
         rows_expired, unknown = (
             rows.drop_expired(self.connection, self.target) if self.target.retain_deleted else (0, [])
         )
+        if self._without_nul and rows.has_duplicate_keys(self.connection, self.target):
+            raise self.plan.unusable_key()
         if rows_read >= rows.ANALYZE_FROM_ROWS:
             self.connection.execute(f"analyze {rows.INCOMING}")
         return ExtractResult(
             rows_read=rows_read,
             rows_expired=rows_expired,
-            merged=rows.merge_rows(self.connection, self.target, row_ranges[0] if reread else ALL_ROWS),
+            merged=rows.merge_rows(self.connection, self.target, within),
             notes=[
                 f"rows were let go of by {name}, which the source does not have any more: those it still has come back"
                 for name in unknown

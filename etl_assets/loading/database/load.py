@@ -215,7 +215,10 @@ class TableUnit:
         del session
         if self._changes is None:
             raise AssertionError("it was extracted")
-        return self._load.apply(self._changes)
+        try:
+            return self._load.apply(self._changes)
+        except (psycopg.errors.UniqueViolation, psycopg.errors.NotNullViolation):
+            raise self._plan.unusable_key() from None
 
     def verify(self, session: DatabaseSession) -> Sequence[TableCheck]:
         """Compare with the source what was loaded."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
 from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable
 from etl_assets.declare.source import Source
+from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
 from etl_assets.loading.database.drift import check_schema
 from etl_assets.settings import Settings
@@ -187,6 +188,16 @@ class TablePlan:
             fails=fails,
         )
 
+    def unusable_key(self) -> EtlError:
+        """What a load raises where two rows have one key in PostgreSQL, or a key is null there."""
+        return EtlError(
+            f"{self.relation}: by its key ({', '.join(self.source_table.staging_keys)}) two rows are one here, or a row"
+            " has none: what PostgreSQL cannot hold, such as the date 0000-00-00 or a NUL character, is left out, and"
+            " at the source keys differ by it. Nothing of the table was loaded. To read all its rows each time, name"
+            f" it in read_whole of etl_assets/sources/{self.source.name}/tables.py and run: etl discover"
+            f" {self.source.name}"
+        )
+
     def check_schema(self) -> None:
         """Raise SchemaDrift where a column type or the key at the source differs from staging's."""
         if self.existing is not None:
@@ -242,12 +253,14 @@ def plan_extraction(
     given = settings.of_source(source.name)
     source.require_settings(given)
     with closing(source.database.connect(given)) as reader:
-        source_tables = {name.lower(): table for name, table in reader.describe(sorted(tables)).items()}
+        described = list(reader.describe(sorted(tables)).values())
+        source_tables = {table.staging_name: table for table in described}
         if not source_tables and not reader.describe():
             raise EtlError(f"{source.title} shows no table: is it the right database, and may the account read it?")
     plans, failures = [], {}
     for name in tables:
         try:
+            _check_names(source, name, described)
             plan = _plan(
                 source, source.copied_table(name), source_tables.get(name), warehouse, full_compare=full_compare
             )
@@ -279,7 +292,7 @@ def _plan(
                 f" of it was loaded. Run: etl discover {source.name}"
             )
     _check_personal(source, table, found)
-    source_table = found.without(table.left_out(column.name for column in found.columns))
+    source_table = _loaded_part(source, table, found)
     if cursor_column and cursor_column not in source_table.columns:
         raise EtlError(
             f"{relation}: it is read by {cursor_column.name}, which is not to be loaded. Let it be, or load it Full."
@@ -303,6 +316,36 @@ def _plan(
         ranges=tuple(warehouse.ranges.get(str(relation), ())) if is_existing else (),
         full_compare=full_compare,
     )
+
+
+def _check_names(source: Source, name: str, described: Sequence[SourceTable]) -> None:
+    """Refuse a name that staging has for none of the tables that the source calls so, and a part of another table."""
+    called_so = [table for table in described if table.name.lower() == name and table.staging_name != name]
+    if called_so:
+        raise EtlError(
+            f"{source.schema}.{name}: {source.title} has {', '.join(sorted(table.name for table in called_so))}, which"
+            f" staging calls {', '.join(sorted(table.staging_name for table in called_so))}, so that no two tables have"
+            f" one name. Nothing of it was loaded. Run: etl discover {source.name}"
+        )
+    for table in described:
+        if table.staging_name == name and table.part_of:
+            raise EtlError(
+                f"{source.schema}.{name}: it is a part of {table.part_of}, with which its rows are read. Nothing of it"
+                f" was loaded, and what is held of it stays. Run: etl discover {source.name}"
+            )
+
+
+def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> SourceTable:
+    """The source's table with the columns that are loaded, and with a key only where rows are matched by it."""
+    hidden = [each.staging_name for each in found.columns if table.leaves_out(each.staging_name, spelled=each.name)]
+    loaded = found.without(hidden)
+    if len(loaded.columns) > MAX_COLUMNS:
+        raise EtlError(
+            f"{source.schema}.{table.name}: it has {len(loaded.columns):,} columns, and PostgreSQL has room for"
+            f" {MAX_COLUMNS:,}. Nothing of it was loaded. Say in etl_assets/sources/{source.name}/tables.py which of"
+            " them are never_load."
+        )
+    return loaded if table.keys else replace(loaded, key=())
 
 
 def _check_personal(source: Source, table: CopiedTable, found: SourceTable) -> None:

@@ -4,14 +4,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from etl_assets.declare.database_reader import DatabaseReader, Fingerprint, RowRange
+from etl_assets.declare.database_reader import UNKNOWN, DatabaseReader, Fingerprint, RowRange
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan
 
 GROUP_ROWS = 200_000
 """Rows that are merged at once where many ranges are read."""
-UNKNOWN = ""
-"""The checksum of a range that changed while it was read: the next load reads it again."""
 
 
 def group_ranges(ranges: Sequence[Fingerprint]) -> Iterator[list[Fingerprint]]:
@@ -53,9 +51,9 @@ def recheck_ranges(
 
 
 def find_changed(found: Sequence[Fingerprint], known: Sequence[Fingerprint]) -> tuple[Fingerprint, ...]:
-    """The ranges whose checksum is not among the known ones."""
+    """The ranges whose checksum is not among the known ones, or could not be computed."""
     contents = set(map(_content, known))
-    return tuple(each for each in found if _content(each) not in contents)
+    return tuple(each for each in found if each.checksum == UNKNOWN or _content(each) not in contents)
 
 
 def _content(found: Fingerprint) -> tuple[int | None, int, str]:

@@ -8,7 +8,7 @@ from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.guards import load_error
 from etl_assets.settings import Settings
-from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.connection import connect, is_transient
 from etl_assets.warehouse.database.before_images import restore
 from etl_assets.warehouse.database.extraction import extraction, reset_extraction
 from etl_assets.warehouse.database.staging import StagingTable, existing_tables
@@ -64,8 +64,8 @@ def roll_back(settings: Settings, source: Source, table: str, batch: Batch) -> C
             counts, dates = restore(connection, target, state.changed_by)
             reset_extraction(connection, relation)
             record_load(connection, batch, relation, counts, seconds=time.monotonic() - started, changed=dates)
-    except psycopg.OperationalError as error:
-        raise TransientError(f"{relation}: the warehouse went away; nothing was changed: {error}") from error
     except psycopg.Error as error:
+        if is_transient(error):
+            raise TransientError(f"{relation}: the warehouse went away; nothing was changed: {error}") from error
         raise load_error(relation, error) from None
     return counts

@@ -330,8 +330,10 @@ class TableLoad:
 
     def _compare_sums(self, row_range: RowRange, *, arrived_only: bool) -> Comparison:
         self.window.check()
-        source = self.reader.sums(self.plan.source_table, row_range)
-        return Comparison.between(source, read_sums(self.connection, self.target, row_range, arrived_only=arrived_only))
+        source_table = self.plan.source_table
+        source = self.reader.sums(source_table, row_range)
+        staged = self.reader.as_staged(source_table, row_range)
+        return Comparison.between(source, read_sums(self.connection, self.target, staged, arrived_only=arrived_only))
 
     def record(self) -> str:
         """Record in the ledger how far the table has been read. Returns the watermark."""

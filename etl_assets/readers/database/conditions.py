@@ -19,14 +19,15 @@ def range_key(table: SourceTable) -> str:
 
 
 def find_column(table: SourceTable, name: str) -> SourceColumn:
-    """The column of that name, case-insensitively.
+    """The column of that name, as the source spells it or, case-insensitively, as staging does.
 
     Raises:
         KeyError: There is none.
     """
-    for column in table.columns:
-        if column.staging_name == name.lower():
-            return column
+    columns = {column.staging_name: column for column in table.columns}
+    columns |= {column.name: column for column in table.columns}
+    if found := columns.get(name) or columns.get(name.lower()):
+        return found
     raise KeyError(f"{table.name} has no column {name!r}")
 
 
@@ -65,6 +66,13 @@ def cursor_conditions(row_range: RowRange, moment: Callable[[datetime], str], na
     if row_range.until is not None:
         conditions.append(f"{name} < {moment(row_range.until.astimezone(UTC))}")
     return conditions
+
+
+def with_staging_cursor(table: SourceTable, row_range: RowRange) -> RowRange:
+    """The range with the name that its cursor column has in staging."""
+    if row_range.cursor_column is None:
+        return row_range
+    return replace(row_range, cursor_column=find_column(table, row_range.cursor_column).staging_name)
 
 
 def split_keys(row_range: RowRange, size: int) -> Iterator[RowRange]:

@@ -17,15 +17,16 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceTable, Sums
-from etl_assets.readers.database.conditions import find_column, range_key
+from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.declare.measures import sums_by_columns
+from etl_assets.readers.database.conditions import find_column, range_key, with_staging_cursor
 from etl_assets.readers.database.mysql_batches import BatchReader
 from etl_assets.readers.database.mysql_catalogue import describe_mysql
 from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_fingerprints import read_fingerprints
 from etl_assets.readers.database.mysql_lines import quote_mysql, sanitize_text
 from etl_assets.readers.database.mysql_ranges import is_local_time, source_local_time, split_into_strides, stride_rows
-from etl_assets.readers.database.mysql_sums import combine_sums, query_sums, sum_expressions
+from etl_assets.readers.database.mysql_sums import combine_sums, query_sums
 from etl_assets.readers.prefetch import prefetch_one
 
 
@@ -37,7 +38,7 @@ class MysqlReader:
         self._reading: Callable[[], Generator[bytes] | None] = lambda: None
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-        """Describe the tables of these names that exist, or all of them, in three round trips."""
+        """Describe the tables of these names that exist, or all of them, in a handful of round trips."""
         return describe_mysql(self._connection, names)
 
     def now(self) -> datetime:
@@ -71,20 +72,24 @@ class MysqlReader:
 
     def sums(self, table: SourceTable, row_range: RowRange, *, single_statement: bool = False) -> Sums:
         """The column sums of a range, queried stride by stride unless one long statement is allowed."""
-        expressions, stride = sum_expressions(table.columns), stride_rows(table)
+        stride = stride_rows(table)
         is_large = table.has_integer_key and (
             row_range.keys is not None or (table.rows > stride and not single_statement)
         )
-        parts = split_into_strides(self._connection, table, row_range, stride) if is_large else (row_range,)
-        return combine_sums(table.columns, [query_sums(self._connection, table, expressions, part) for part in parts])
+        parts = list(split_into_strides(self._connection, table, row_range, stride)) if is_large else [row_range]
+
+        def query(columns: Sequence[SourceColumn]) -> Sums:
+            totals = [query_sums(self._connection, table, columns, part) for part in parts]
+            return combine_sums(columns, totals)
+
+        return sums_by_columns(table.columns, query)
 
     def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
         """The range as a condition on the copy; see `DatabaseReader`."""
         if row_range.cursor_column is None or not is_local_time(find_column(table, row_range.cursor_column)):
-            return row_range
-        return replace(
-            row_range, since=self._source_local_time(row_range.since), until=self._source_local_time(row_range.until)
-        )
+            return with_staging_cursor(table, row_range)
+        since, until = map(self._source_local_time, (row_range.since, row_range.until))
+        return replace(with_staging_cursor(table, row_range), since=since, until=until)
 
     def close(self) -> None:
         """End the connection, and what is still being read."""

@@ -41,7 +41,7 @@ class BatchReader:
         self._columns = columns
         self._batch_size = batch_size
         self._lines = CopyLines.for_columns(
-            columns, max_packet_bytes=connection.max_packet_bytes, strict_dates=strict_dates
+            table, columns, max_packet_bytes=connection.max_packet_bytes, strict_dates=strict_dates
         )
         self._row_bytes = table.size_bytes // table.rows if table.rows else 0
         self._after: int | None = None

@@ -20,11 +20,12 @@ FETCH_ROWS = 400
 OPTIONS = ("socket", "ssl_ca", "ssl_cert", "ssl_key", "charset")
 Row = tuple[bytes | None, ...]
 
-# Zone UTC, so that a timestamp is an instant; no modes, so that no value is padded and backslashes escape; a lock is
-# waited for a minute and not a year; nothing can be written by mistake.
+# Zone UTC, so that a timestamp is an instant; no modes, so that no value is padded and backslashes escape; results are
+# not converted, so that a text arrives as it is stored; a lock is waited for a minute and not a year; nothing can be
+# written by mistake.
 SESSION = (
     "set session autocommit = 1, time_zone = '+00:00', sql_mode = '', sql_big_selects = 1, net_write_timeout = 600,"
-    " lock_wait_timeout = 60",
+    " lock_wait_timeout = 60, character_set_results = null",
     "set session transaction read only",
 )
 
@@ -50,6 +51,11 @@ _BUSY = {
 }
 # Of these errors the server's message names accounts, databases, tables and columns, and holds no value of a row.
 _NAMING = (1044, 1045, 1046, 1049, 1054, 1064, 1130, 1142, 1143, 1144, 1146, 1227, 1698, 1792)
+_TOO_LONG = {
+    1117: "a table has more columns than it can select at once",
+    1153: "a statement is longer than its max_allowed_packet; have that set higher there",
+    2020: "a row is longer than the driver takes",
+}
 _DAMAGED = (126, 127, 144, 145, 1034, 1035, 1194, 1195)
 
 
@@ -69,7 +75,7 @@ class MysqlConnection:
             for statement in SESSION:
                 self._connection.query(statement)
         self.max_packet_bytes = int(self.row("select @@max_allowed_packet")[0] or 0)
-        """max_allowed_packet: the longest text that the server makes."""
+        """max_allowed_packet: the longest text that an expression of the server makes; a longer one is null."""
 
     def rows(self, statement: str) -> list[Row]:
         """All rows of a small result."""
@@ -234,6 +240,8 @@ def _translate_error(error: Exception, url: DatabaseUrl) -> EtlError:
         message = error.args[1]
         text = message.decode(errors="replace") if isinstance(message, bytes) else str(message)
         return EtlError(f"{url.display_name} refuses (error {code}): {text}")
+    if code in _TOO_LONG:
+        return EtlError(f"{url.display_name}: {_TOO_LONG[code]} (error {code}).")
     if code in _DAMAGED:
         return EtlError(f"{url.display_name}: a table is damaged (error {code}); whoever runs it must repair it.")
     if code == 0:

@@ -5,10 +5,11 @@ One expression a column, made from its declared type alone; `sql_mode` must be e
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
-from etl_assets.declare.database_reader import SourceColumn
+from etl_assets.declare.database_reader import SourceColumn, SourceTable
+from etl_assets.errors import EtlError
 from etl_assets.readers.database.mysql_connection import Row
 from etl_assets.readers.database.mysql_types import MysqlType
 
@@ -36,9 +37,11 @@ class CopyLines:
     """The select list of some columns, and how COPY lines are assembled from its result.
 
     A line comes finished, but for values that may be long: the source takes time by the square of a value's length to
-    escape it, and makes no text longer than its packets. They come by themselves, as they are, between the rest.
+    escape it, and makes no text longer than its packets. They come by themselves, as they are stored, between the rest.
     """
 
+    table: str
+    """Whose rows they are, for messages."""
     select: str
     """The list of a select."""
     raw_types: tuple[str | None, ...]
@@ -46,27 +49,38 @@ class CopyLines:
 
     @classmethod
     def for_columns(
-        cls, columns: Sequence[SourceColumn], *, max_packet_bytes: int, strict_dates: bool = False
+        cls,
+        table: SourceTable,
+        columns: Sequence[SourceColumn],
+        *,
+        max_packet_bytes: int,
+        strict_dates: bool = False,
     ) -> "CopyLines":
         """Build the select list.
 
         Args:
+            table: Whose columns they are.
             columns: Those of the line, in order.
-            max_packet_bytes: The longest text that the source makes.
+            max_packet_bytes: The longest text that an expression of the source makes.
             strict_dates: Look at dates more closely.
         """
         kinds = [MysqlType.parse(column.type) for column in columns]
-        short = sum(kind.max_copy_bytes + 1 for kind in kinds if not kind.is_long)
-        parts: list[tuple[str | None, list[str]]] = []
+        is_short = sum(kind.max_copy_bytes + 1 for kind in kinds if not kind.is_long) < max_packet_bytes
+        parts: list[_Part] = []
         for column, kind in zip(columns, kinds, strict=True):
-            if kind.is_long or (kind.max_copy_bytes > LONG_BYTES and short >= max_packet_bytes):
-                parts.append((column.staging_type, [raw_expression(column)]))
-            elif parts and parts[-1][0] is None:
-                parts[-1][1].append(copy_expression(column, strict_dates=strict_dates))
-            else:
-                parts.append((None, [copy_expression(column, strict_dates=strict_dates)]))
-        joined = (f"concat_ws('\\t', {', '.join(each)})" if len(each) > 1 else each[0] for _, each in parts)
-        return cls(select=", ".join(joined), raw_types=tuple(kind for kind, _ in parts))
+            size = kind.max_copy_bytes + 1
+            if kind.is_long or size >= max_packet_bytes or (size > LONG_BYTES and not is_short):
+                parts.append(_Part(column.staging_type, [raw_expression(column)]))
+                continue
+            if not parts or parts[-1].kind is not None or parts[-1].size + size >= max_packet_bytes:
+                parts.append(_Part(None))
+            parts[-1].expressions.append(copy_expression(column, strict_dates=strict_dates))
+            parts[-1].size += size
+        return cls(
+            table=table.name,
+            select=", ".join(part.sql for part in parts),
+            raw_types=tuple(part.kind for part in parts),
+        )
 
     @property
     def is_complete(self) -> bool:
@@ -74,17 +88,45 @@ class CopyLines:
         return self.raw_types == (None,)
 
     def to_lines(self, rows: Sequence[Row]) -> list[bytes]:
-        """The lines of some rows, without their newlines."""
-        if self.is_complete:
-            return [cast(bytes, line) for (line,) in rows]
-        return [b"\t".join(map(_escape, row, self.raw_types)) for row in rows]
+        """The lines of some rows, without their newlines.
+
+        Raises:
+            EtlError: The source could not make a line, for it is longer than its packets.
+        """
+        lines = [line for (line,) in rows] if self.is_complete else list(map(self._line, rows))
+        if None in lines:
+            raise EtlError(
+                f"{self.table}: a row is longer than max_allowed_packet of the source's server, which then makes null"
+                " of it. Nothing of the table was loaded. Have max_allowed_packet set higher there."
+            )
+        return cast(list[bytes], lines)
+
+    def _line(self, row: Row) -> bytes | None:
+        values = list(map(_escape, row, self.raw_types))
+        return None if None in values else b"\t".join(cast(list[bytes], values))
 
 
-def _escape(value: bytes | None, kind: str | None) -> bytes:
-    if value is None:
-        return rb"\N"
+@dataclass
+class _Part:
+    """One expression of the select: of one raw value, or a finished part of the line."""
+
+    kind: str | None
+    """The staging type of a raw value."""
+    expressions: list[str] = field(default_factory=list)
+    size: int = 0
+    """The most bytes that it can come to."""
+
+    @property
+    def sql(self) -> str:
+        return self.expressions[0] if len(self.expressions) == 1 else f"concat_ws('\\t', {', '.join(self.expressions)})"
+
+
+def _escape(value: bytes | None, kind: str | None) -> bytes | None:
+    """A value in COPY's text format; None where a finished part could not be made."""
     if kind is None:
         return value
+    if value is None:
+        return rb"\N"
     if kind == "bytea":
         return rb"\\x" + value.hex().encode()
     for mark, escaped in _ESCAPED:
@@ -107,7 +149,7 @@ def copy_expression(column: SourceColumn, *, strict_dates: bool = False) -> str:
     if kind.is_bytes:
         value_sql = f"concat('\\\\\\\\x', hex({name}))"
     elif column.staging_type == "text":
-        value_sql = raw_expression(column)
+        value_sql = binary_expression(column)
         for mark, written in ESCAPES:
             value_sql = f"replace({value_sql}, {_literal(mark)}, {_literal(written)})"
     elif kind.name == "bit":
@@ -121,7 +163,21 @@ def copy_expression(column: SourceColumn, *, strict_dates: bool = False) -> str:
 
 
 def raw_expression(column: SourceColumn) -> str:
-    """The expression of a value's unescaped bytes; text in UTF-8."""
+    """The expression of a value's unescaped bytes, to be selected or hashed; text in UTF-8.
+
+    Of a text or bytes it has no bound: neither a column as it is nor what is converted is held to the source's packets.
+    """
+    kind, name = MysqlType.parse(column.type), quote_mysql(column.name)
+    if kind.is_text and kind.charset:
+        return f"convert({name} using utf8mb4)"
+    return name if kind.is_bytes or kind.is_text or kind.name == "json" else binary_expression(column)
+
+
+def binary_expression(column: SourceColumn) -> str:
+    """The expression of the same bytes as a binary string, for functions that would compare them as a text.
+
+    It is null where they are more than a packet of the source's.
+    """
     kind, name = MysqlType.parse(column.type), quote_mysql(column.name)
     if column.staging_type != "text" or (kind.is_text and not kind.charset):
         return f"cast({name} as binary)"

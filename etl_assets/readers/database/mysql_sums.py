@@ -6,18 +6,19 @@ place, and nobody else pays for it.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import md5
 
 from etl_assets.declare.database_reader import ColumnSum, RowRange, SourceColumn, SourceTable, Sums
-from etl_assets.declare.measures import exact_sum
+from etl_assets.declare.measures import EMPTY_TEXT, FLOAT_MODULUS, GREAT_FLOAT, HUGE, HUGE_FLOAT, exact_sum
 from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_lines import (
     DATE_TYPES,
     IS_DATE,
     IS_LIKELY_DATE,
     LONE_SURROGATE,
+    binary_expression,
     quote_mysql,
     raw_expression,
     sanitize_text,
@@ -28,18 +29,14 @@ from etl_assets.readers.database.mysql_types import MysqlType
 Totals = dict[tuple[str, str], Decimal]
 """Totals by the column's name in staging (empty for the whole row) and by what is counted."""
 
-MAX_FLOAT = "9e14"
-"""A floating number of this magnitude or more counts as 0: its ten-thousandths are noise, and no bigint holds them."""
 ROWS, UNSANITIZED = ("", "rows"), ("", "odd")
-# An MD5 costs more than all else, and many texts are empty.
-_EMPTY = 0xD41D8CD9
 # Each date counts this and its seconds, so that one sum says how many there are and what they come to.
 _ONE_DATE = 10**30
 _SECONDS_TO_2000 = 63_113_904_000
 _MICROSECONDS = 1_000_000
 
 
-def sum_expressions(columns: Sequence[SourceColumn]) -> dict[tuple[str, str], str]:
+def _sum_expressions(columns: Sequence[SourceColumn]) -> dict[tuple[str, str], str]:
     """The aggregate expressions that `query_sums` selects, by what they count."""
     expressions = {ROWS: "count(*)"}
     for column in columns:
@@ -52,13 +49,14 @@ def sum_expressions(columns: Sequence[SourceColumn]) -> dict[tuple[str, str], st
 
 
 def query_sums(
-    connection: MysqlConnection, table: SourceTable, expressions: Mapping[tuple[str, str], str], row_range: RowRange
+    connection: MysqlConnection, table: SourceTable, columns: Sequence[SourceColumn], row_range: RowRange
 ) -> Totals:
-    """Query the totals of a row range: in one statement, and a second one where texts must be sanitized."""
+    """Query the totals of some columns of a row range: in one statement, and in two where texts must be sanitized."""
+    expressions = _sum_expressions(columns)
     row = connection.row(f"select {', '.join(expressions.values())}{from_where(table, row_range)}")
     totals = {measure: Decimal((value or b"0").decode()) for measure, value in zip(expressions, row, strict=True)}
     if totals.get(UNSANITIZED):
-        _count_sanitized(connection, table, row_range, totals)
+        _count_sanitized(connection, table, columns, row_range, totals)
     return totals
 
 
@@ -94,8 +92,8 @@ def _expressions(column: SourceColumn) -> dict[str, str]:
             {"microseconds": f"sum(if({is_valid}, microsecond({name}), 0))"} if kind.arguments else {}
         )
     if kind.is_bytes or column.staging_type == "text":
-        digest = f"cast(conv(left(md5({_stored(column)}), 8), 16, 10) as unsigned)"
-        return {"total": f"sum(if(length({_stored(column)}) = 0, {_EMPTY}, {digest}))"}
+        digest = f"cast(conv(left(md5({raw_expression(column)}), 8), 16, 10) as unsigned)"
+        return {"total": f"sum(if(length({raw_expression(column)}) = 0, {EMPTY_TEXT}, {digest}))"}
     if kind.name == "time":
         # MySQL's time_to_sec drops the microseconds, MariaDB's does not.
         sign = f"if({name} < 0, -1, 1)"
@@ -104,32 +102,37 @@ def _expressions(column: SourceColumn) -> dict[str, str]:
     if kind.name in {"float", "double", "real"}:
         # As whole numbers, for a sum of doubles depends on their order.
         whole = f"cast(floor({name} * 10000 + 0.5e0) as signed)"
-        return {"total": f"sum(if(abs({name}) < {MAX_FLOAT}, {whole}, 0))"}
+        great = f"mod(cast(({name} + 0e0) as decimal(65, 0)), {FLOAT_MODULUS})"
+        beyond = f"if(abs({name}) < {HUGE_FLOAT}, {great}, sign({name}) * {HUGE})"
+        return {"total": f"sum(if(abs({name}) < {GREAT_FLOAT}, {whole}, {beyond}))"}
     return {"total": f"sum({name} + 0)"}
-
-
-def _stored(column: SourceColumn) -> str:
-    """The same bytes as `raw_expression`, without a conversion where they are stored so."""
-    kind = MysqlType.parse(column.type)
-    return quote_mysql(column.name) if kind.is_text and not kind.charset else raw_expression(column)
 
 
 def _needs_sanitizing(columns: Sequence[SourceColumn]) -> str:
     """The condition that a text of a row may have to be sanitized.
 
     It holds a NUL, or the byte that half a surrogate pair begins with; in Korean other characters begin with it too.
+    One that is too long for the source to look into may too.
     """
     tests = []
     for column in columns:
         if column.staging_type == "text":
-            text = raw_expression(column)
-            tests.append(f"length({_stored(column)}) and (instr({text}, x'00') or instr({text}, x'ed'))")
+            text = binary_expression(column)
+            tests.append(
+                f"length({raw_expression(column)}) and ifnull(instr({text}, x'00') or instr({text}, x'ed'), 1)"
+            )
     return " or ".join(tests)
 
 
-def _count_sanitized(connection: MysqlConnection, table: SourceTable, row_range: RowRange, totals: Totals) -> None:
+def _count_sanitized(
+    connection: MysqlConnection,
+    table: SourceTable,
+    columns: Sequence[SourceColumn],
+    row_range: RowRange,
+    totals: Totals,
+) -> None:
     """Correct the totals of texts that are sanitized: they count as what they become."""
-    texts = [column for column in table.columns if column.staging_type == "text"]
+    texts = [column for column in columns if column.staging_type == "text"]
     statement = (
         f"select {', '.join(map(raw_expression, texts))}{from_where(table, row_range, f'({_needs_sanitizing(texts)})')}"
     )

@@ -5,8 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
-from etl_assets.declare.measures import ROW_CHECKSUM, parse_sums
-from etl_assets.readers.database.conditions import cursor_conditions, find_column, key_conditions, range_key, split_keys
+from etl_assets.declare.measures import ROW_CHECKSUM, parse_sums, sums_by_columns
+from etl_assets.readers.database.conditions import (
+    cursor_conditions,
+    find_column,
+    key_conditions,
+    range_key,
+    split_keys,
+    with_staging_cursor,
+)
 from etl_assets.readers.database.postgres_catalogue import describe_postgres
 from etl_assets.readers.database.postgres_connection import PostgresConnection
 from etl_assets.readers.database.postgres_sums import quote_postgres, sums_select_list
@@ -21,7 +28,7 @@ class PostgresReader:
         self._connection = connection
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-        """Describe the tables of these names that exist, or all of them, in three round trips."""
+        """Describe the tables of these names that exist, or all of them, in a handful of round trips."""
         return describe_postgres(self._connection, names)
 
     def now(self) -> datetime:
@@ -75,21 +82,23 @@ class PostgresReader:
     def sums(self, table: SourceTable, row_range: RowRange, *, single_statement: bool = False) -> Sums:
         """The column sums of a range; no reader of PostgreSQL blocks a writer."""
         del single_statement
-        # Of the rows as staging has them: a char without its padding, an array as it is written.
-        columns_sql = ", ".join(
-            f"{_staging_expression(column)} as {quote_postgres(column.staging_name)}" for column in table.columns
-        )
-        select = sums_select_list([(column.staging_name, column.staging_type) for column in table.columns])
-        rows = [
-            self._connection.row(f"select {select} from (select {columns_sql}{self._from_where(table, part)}) as part")
-            for part in split_keys(row_range, SUM_BATCH_KEYS)
-        ]
-        return parse_sums([column.staging_name for column in table.columns], rows)
+
+        def query(columns: Sequence[SourceColumn]) -> Sums:
+            # Of the rows as staging has them: a char without its padding, an array as it is written.
+            columns_sql = ", ".join(
+                f"{_staging_expression(column)} as {quote_postgres(column.staging_name)}" for column in columns
+            )
+            select = sums_select_list([(column.staging_name, column.staging_type) for column in columns])
+            parts = (f"(select {columns_sql}{self._from_where(table, part)}) as part" for part in ranges)
+            rows = [self._connection.row(f"select {select} from {part}") for part in parts]
+            return parse_sums([column.staging_name for column in columns], rows)
+
+        ranges = list(split_keys(row_range, SUM_BATCH_KEYS))
+        return sums_by_columns(table.columns, query)
 
     def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
-        """The range as a condition on the copy: the same, for a timestamp without a zone is taken to be in UTC."""
-        del table
-        return row_range
+        """The range as a condition on the copy: a timestamp without a zone is taken to be in UTC."""
+        return with_staging_cursor(table, row_range)
 
     def close(self) -> None:
         """End the connection."""
@@ -124,7 +133,8 @@ class PostgresReader:
                 row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
             )
         where = f" where {' and '.join(conditions)}" if conditions else ""
-        return f" from {quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"
+        only = "" if table.is_partitioned else "only "
+        return f" from {only}{quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"
 
 
 def _staging_expression(column: SourceColumn) -> str:

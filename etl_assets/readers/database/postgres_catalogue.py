@@ -1,4 +1,7 @@
-"""PostgreSQL's system catalogue: describes all tables of a schema in three round trips.
+"""PostgreSQL's system catalogue: describes all tables of a schema in a handful of round trips.
+
+A partition is described as a part of the table that its rows are read with. Tables that inherit from another one are
+tables by themselves: of each its own rows are read. Views and foreign tables are left out.
 
 No column of PostgreSQL is updated by itself. Where a trigger writes the moment of each change into one, a comment on
 the column that holds `on update current_timestamp` says so, in MySQL's words.
@@ -7,7 +10,8 @@ the column that holds `on update current_timestamp` says so, in MySQL's words.
 from collections import defaultdict
 from collections.abc import Collection
 
-from etl_assets.declare.database_reader import SourceColumn, SourceTable
+from etl_assets.declare.database_reader import SourceColumn, SourceTable, with_staging_names
+from etl_assets.declare.staging_names import table_names
 from etl_assets.readers.database.postgres_connection import PostgresConnection
 from etl_assets.readers.database.postgres_types import staging_type
 
@@ -15,7 +19,24 @@ _FROM = """
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace"""
 _TABLES = f"""
-select c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid){_FROM}"""
+select
+    c.relname,
+    coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
+    coalesce(leaves.size, pg_total_relation_size(c.oid))::bigint,
+    c.relkind = 'p',
+    coalesce(above.relname, ''){_FROM}
+left join lateral (
+    select sum(greatest(leaf.reltuples, 0)) as rows, sum(pg_total_relation_size(leaf.oid)) as size
+    from pg_partition_tree(c.oid) as tree
+    join pg_class as leaf on leaf.oid = tree.relid and tree.isleaf
+) as leaves on c.relkind = 'p'
+left join lateral (
+    select ancestor.relname
+    from pg_partition_ancestors(c.oid) as ancestors
+    join pg_class as ancestor on ancestor.oid = ancestors.relid
+    where ancestor.oid <> c.oid and ancestor.relnamespace = c.relnamespace
+    limit 1
+) as above on c.relispartition"""
 _COLUMNS = f"""
 select
     c.relname,
@@ -37,12 +58,16 @@ join pg_attribute as a on a.attrelid = c.oid and a.attnum = k.number"""
 
 
 def describe_postgres(connection: PostgresConnection, names: Collection[str] | None = None) -> dict[str, SourceTable]:
-    """Describe the tables of these names that exist, or all of the schema, sorted by name; views are left out."""
+    """Describe the tables of these names that exist, or all of the schema, sorted by name; see `DatabaseReader`."""
     if names is not None and not names:
         return {}
     chosen = f"\nwhere n.nspname = {_literal(connection.schema)} and c.relkind in ('r', 'p')"
+    renamed = table_names(name for (name,) in connection.rows(f"select c.relname{_FROM}{chosen}"))
+    wanted = [name for name in renamed if names is None or not {renamed[name], name.lower()}.isdisjoint(names)]
+    if not wanted:
+        return {}
     if names is not None:
-        chosen += f" and c.relname in ({', '.join(map(_literal, sorted(names)))})"
+        chosen += f" and c.relname in ({', '.join(map(_literal, wanted))})"
     columns: dict[str, list[SourceColumn]] = defaultdict(list)
     for table, name, kind, made_from, not_null, on_update_timestamp in connection.rows(
         f"{_COLUMNS}{chosen} order by c.relname, a.attnum"
@@ -63,13 +88,16 @@ def describe_postgres(connection: PostgresConnection, names: Collection[str] | N
     return {
         name: SourceTable(
             name=name,
-            columns=tuple(columns[name]),
+            columns=with_staging_names(columns[name]),
             key=tuple(keys[name]),
             rows=rows,
             size_bytes=size,
             indexes=tuple(tuple(each) for each in indexes[name].values()),
+            renamed=renamed[name],
+            is_partitioned=is_partitioned,
+            part_of=part_of,
         )
-        for name, rows, size in connection.rows(f"{_TABLES}{chosen} order by c.relname")
+        for name, rows, size, is_partitioned, part_of in connection.rows(f"{_TABLES}{chosen} order by c.relname")
     }
 
 

@@ -12,6 +12,9 @@ ours and where a view shows them in their place.
 | date, timestamp | date, timestamp, timestamptz, text | a moment is read in the old pipeline's zone; no date is null |
 | timestamptz | date, timestamp, timestamptz, text | what has no zone is of the old pipeline's zone |
 | interval | interval, time, text | as it is |
+| time | time, interval, timestamp, text | what the clock shows; an interval over a day is null |
+| uuid | uuid, text, bytea | sixteen bytes or any of the spellings that PostgreSQL reads; anything else is null |
+| jsonb | jsonb, json, text | as a document; what is none is null |
 | text | every type | as PostgreSQL prints it; bytes that are no letters escaped |
 | bytea | bytea, text | text by its bytes in UTF-8 |
 
@@ -37,6 +40,17 @@ _WHOLE = {
 }
 _NUMBERS = (*_WHOLE, "numeric", "double precision", "real")
 _MOMENTS = ("date", "timestamp", "timestamptz")
+_WRITTEN = ("interval", "time", "uuid", "jsonb")
+"""Types whose values are read from text, where it is one of theirs."""
+_OTHER_CASTS = {
+    ("time", "interval"): "{0}",
+    ("interval", "time"): "case when {0} >= interval '0' and {0} < interval '1 day' then {0}::time end",
+    ("timestamp", "time"): "{0}::time",
+    ("bytea", "uuid"): "case when length({0}) = 16 then encode({0}, 'hex') end",
+    ("bytea", "text"): "encode({0}, 'escape')",
+    ("text", "bytea"): "convert_to({0}::text, 'UTF8')",
+}
+"""The expression by the old type and ours, with {0} for the value."""
 _NUMBER = "^\\s*[-+]?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]{1,2})?\\s*$"
 
 
@@ -124,7 +138,7 @@ def _null_out_of_bounds(number: sql.Composable | None, ours: ColumnSchema) -> sq
     elif ours.kind == "real":
         in_bounds = sql.SQL("abs({}) < 3e38").format(number)
     else:
-        precision, scale = re.findall(r"\d+", ours.type)
+        precision, scale = re.findall(r"-?\d+", ours.type)
         in_bounds = sql.SQL("abs(round({}, {})) < {}").format(
             number, sql.Literal(int(scale)), sql.Literal(Decimal(10) ** (int(precision) - int(scale)))
         )
@@ -145,14 +159,10 @@ def _as_timestamp(value: sql.Composable, old: str, ours: str, zone: str) -> sql.
 
 
 def _as_other(value: sql.Composable, old: str, ours: str) -> sql.Composable | None:
-    if ours == "interval" and old in {"interval", "time"}:
-        return value
-    if ours == "interval" and old == "text":
-        return sql.SQL("case when pg_input_is_valid({0}, 'interval') then {0}::interval end").format(value)
-    if ours == "text":
-        return sql.SQL("encode({}, 'escape')").format(value) if old == "bytea" else value
-    if ours == "bytea" and old == "bytea":
-        return value
-    if ours == "bytea" and old == "text":
-        return sql.SQL("convert_to({}, 'UTF8')").format(value)
-    return None
+    """The value in one of the types that have few others beside them; None where there is no cast."""
+    form = _OTHER_CASTS.get((old, ours))
+    if form is None and ours in {old, "text"}:
+        form = "{0}"
+    elif form is None and old in {"text", "json"} and ours in _WRITTEN:
+        form = "case when pg_input_is_valid({0}::text, {1}) then {0}::text end"
+    return None if form is None else sql.SQL(form).format(value, sql.Literal(ours))

@@ -90,6 +90,14 @@ def copy_into_target(connection: psycopg.Connection, target: StagingTable, block
     return rows
 
 
+def has_duplicate_keys(connection: psycopg.Connection, target: StagingTable) -> bool:
+    """Whether two of the incoming rows have one key."""
+    found = connection.execute(
+        target.statement(f"select from {INCOMING} as incoming group by {{keys}} having count(*) > 1 limit 1")
+    )
+    return found.rowcount > 0
+
+
 def insert_all(connection: psycopg.Connection, target: StagingTable) -> None:
     """Insert all incoming rows into the target, which is empty."""
     connection.execute(
@@ -113,14 +121,14 @@ def merge_rows(connection: psycopg.Connection, target: StagingTable, row_range: 
     """
     _find_changed(connection, target, row_range)
     conflicts = new_conflicts = 0
-    overwriting = f"(select * from {CHANGED} where overwrites)"
+    overwriting = f"(select * from {CHANGED} where etl_overwrites)"
     if target.append_only:
         new_conflicts = retained.record_conflicts(connection, target, row_range, incoming=INCOMING, chosen=overwriting)
-        conflicts = connection.execute(f"delete from {CHANGED} where overwrites").rowcount
+        conflicts = connection.execute(f"delete from {CHANGED} where etl_overwrites").rowcount
     new, changed, overwritten = _row(
         connection,
-        "select count(*) filter (where is_new), count(*) filter (where not is_new), count(*) filter (where overwrites)"
-        f" from {CHANGED}",
+        "select count(*) filter (where etl_is_new), count(*) filter (where not etl_is_new),"
+        f" count(*) filter (where etl_overwrites) from {CHANGED}",
     )
     if not (new or changed):
         return MergeResult(conflicts=conflicts, new_conflicts=new_conflicts)
@@ -128,7 +136,7 @@ def merge_rows(connection: psycopg.Connection, target: StagingTable, row_range: 
     if changed:
         if target.retain_deleted:
             retained.save_overwritten(connection, target, overwriting)
-        before_images.save_before_images(connection, target, f"(select * from {CHANGED} where not is_new)")
+        before_images.save_before_images(connection, target, f"(select * from {CHANGED} where not etl_is_new)")
     incoming = {name: sql.Identifier("incoming", name) for name in target.columns}
     lineage = {BATCH_COLUMN: sql.Literal(target.batch)}
     merge(
@@ -141,7 +149,7 @@ def merge_rows(connection: psycopg.Connection, target: StagingTable, row_range: 
         differs=DIFFERS if changed else None,
         is_new=IS_NEW if new else None,
     )
-    dates = _dates(connection, target, f"select old_date from {CHANGED} union select new_date from {CHANGED}")
+    dates = _dates(connection, target, f"select etl_old_date from {CHANGED} union select etl_new_date from {CHANGED}")
     return MergeResult(new, changed, overwritten, conflicts, new_conflicts, dates)
 
 
@@ -161,7 +169,7 @@ def find_deleted(
     connection.execute(
         target.statement(
             "create temporary table etl_deleted_rows on commit drop as"
-            " select {existing_keys}, {old_date} as old_date from {target} as existing"
+            " select {existing_keys}, {old_date} as etl_old_date from {target} as existing"
             f" where ({{in_range}}) and not exists (select from {incoming} as incoming where {{same_key}})",
             in_range=in_range,
         )
@@ -176,7 +184,7 @@ def find_deleted(
     ).fetchone()
     rows, first_key, last_key = row or (0, None, None)
     return DeletedAtSource(
-        rows, first_key, last_key, _dates(connection, target, f"select old_date from {DELETED}") if rows else set()
+        rows, first_key, last_key, _dates(connection, target, f"select etl_old_date from {DELETED}") if rows else set()
     )
 
 
@@ -318,16 +326,18 @@ def _find_changed(connection: psycopg.Connection, target: StagingTable, row_rang
         differs=_differ(target.values),
         columns={
             **{key: sql.Identifier("incoming", key) for key in target.keys},
-            "old_date": target.statement("{old_date}"),
-            "new_date": target.statement("{new_date}"),
-            "overwrites": sql.SQL("existing.{} is not null and ({})").format(
+            "etl_old_date": target.statement("{old_date}"),
+            "etl_new_date": target.statement("{new_date}"),
+            "etl_overwrites": sql.SQL("existing.{} is not null and ({})").format(
                 sql.Identifier(target.keys[0]), sql.SQL(" or ").join(overwrites)
             ),
         },
         within=target.in_range(row_range, of="incoming"),
     )
     connection.execute(f"drop table if exists {CHANGED}")
-    connection.execute(sql.SQL("create temporary table etl_changed_rows on commit drop as {}").format(found))
+    made = connection.execute(sql.SQL("create temporary table etl_changed_rows on commit drop as {}").format(found))
+    if made.rowcount >= ANALYZE_FROM_ROWS:
+        connection.execute(f"analyze {CHANGED}")
 
 
 def _differ(names: Sequence[str]) -> sql.Composable:

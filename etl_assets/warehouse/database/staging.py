@@ -69,7 +69,7 @@ class StagingTable:
         return [name for name in self.columns if name not in self.keys]
 
     def in_range(self, row_range: RowRange, of: str = "existing") -> sql.Composable:
-        """The condition that a row of the alias `of` is in the range."""
+        """The condition that a row of the alias `of` is in the range, which is one of staging (`as_staged`)."""
         conditions: list[sql.Composable] = []
         for mark, bound in ((">", row_range.after), ("<=", row_range.upto)):
             if bound is not None:
@@ -80,9 +80,9 @@ class StagingTable:
                 sql.SQL("{} = any({})").format(sql.Identifier(of, self.keys[0]), sql.Literal(list(row_range.keys)))
             )
         if row_range.cursor_column is not None:
-            cursor_column = sql.Identifier(of, row_range.cursor_column.lower())
+            cursor_column = sql.Identifier(of, row_range.cursor_column)
             # A timestamp without a zone is compared with the clock of UTC, as the source does it.
-            kind = sql.SQL(self.columns[row_range.cursor_column.lower()])
+            kind = sql.SQL(self.columns[row_range.cursor_column])
             for mark, moment in ((">=", row_range.since), ("<", row_range.until)):
                 if moment is not None:
                     conditions.append(

@@ -1,10 +1,12 @@
 """Column sums of a staging table, to compare with the source's."""
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import sql
 
 from etl_assets.declare.database_reader import RowRange, Sums
-from etl_assets.declare.measures import parse_sums, sums_sql
+from etl_assets.declare.measures import parse_sums, sums_by_columns, sums_sql
 from etl_assets.warehouse.database.retained import CONFLICTS
 from etl_assets.warehouse.database.rows import INCOMING
 from etl_assets.warehouse.database.staging import StagingTable
@@ -31,12 +33,16 @@ def read_sums(
             f" union all select {{columns}} from {INCOMING} as existing where exists ("
             f"     select from {CONFLICTS} as incoming where {{same_key}}))"
         )
-    columns = [sql.Identifier("existing", name) for name in target.columns]
-    row = connection.execute(
-        target.statement(
-            f"select {{sums}} from {counted} as existing where {{in_range}}",
-            sums=sql.SQL(sums_sql(list(target.columns.values()))).format(*columns),
-            in_range=target.in_range(row_range),
-        )
-    ).fetchone()
-    return parse_sums(list(target.columns), [row] if row else [])
+
+    def query(names: Sequence[str]) -> Sums:
+        select_list = sums_sql([target.columns[name] for name in names])
+        row = connection.execute(
+            target.statement(
+                f"select {{sums}} from {counted} as existing where {{in_range}}",
+                sums=sql.SQL(select_list).format(*(sql.Identifier("existing", name) for name in names)),
+                in_range=target.in_range(row_range),
+            )
+        ).fetchone()
+        return parse_sums(names, [row] if row else [])
+
+    return sums_by_columns(list(target.columns), query)

@@ -181,8 +181,8 @@ def _merge_newest(connection: psycopg.Connection, target: DocumentTable, batch: 
         same_key=same_key,
         updates={**document, "loaded_at": sql.SQL("now()"), "vanished_at": sql.NULL, "deleted_at": sql.NULL},
         inserts={**({INSTANCE: sql.Literal(target.instance)} if target.instance else {}), **incoming, **document},
-        differs=sql.SQL("not incoming.is_new"),
-        is_new=sql.SQL("incoming.is_new"),
+        differs=sql.SQL("not incoming.etl_is_new"),
+        is_new=sql.SQL("incoming.etl_is_new"),
         # Not in a table of its own: a document would be written once more.
         changes=changes_query(
             target.statement("{incoming} as incoming"),

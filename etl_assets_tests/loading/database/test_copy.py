@@ -43,6 +43,19 @@ def test_every_table_is_copied_and_the_same_again_writes_nothing(clinic: Clinic)
     assert not clinic.query("select from etl.row_before")
 
 
+def test_what_was_loaded_has_statistics_before_it_is_read(clinic: Clinic) -> None:
+    fill(clinic)
+    clinic.load()
+    never = clinic.query(
+        "select relname::text from pg_class where relnamespace = 'open_dental'::regnamespace and relkind = 'r'"
+        " and pg_stat_get_last_analyze_time(oid) is null"
+    )
+    assert never == []
+    clinic.add("patient", *(f"'p{n}'" for n in range(10)), columns="LName")
+    clinic.load("patient")
+    assert clinic.query("select reltuples from pg_class where oid = 'open_dental.patient'::regclass") == [(13.0,)]
+
+
 def test_what_was_stamped_long_ago_is_not_read_again(clinic: Clinic) -> None:
     clinic.add("patient", *(f"'p{n}', '2024-01-01 12:00:00'" for n in range(30)), columns="LName, DateTStamp")
     assert counts(clinic.take("patient")) == (30, 30, 0, 0, 0)

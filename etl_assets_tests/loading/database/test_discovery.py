@@ -12,9 +12,10 @@ import pytest
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override, parse_catalogue
 from etl_assets.declare.copied_table import Incremental
 from etl_assets.declare.database_reader import SourceColumn, SourceTable
+from etl_assets.declare.staging_names import table_names
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
-from etl_assets.loading.database.discovery import build_catalogue, discover, find_drift
+from etl_assets.loading.database.discovery import build_catalogue, describe_left_out, discover, find_drift
 from etl_assets.readers.database import connect_database, open_connection
 from etl_assets.sources.open_dental import SOURCE
 from etl_assets.sources.open_dental.tables import CATALOGUE
@@ -113,12 +114,45 @@ def test_of_whole_documents_fewer_are_read_at_a_time() -> None:
 
 
 def test_a_table_without_a_key_is_left_out_with_the_reason() -> None:
-    text = build_catalogue(found(BILL, table("tempbill", key=()), table("my list")), RULES, None)
+    temporary, odd = table("tempbill", key=()), table("odd", column("my key"), key=("my key",))
+    broad = table("broad", *(column(f"C{number}") for number in range(1599)))
+    part = replace(table("bill_2024"), part_of="bill")
+    there = found(BILL, temporary, odd, broad, part)
+    text = build_catalogue(there, RULES, None)
     listing = parse_catalogue(text, "tables.yaml")
     assert list(listing.tables) == ["bill"]
-    assert listing.left_out["tempbill"] == "has no key"
-    assert "letters" in listing.left_out["my list"]
-    assert find_drift(found(BILL, table("tempbill", key=()), table("my list")), RULES, text) == []
+    assert listing.left_out == {
+        "bill_2024": "is a part of bill, with which its rows are read",
+        "broad": "has more than 1,599 columns, and PostgreSQL no more; say in tables.py which are never_load",
+        "odd": "has a key whose name is not made of letters, digits and underscores; to read all its rows each time,"
+        " name it in read_whole of tables.py",
+        "tempbill": "has no key; to read all its rows each time, name it in read_whole of tables.py",
+    }
+    assert find_drift(there, RULES, text) == []
+    said = describe_left_out(text, "tables.yaml")
+    assert said[0] == "bill_2024 is left out: it is a part of bill, with which its rows are read."
+    assert [line.split()[0] for line in said] == ["bill_2024", "broad", "odd", "tempbill"]
+    narrower = replace(RULES, overrides={"broad": Override(never_load="c7")})
+    assert "broad" in parse_catalogue(build_catalogue(there, narrower, None), "tables.yaml").tables
+
+
+def test_a_table_that_is_declared_so_is_read_whole_whether_it_has_a_key_or_not() -> None:
+    rules = replace(RULES, read_whole="temp* visitlog")
+    there = found(BILL, table("tempbill", key=()), table("visitlog", *VISIT.columns[1:]))
+    text = build_catalogue(there, rules, None)
+    listing = parse_catalogue(text, "tables.yaml")
+    for name in ("tempbill", "visitlog"):
+        listed = listing.tables[name]
+        assert (listed.keys, listed.load, listed.retain_deleted) == ((), Full(), False)
+    assert listing.left_out == {}
+    assert find_drift(there, rules, text) == []
+
+
+def test_tables_are_listed_by_the_names_that_they_have_in_staging() -> None:
+    there = found(BILL, *(replace(table(name), renamed=renamed) for name, renamed in table_names(["C", "c"]).items()))
+    text = build_catalogue(there, RULES, None)
+    assert list(parse_catalogue(text, "tables.yaml").tables) == sorted(["bill", *table_names(["C", "c"]).values()])
+    assert find_drift(there, RULES, text) == []
 
 
 def test_a_database_without_tables_is_not_believed() -> None:
@@ -147,7 +181,8 @@ def test_drift_says_what_became_of_each_table() -> None:
     assert find_drift(found(renamed, moved, table("fresh"), table("copy", key=())), RULES, held) == [
         "bill: CardTokenNew may be secret by name; not loaded until tables.py says never_load or not_secret.",
         "bill: tables.py speaks of cardtoken, and the source has no such column.",
-        "copy: is new at the source, and cannot be loaded: has no key.",
+        "copy: is new at the source, and is not loaded: it has no key; to read all its rows each time, name it in"
+        " read_whole of tables.py.",
         "fresh: is new at the source, of 1 column (reference: the rest). It is not loaded yet.",
         "gone: is no longer at the source. What is held of it stays.",
         "visit: its key was visitnum and is enters.",

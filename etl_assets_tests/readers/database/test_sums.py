@@ -48,6 +48,9 @@ def source(new_mysql_database: Callable[[], str]) -> str:
         " (2, _utf8mb3 x'61eda0bd62', '', 'é', '2024-05-06 07:08:09', '2024-02-31'),"
         " (3, _utf8mb3 x'eda0bdedb8b000', _utf8mb4 x'f09f98800a', '', '1970-01-01 00:00:01', '2024-02-29'),"
         " (5, '', '\\0', null, '2038-01-19', '0001-01-01'), (7, null, '현', '한', '2024-02-29', '2023-12-31')",
+        "create table great (Num int primary key, f float, d double)",
+        "insert into great values (1, 1.1e15, 9e14), (2, 1e20, 1.2345678901234567e17), (4, -7e29, 1e65),"
+        " (5, -3.4e38, -9.999999999999999e64), (6, 9.1e14, -1.7e308), (8, 8.9e14, 899999999999999.9e0)",
         "create table keyless (a int, b varchar(9))",
         "insert into keyless values (1, 'x'), (1, 'x'), (2, 'y')",
     )
@@ -66,7 +69,7 @@ def test_sums_are_the_same_in_both_databases(
     reader: DatabaseReader, connection: psycopg.Connection, stride: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mysql_ranges, "STRIDE", stride)
-    for table in reader.describe(["held", "western", "odd"]).values():
+    for table in reader.describe(["held", "western", "odd", "great"]).values():
         names = [(column.staging_name, column.staging_type) for column in table.columns]
         columns = sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in names
@@ -96,6 +99,12 @@ def test_the_measure_of_each_type(reader: DatabaseReader) -> None:
     assert sums.converted == {"day: zero_date": 1}
     empty = reader.sums(reader.describe()["held"], RowRange(keys=()))
     assert (empty.rows, {each.values for each in empty.columns.values()}) == (0, {0})
+
+
+def test_no_two_numbers_below_1e65_count_alike(reader: DatabaseReader) -> None:
+    table = reader.describe()["great"]
+    totals = [reader.sums(table, RowRange(keys=(key,))).columns for key in (1, 2, 4, 5, 6, 8)]
+    assert len({each["d"].total for each in totals}) == len({each["f"].total for each in totals}) == 6
 
 
 def test_a_piece_by_its_stamp_is_summed_alone(reader: DatabaseReader) -> None:

@@ -38,6 +38,7 @@
     {%- if types.get('snapshot_date') != 'date' -%}
         {{ exceptions.raise_compiler_error(this ~ ": the model must select snapshot_date, a date.") }}
     {%- endif -%}
+    {%- do run_query("analyze pg_temp." ~ incoming ~ " (" ~ keys | join(', ') ~ ")") -%}
     {%- do validate_unique_key(this, incoming, keys) -%}
 
     {#- 2. Make the table, or its columns the model's. -#}

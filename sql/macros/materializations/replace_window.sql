@@ -22,6 +22,7 @@
         {{ exceptions.raise_compiler_error(target ~ ": replace_window needs a unique_key to match rows by.") }}
     {%- endif -%}
     {%- set keys = [unique_key] if unique_key is string else unique_key -%}
+    {%- do run_query("analyze " ~ incoming ~ " (" ~ keys | join(', ') ~ ")") -%}
     {%- do validate_unique_key(target, incoming, keys) -%}
     {#- A column that the model lost is one of the table's still, and not written. -#}
     {%- set incoming_names = adapter.get_columns_in_relation(incoming) | map(attribute='name') | list -%}

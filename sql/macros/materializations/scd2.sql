@@ -189,15 +189,13 @@ overriding system value values (-1, {{ 'false, ' if spec.inferred_flag }}'1900-0
 {%- endmacro -%}
 
 
-{#- Made when the first rows are there, which takes less than to mend them with each row; and what the planner must know
-    of a table that autovacuum has not come by yet. -#}
+{#- Made when the first rows are there, which takes less than to mend them with each row. -#}
 {%- macro scd2_create_indexes(target, spec) -%}
 {%- set key_list = spec.natural_key | join(', ') -%}
 alter table {{ target }}
     add primary key (surrogate_key),
     add unique ({{ key_list }}, valid_from);
-create unique index on {{ target }} ({{ key_list }}) where is_current;
-analyze {{ target }}
+create unique index on {{ target }} ({{ key_list }}) where is_current
 {%- endmacro -%}
 
 

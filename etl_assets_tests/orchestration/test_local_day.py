@@ -1,0 +1,49 @@
+"""The day as of which a run counts is that of the practice, and not of UTC."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from etl_assets.declare.dates import Span
+from etl_assets.errors import EtlError
+from etl_assets.orchestration.dbt_assets import local_day, with_local_day
+from etl_assets.settings import read_settings
+from etl_assets.sources.open_dental import SOURCE
+
+NIGHT = datetime(2026, 3, 11, 2, tzinfo=UTC)
+EVENING = datetime(2026, 3, 10, 20, tzinfo=UTC)
+TENTH, ELEVENTH = date(2026, 3, 10), date(2026, 3, 11)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "day"),
+    [
+        ("America/Chicago", NIGHT, TENTH),
+        ("America/Chicago", EVENING, TENTH),
+        ("Asia/Tokyo", EVENING, ELEVENTH),
+        (None, NIGHT, ELEVENTH),
+    ],
+)
+def test_the_day_is_that_of_the_practice(zone: str | None, moment: datetime, day: date) -> None:
+    settings = read_settings({"ETL_OPEN_DENTAL_TIMEZONE": zone} if zone else {})
+    assert local_day(settings, SOURCE, moment) == day
+
+
+def test_a_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(EtlError, match="ETL_OPEN_DENTAL_TIMEZONE is no time zone"):
+        local_day(read_settings({"ETL_OPEN_DENTAL_TIMEZONE": "Chicago"}), SOURCE, NIGHT)
+
+
+@pytest.mark.parametrize(
+    ("span", "as_of", "expected"),
+    [
+        pytest.param(Span(ELEVENTH, ELEVENTH), TENTH, Span(TENTH, ELEVENTH), id="west of UTC it is yesterday still"),
+        pytest.param(
+            Span(ELEVENTH, ELEVENTH), date(2026, 3, 12), Span(ELEVENTH, date(2026, 3, 12)), id="east of it, tomorrow"
+        ),
+        pytest.param(Span(date(2020, 1, 1), TENTH), TENTH, Span(date(2020, 1, 1), TENTH), id="another span stays"),
+        pytest.param(None, TENTH, None, id="the whole history stays whole"),
+    ],
+)
+def test_a_run_of_today_has_the_practice_s_day_in_it(span: Span | None, as_of: date, expected: Span | None) -> None:
+    assert with_local_day(span, as_of, NIGHT) == expected
