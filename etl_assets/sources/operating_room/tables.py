@@ -30,6 +30,7 @@ TABLES = (
             timestamp="released_at",
         )
         + columns(text="time_zone"),
+        personal=("provider_name",),
     ),
     FileTable(
         name="or_case",
@@ -63,7 +64,10 @@ TABLES = (
             integer="num_of_panels",
         )
         + columns(text="primary_procedure primary_procedure_code asa_rating_code asa_code_name time_zone"),
-        personal=("patient_id", "enc_csn_id", "orl_csn", "orl_log_name", "hsp_account_id"),
+        personal=(
+            *("patient_id", "enc_csn_id", "orl_csn", "orl_log_name", "hsp_account_id"),
+            *("primary_surgeon", "primary_surgeon_npi"),
+        ),
     ),
     FileTable(
         name="or_schedule",
@@ -94,6 +98,6 @@ TABLES = (
         )
         + columns(timestamp="panel1_start_at", text="primary_proc_name")
         + columns(timestamp="record_update_dt", text="time_zone"),
-        personal=("patient_id", "cancel_comments"),
+        personal=("patient_id", "cancel_comments", "primary_surgeon_name", "primary_surgeon_npi"),
     ),
 )
