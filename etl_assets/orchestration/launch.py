@@ -24,13 +24,14 @@ from etl_assets.orchestration.asset_keys import asset_key, staging_keys
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.kinds import kind_of
-from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
+from etl_assets.orchestration.orphaned_runs import SESSION_TAG, fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of, today, whole_periods
 from etl_assets.orchestration.staging_assets import load_config
 from etl_assets.orchestration.staleness import failed_keys, stale_in
 from etl_assets.settings import PROJECT, Settings, export_environment
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import abandon_dead_batches
+from etl_assets.warehouse.sessions import open_session
 
 _QUIET_LOGGER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SETTLE_FACTOR = 3
@@ -119,7 +120,7 @@ def run_span(
         options: How the staging tables are loaded.
     """
     export_environment(dagster_environment(settings))
-    with _quiet(settings), dg.DagsterInstance.get() as instance:
+    with _quiet(settings), dg.DagsterInstance.get() as instance, open_session(settings) as session:
         with connect(settings, autocommit=True) as connection:
             abandon_dead_batches(connection)
             fail_orphaned_runs(instance, connection)
@@ -127,11 +128,12 @@ def run_span(
         staging = staging_keys(source)
         chosen = {asset_key(source, name) for name in tables} or staging
         built = set(job.asset_layer.executable_asset_keys) - staging if models else set()
+        tags = {**tags_of(source, span), SESSION_TAG: session}
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             asset_selection=sorted(chosen | built),
-            tags=tags_of(source, span),
+            tags=tags,
             run_config={
                 **load_config(source, tables or [table.name for table in source.tables], options.chosen),
                 **_QUIET_LOGGER,
@@ -139,7 +141,6 @@ def run_span(
         )
         results = [result]
         if not result.success and built:
-            tags = tags_of(source, span)
             results += _build_rest(settings, code_location, source, instance, chosen=chosen, built=built, tags=tags)
         return RunOutcome(
             span,
