@@ -17,6 +17,7 @@ from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.table_failures import table_failures
 
 DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
 
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> bool:
     ]
     if not plan:
         print(f"{source.name}: no new files, nothing to do.")
-    lines = report([source], [outcome.run_id for outcome in outcomes])
+    lines = report([source], [run for outcome in outcomes for run in outcome.run_ids])
     broken = [error for outcome in outcomes for error in outcome.errors]
     if broken or not all(outcome.success for outcome in outcomes):
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
@@ -131,6 +132,7 @@ def report(sources: Sequence[Source], runs: Sequence[str]) -> list[Line]:
     with connect(read_settings()) as connection:
         connection.execute("reset role")
         lines = [line for source in sources for line in summary(connection, source.name, runs)]
+        failures = [failure for source in sources for failure in table_failures(connection, source.name)]
     headers = ("changed", "deleted", "rejected", "passed", "failed", "warned")
     print(f"\n{'relation':44} {'rows':>10} " + " ".join(f"{name:>8}" for name in headers) + f" {'s':>6}")
     shown = [line for line in lines if line.rows or line.changed or line.rejected or line.failed or line.warned]
@@ -140,6 +142,11 @@ def report(sources: Sequence[Source], runs: Sequence[str]) -> list[Line]:
     if len(shown) < len(lines):
         print(f"{len(lines) - len(shown)} more are empty.")
     print(_total(lines))
+    for each in failures:
+        print(
+            f"{each.relation} could not be loaded since {each.failed_since:%Y-%m-%d %H:%M} UTC:"
+            " what is built on it is stale."
+        )
     return lines
 
 

@@ -59,7 +59,8 @@ class Table:
     never_load: Sequence[str] = ()
     """Columns that must not reach the warehouse at all: secrets, free clinical text."""
     personal: Sequence[str] = ()
-    """Columns that tell of a person; no reader role is granted them."""
+    """Columns that tell of a person: no finding shows their values, and what models make of them only
+    `etl_personal_reader` may read."""
     description: str = ""
 
     @property

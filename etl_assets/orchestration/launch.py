@@ -5,7 +5,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
@@ -19,26 +20,30 @@ from etl_assets.errors import EtlError
 from etl_assets.loading.files.landing import ScanResult
 from etl_assets.loading.load import LoadOptions
 from etl_assets.orchestration.asset_keys import asset_key, staging_keys
+from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.kinds import kind_of
-from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
+from etl_assets.orchestration.orphaned_runs import SESSION_TAG, fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of, today, whole_periods
 from etl_assets.orchestration.process_group import run_process_group
 from etl_assets.orchestration.staging_assets import load_config
+from etl_assets.orchestration.staleness import failed_keys, stale_in
 from etl_assets.settings import PROJECT, Settings, export_environment
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import abandon_dead_batches
+from etl_assets.warehouse.sessions import open_session
 
+_QUIET_LOGGER = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SETTLE_FACTOR = 3
 """How many times the quiet time a person waits for a file to be complete, who starts a run by hand."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """The outcome of one run."""
+    """The outcome of a run, and of one more that built what the failure of the first had kept from it."""
 
     span: Span
-    run_id: str
+    run_ids: tuple[str, ...]
     success: bool
     errors: tuple[str, ...]
 
@@ -118,25 +123,57 @@ def run_span(
         options: How the staging tables are loaded.
     """
     export_environment(dagster_environment(settings))
-    with _quiet(settings), dg.DagsterInstance.get() as instance:
+    with _quiet(settings), dg.DagsterInstance.get() as instance, open_session(settings) as session:
         with connect(settings, autocommit=True) as connection:
             abandon_dead_batches(connection)
             fail_orphaned_runs(instance, connection)
         job = code_location.resolve_job_def(source.name)
         staging = staging_keys(source)
         chosen = {asset_key(source, name) for name in tables} or staging
-        everything = set(job.asset_layer.executable_asset_keys)
+        built = set(job.asset_layer.executable_asset_keys) - staging if models else set()
+        tags = {**tags_of(source, span), SESSION_TAG: session}
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
-            asset_selection=sorted(chosen | (everything - staging if models else set())),
-            tags=tags_of(source, span),
+            asset_selection=sorted(chosen | built),
+            tags=tags,
             run_config={
                 **load_config(source, tables or [table.name for table in source.tables], options.chosen),
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                **_QUIET_LOGGER,
             },
         )
-        return RunOutcome(span, result.run_id, result.success, tuple(_reasons(result)))
+        results = [result]
+        if not result.success and built:
+            results += _build_rest(settings, code_location, source, instance, chosen=chosen, built=built, tags=tags)
+        return RunOutcome(
+            span,
+            tuple(each.run_id for each in results),
+            result.success,
+            tuple(reason for each in results for reason in _reasons(each)),
+        )
+
+
+def _build_rest(
+    settings: Settings,
+    code_location: dg.Definitions,
+    source: Source,
+    instance: dg.DagsterInstance,
+    *,
+    chosen: AbstractSet[dg.AssetKey],
+    built: AbstractSet[dg.AssetKey],
+    tags: Mapping[str, str],
+) -> list[dg.ExecuteInProcessResult]:
+    """Where some of the chosen tables failed, run the models that are not built on them, as the sensor does."""
+    graph = code_location.get_repository_def().asset_graph
+    with connect(settings, autocommit=True) as connection:
+        failed = failed_keys(connection, source) & chosen
+    fresh = built - stale_in(graph, built, failed)
+    if not failed or not fresh:
+        return []
+    # The rules of staging stand between it and what is built on it, as ever.
+    checks = {*check_keys(source), *(key for key in graph.asset_check_keys if key.asset_key in fresh)}
+    rest = code_location.resolve_job_def(source.name).get_subset(asset_selection=fresh, asset_check_selection=checks)
+    return [rest.execute_in_process(instance=instance, raise_on_error=False, tags=tags, run_config=_QUIET_LOGGER)]
 
 
 def serve(settings: Settings, words: list[str]) -> int:

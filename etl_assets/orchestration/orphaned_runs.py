@@ -1,21 +1,60 @@
 """Orphaned runs: their process died without a word; the ledger knows of them, and Dagster may not.
 
-A killed process leaves its run STARTED and its slots of a pool claimed. The daemon frees them where it runs and saw the
-end; a run of the terminal has no daemon, and a host that went down took it along. The next run would wait for ever.
+A killed process leaves its run STARTED and its slots of a pool claimed, or NOT_STARTED where it had come no further.
+The daemon frees them where it runs and saw the end; a run of the terminal has no daemon, and a host that went down took
+it along. The next run would wait for ever.
 """
+
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.ledger import abandoned_runs
+from etl_assets.warehouse.sessions import is_session_alive
+
+SESSION_TAG = "etl/session"
+"""The tag of a run of the terminal: the session of its process."""
+START_TIMEOUT = timedelta(minutes=10)
+"""How long a run that is in no queue may take to start; dagster.yaml gives it half of that where a daemon runs."""
+MOST_RUNS = 1000
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance, connection: Connection) -> list[str]:
-    """Fail the runs of abandoned batches, and free their concurrency slots. Returns their ids."""
-    dead = abandoned_runs(connection)
-    runs = instance.get_runs(dg.RunsFilter(run_ids=dead)) if dead else []
-    buried = [run for run in runs if not run.is_finished]
-    for run in buried:
+    """Fail the runs whose process died, and free their concurrency slots.
+
+    Known by their batch, which was abandoned, or by the session of their process; or by not having started for long.
+
+    Args:
+        instance: Where the runs are.
+        connection: In autocommit mode.
+
+    Returns:
+        The runs' ids.
+    """
+    abandoned = set(abandoned_runs(connection))
+    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED), limit=MOST_RUNS)
+    orphaned = [
+        record.dagster_run
+        for record in records
+        if record.dagster_run.run_id in abandoned or _is_orphaned(record, connection)
+    ]
+    for run in orphaned:
         instance.report_run_failed(run, "Its process died; what it had not committed was rolled back.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-    return [run.run_id for run in buried]
+    return [run.run_id for run in orphaned]
+
+
+def _is_orphaned(record: dg.RunRecord, connection: Connection) -> bool:
+    run = record.dagster_run
+    session = run.tags.get(SESSION_TAG)
+    if session and run.parent_run_id is None:  # one that is run again has the tags of the first, and another process
+        return not is_session_alive(connection, session)
+    created = record.create_timestamp.replace(tzinfo=record.create_timestamp.tzinfo or UTC)
+    return run.status is dg.DagsterRunStatus.NOT_STARTED and datetime.now(UTC) - created > START_TIMEOUT

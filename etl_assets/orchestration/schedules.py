@@ -14,6 +14,7 @@ from etl_assets.orchestration.partitions import recent_span, tags_of, today
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import load_config
+from etl_assets.orchestration.staleness import failed_keys, stale_in
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import date_bounds
 
@@ -28,12 +29,19 @@ def nightly_rebuild(source: Source) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"{source.title}: build all dates again; only what differs is written.",
     )
-    def tick(warehouse: WarehouseResource) -> dg.RunRequest | dg.SkipReason:
+    def tick(context: dg.ScheduleEvaluationContext, warehouse: WarehouseResource) -> dg.RunRequest | dg.SkipReason:
         with connect(warehouse.settings(), autocommit=True) as connection:
             dates = date_bounds(connection, source.name, source.dates(today()))
+            failed = failed_keys(connection, source)
         if dates is None:
             return dg.SkipReason(f"Nothing of {source.title.lower()} has been loaded yet.")
-        return dg.RunRequest(tags=tags_of(source, dates))
+        if not failed:
+            return dg.RunRequest(tags=tags_of(source, dates))
+        graph = context.repository_def.asset_graph
+        models = models_of(source).resolve(graph)
+        return dg.RunRequest(
+            tags=tags_of(source, dates), asset_selection=sorted(models - stale_in(graph, models, failed))
+        )
 
     return tick
 

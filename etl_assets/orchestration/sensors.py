@@ -1,5 +1,6 @@
 """Sensors that run alone: new files start runs, and so does staging whose models are behind."""
 
+import hashlib
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
@@ -16,6 +17,7 @@ from etl_assets.orchestration.pending import Work, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import load_config
+from etl_assets.orchestration.staleness import failed_keys, stale_in
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import abandon_dead_batches
 
@@ -52,7 +54,8 @@ def work_sensor(source: Source) -> dg.SensorDefinition:
             for reason in scan.failed.values():
                 context.log.error(reason)
             work = pending_work(connection, source)
-        requests = list(_requests(context, source, work))[:MOST_RUNS]
+            failed = failed_keys(connection, source)
+        requests = list(_requests(context, source, work, failed))[:MOST_RUNS]
         if requests:
             return dg.SensorResult(run_requests=requests)
         files = (
@@ -68,13 +71,20 @@ def work_sensor(source: Source) -> dg.SensorDefinition:
     return look
 
 
-def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Work]) -> Iterator[dg.RunRequest]:
+def _requests(
+    context: dg.SensorEvaluationContext, source: Source, work: list[Work], failed: AbstractSet[dg.AssetKey]
+) -> Iterator[dg.RunRequest]:
     graph = context.repository_def.asset_graph  # type: ignore[union-attr]  # a sensor in use has one
     models = models_of(source).resolve(graph)
-    model_checks = [key for key in graph.asset_check_keys if key.asset_key in models]
+    fresh = models - stale_in(graph, models, failed)
     for each in work:
-        earlier = context.instance.get_runs(dg.RunsFilter(tags={WORK_TAG: each.digest}))
+        # What is loaded now may be what had failed; what is only built is not built on it.
+        chosen = models if each.files else fresh
+        digest = each.digest if chosen == models else f"{each.digest} without {_digest(failed)}"
+        earlier = context.instance.get_runs(dg.RunsFilter(tags={WORK_TAG: digest}))
         if any(not run.is_finished for run in earlier) or (not each.files and _at_work(context.instance, models)):
+            continue
+        if not chosen or (chosen != models and any(run.is_success for run in earlier)):
             continue
         if len(earlier) >= ATTEMPTS:
             context.log.error(
@@ -83,12 +93,14 @@ def _requests(context: dg.SensorEvaluationContext, source: Source, work: list[Wo
             )
             continue
         yield dg.RunRequest(
-            run_key=f"{each.digest}:{len(earlier)}",
-            tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: each.digest},
+            run_key=f"{digest}:{len(earlier)}",
+            tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: digest},
             run_config=load_config(source, {file.table_name for file in each.files}, {"reload": False}),
-            asset_selection=sorted(each.staging(source) | models),
+            asset_selection=sorted(each.staging(source) | chosen),
             # Where nothing is loaded, the rules of staging still stand between it and what is built on it.
-            asset_check_keys=None if each.files else [*check_keys(source), *model_checks],
+            asset_check_keys=None
+            if each.files
+            else [*check_keys(source), *(key for key in graph.asset_check_keys if key.asset_key in chosen)],
         )
 
 
@@ -97,3 +109,8 @@ def _at_work(instance: dg.DagsterInstance, models: AbstractSet[dg.AssetKey]) -> 
     unfinished = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     runs = instance.get_runs(dg.RunsFilter(statuses=[*unfinished, dg.DagsterRunStatus.NOT_STARTED]))
     return any(run.asset_selection is None or run.asset_selection & models for run in runs)
+
+
+def _digest(keys: AbstractSet[dg.AssetKey]) -> str:
+    """The same for the same assets, and for no others."""
+    return hashlib.sha256(",".join(sorted(key.to_user_string() for key in keys)).encode()).hexdigest()[:16]

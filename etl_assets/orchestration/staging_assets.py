@@ -6,6 +6,7 @@ of importance, the critical ones first.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import dagster as dg
@@ -21,9 +22,11 @@ from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.partitions import partitions_of, recent_span, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import no_retry_on_permanent_error
+from etl_assets.orchestration.staleness import dependents, name_stale
 from etl_assets.orchestration.table_checks import check_results, check_specs
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets.warehouse.results import latest_results
+from etl_assets.warehouse.table_failures import record_load_outcomes
 
 SHOWN_SLICES = 60
 SHOWN_ABSENT = 10
@@ -58,9 +61,8 @@ def staging_assets(source: Source, models: dg.AssetsDefinition) -> list[dg.Asset
         models: What is built on them: a database that lacks a table which these read is of no use.
     """
     ops = kind_of(source).ops(source)
-    needed = {key for keys in models.asset_deps.values() for key in keys}
     return [
-        _assets_of(source, name, tables, needed, with_calendar=place == 0, priority=len(ops) - place)
+        _assets_of(source, name, tables, models.asset_deps, with_calendar=place == 0, priority=len(ops) - place)
         for place, (name, tables) in enumerate(ops.items())
     ]
 
@@ -69,11 +71,12 @@ def _assets_of(
     source: Source,
     name: str,
     shared: Sequence[Table],
-    needed: Collection[dg.AssetKey],
+    parents: Mapping[dg.AssetKey, AbstractSet[dg.AssetKey]],
     *,
     with_calendar: bool,
     priority: int,
 ) -> dg.AssetsDefinition:
+    needed = set().union(*parents.values())
     kind, tables = kind_of(source), {asset_key(source, table.name): table for table in shared}
     checks = [spec for key, table in tables.items() for spec in check_specs(key, kind.checks(table))]
     calendar = calendar_keys(source) if with_calendar else []
@@ -131,17 +134,27 @@ def _assets_of(
                 context.log.info(f"{source.title} does not have {len(absent)} of the tables: {shown}")
             for key in context.selected_asset_keys & set(calendar):
                 yield dg.MaterializeResult(asset_key=key, metadata={"etl_batch_id": str(batch.id)})
-            _raise_failures(context, source, reports)
+            record_load_outcomes(
+                batch,
+                failed={str(report.relation): str(report.failure) for report in reports.values() if report.failure},
+                loaded=[str(report.relation) for report in reports.values() if not report.failure],
+            )
+            failed = [key for key in chosen if reports[tables[key].name].failure]
+            _raise_failures(context, source, reports, stale=dependents(parents, failed))
 
     return load
 
 
-def _raise_failures(context: dg.AssetExecutionContext, source: Source, reports: dict[str, LoadReport]) -> None:
+def _raise_failures(
+    context: dg.AssetExecutionContext, source: Source, reports: dict[str, LoadReport], *, stale: Collection[dg.AssetKey]
+) -> None:
     """Fail the run for the tables that could not be loaded; it is tried again where that may help."""
     failures = {str(report.relation): report.failure for report in reports.values() if report.failure}
     if not failures:
         return
     messages = [f"{name}: {error}" for name, error in failures.items()]
+    if stale:
+        messages.append(f"Stale until then, and not built: {name_stale(stale)}. What else there is, is built.")
     may_pass = any(isinstance(error, TransientError) for error in failures.values())
     kind = TransientError if may_pass else EtlError
     with no_retry_on_permanent_error(context):

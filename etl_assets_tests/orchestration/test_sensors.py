@@ -12,11 +12,13 @@ from etl_assets.definitions import defs
 from etl_assets.loading.files.load import FileStrategy
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.orchestration.schedules import nightly_rebuild
 from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, work_sensor
 from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
+from etl_assets.warehouse.table_failures import record_load_outcomes
 from etl_assets_tests.loading.runs import load_by
 
 MONDAY = date(2026, 3, 2)
@@ -155,6 +157,46 @@ def test_a_file_nobody_can_read_starts_nothing_and_is_in_the_ledger(settings, la
         assert connection.execute("select status from stg.file_tracking").fetchall() == [("FAILED",)]
 
 
+def test_what_is_built_on_a_failed_table_is_left_out_until_it_is_loaded(settings, landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0, 1)
+    look(instance)
+    load(settings)
+    with open_batch(settings, "operating_room", "load") as batch:
+        record_load_outcomes(batch, failed={"stg.block_schedule": "it is broken"}, loaded=[])
+    [request] = look(instance)
+    asked = {key.to_user_string() for key in request.asset_selection}
+    assert {"operating_room_staging/stg_or_case", "operating_room/dim_date"} <= asked
+    assert not asked & {"operating_room_staging/stg_block_schedule", "operating_room/fact_block_utilization"}
+    assert {key.asset_key for key in request.asset_check_keys} <= set(request.asset_selection) | STAGING
+    start(instance, request, dg.DagsterRunStatus.SUCCESS)
+    assert look(instance) == [], "what could be built was built"
+
+    with open_batch(settings, "operating_room", "load") as batch:
+        record_load_outcomes(batch, failed={}, loaded=["stg.block_schedule"])
+    [request] = look(instance)
+    assert dg.AssetKey(["operating_room", "fact_block_utilization"]) in request.asset_selection
+
+
+def test_the_nightly_rebuild_leaves_out_what_is_stale(settings, landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    look(instance)
+    load(settings)
+
+    def night() -> dg.RunRequest:
+        context = dg.build_schedule_context(
+            instance=instance, repository_def=defs.get_repository_def(), resources={"warehouse": WarehouseResource()}
+        )
+        [request] = nightly_rebuild(SOURCE).evaluate_tick(context).run_requests
+        return request
+
+    assert night().asset_selection is None
+    with open_batch(settings, "operating_room", "load") as batch:
+        record_load_outcomes(batch, failed={"stg.or_case": "it is broken"}, loaded=[])
+    asked = {key.to_user_string() for key in night().asset_selection}
+    assert "operating_room/dim_date" in asked
+    assert not asked & {"operating_room/fact_case", "operating_room/mart_daily_board"}
+
+
 def start(instance: dg.DagsterInstance, request: dg.RunRequest, status: dg.DagsterRunStatus) -> None:
     """The run that the daemon would have made of a request."""
     job = defs.get_repository_def().get_implicit_global_asset_job_def()
@@ -167,5 +209,6 @@ def _ended(run: dg.DagsterRun, status: dg.DagsterRunStatus) -> dg.DagsterEvent:
     kinds = {
         dg.DagsterRunStatus.STARTED: dg.DagsterEventType.RUN_START,
         dg.DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
+        dg.DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
     }
     return dg.DagsterEvent(event_type_value=kinds[status].value, job_name=run.job_name)

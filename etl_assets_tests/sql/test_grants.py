@@ -17,7 +17,7 @@ def built(warehouse: psycopg.Connection, dbt: Dbt) -> list[dict[str, Outcome]]:
     first = dbt(*models)
     warehouse.execute("set role etl_transformer")
     warehouse.execute("grant select on operating_room.fact_case to etl_reader")
-    warehouse.execute("revoke all on operating_room.dim_room from etl_reader")
+    warehouse.execute("revoke all on operating_room.dim_room from etl_reader, etl_personal_reader")
     warehouse.execute("reset role")
     return [first, dbt(*models)]
 
@@ -44,6 +44,17 @@ def test_a_reader_reads_every_column_that_is_not_personal(
     warehouse.execute("reset role")
 
 
+def test_a_reader_of_personal_columns_reads_every_column(
+    warehouse: psycopg.Connection, dbt: Dbt, built: list[dict[str, Outcome]]
+) -> None:
+    warehouse.execute("set role etl_personal_reader")
+    for relation in relations(dbt):
+        warehouse.execute(f"select * from operating_room.{relation}")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        warehouse.execute("select case_id from stg.or_case")
+    warehouse.execute("reset role")
+
+
 def test_every_column_there_is_is_described(
     warehouse: psycopg.Connection, dbt: Dbt, built: list[dict[str, Outcome]]
 ) -> None:
@@ -60,6 +71,10 @@ def test_every_column_there_is_is_described(
     "query",
     [
         pytest.param("select patient_id from operating_room.fact_case", id="a personal column"),
+        pytest.param("select surgeon_name from operating_room.dim_surgeon", id="a surgeon's name"),
+        pytest.param(
+            "select owner_name from operating_room.mart_monthly_by_block_owner", id="an owner's, who may be one"
+        ),
         pytest.param("select * from operating_room.fact_case", id="a whole row with one in it"),
         pytest.param("select case_id from operating_room_staging.stg_or_case", id="a staging view"),
         pytest.param("select case_id from stg.or_case", id="a staging table"),

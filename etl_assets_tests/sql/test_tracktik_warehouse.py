@@ -135,11 +135,19 @@ def test_a_reader_reads_every_column_that_is_not_personal(
         with warehouse.transaction(force_rollback=True):
             warehouse.execute("set local role etl_reader")
             warehouse.execute(f"select {', '.join(columns)} from tracktik.{relation}")
+            warehouse.execute("set local role etl_personal_reader")
+            warehouse.execute(f"select * from tracktik.{relation}")
 
 
 @pytest.mark.parametrize(
     "query",
     [
+        pytest.param("select first_name from tracktik.dim_employees", id="a first name"),
+        pytest.param("select last_name from tracktik.v_current_employees", id="a last name, by a view"),
+        pytest.param("select employee_last_name from tracktik.v_standby_shifts", id="the name of who has a shift"),
+        pytest.param("select employee_name from tracktik.mart_overtime", id="the name of who works overtime"),
+        pytest.param("select address from tracktik.dim_clients", id="a client's address"),
+        pytest.param("select * from tracktik.v_current_employees", id="a whole row with a name in it"),
         pytest.param("select email from tracktik.dim_employees", id="a mail address"),
         pytest.param("select phone from tracktik.dim_employees", id="a phone number"),
         pytest.param("select raw_data from tracktik.fact_shifts", id="a document"),
@@ -152,6 +160,23 @@ def test_a_reader_reads_every_column_that_is_not_personal(
 )
 def test_a_reader_is_refused(warehouse: psycopg.Connection, built: dict[str, Outcome], query: str) -> None:
     warehouse.execute("set role etl_reader")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        warehouse.execute(query)
+    warehouse.execute("reset role")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param("select raw_data from tracktik_staging.employees", id="a document"),
+        pytest.param("select first_name from tracktik_typed.stg_employees", id="a typed view"),
+        pytest.param("delete from tracktik.dim_regions", id="writing"),
+    ],
+)
+def test_a_reader_of_personal_columns_reads_no_staging(
+    warehouse: psycopg.Connection, built: dict[str, Outcome], query: str
+) -> None:
+    warehouse.execute("set role etl_personal_reader")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         warehouse.execute(query)
     warehouse.execute("reset role")

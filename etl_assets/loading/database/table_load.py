@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 
 from etl_assets.declare.database_reader import DatabaseReader, RowRange
-from etl_assets.errors import TransientError
+from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.database import ranges
 from etl_assets.loading.database.changes import ALL_ROWS, Changes, detect_changed_ranges, is_small
 from etl_assets.loading.database.extract import TableExtractor
@@ -129,6 +129,7 @@ class TableLoad:
 
         Raises:
             TransientError: Another run has loaded the table since it was planned.
+            EtlError: It outlived its source, and is no longer declared to.
         """
         if extraction(self.connection, self.plan.relation) != self.plan.ledger_state:
             raise TransientError(
@@ -145,8 +146,13 @@ class TableLoad:
             self._rows_before = (
                 state.rows_held if state and state.rows_held else rows.count_rows(self.connection, self.target)
             )
-        if self.target.retain_deleted:
-            staging.forbid_deletes(self.connection, self.target)
+            if self.target.retain_deleted:
+                staging.give_to_keeper(self.connection, self.target)
+            elif staging.is_keepers(self.connection, self.target):
+                raise EtlError(
+                    f"{plan.relation} belongs to etl_keeper, for it was declared to outlive its source, and is no more."
+                    " Nothing was loaded. Declare it so again; or whoever owns the warehouse drops the table."
+                )
         self._rows_retained = state.rows_retained if state else 0
         if plan.existing and plan.new_columns:
             self._outcome.notes.append(f"new at the source: {', '.join(plan.new_columns)}; every row was read for it")
@@ -163,6 +169,8 @@ class TableLoad:
             before_images.discard_earlier(self.connection, self.target)
         if self.plan.existing is None:
             staging.add_primary_key(self.connection, self.target)
+            if self.target.retain_deleted:
+                staging.give_to_keeper(self.connection, self.target)
         self._outcome.counts += Counts(rows_read=copied, rows_inserted=copied)
         self._outcome.changed |= rows.event_dates(self.connection, self.target)
 

@@ -34,6 +34,7 @@ TABLES = (
             timestamp="released_at",
         )
         + columns(text="time_zone location_id site_id"),
+        personal=("provider_name",),
     ),
     FileTable(
         name="or_case",
@@ -69,7 +70,10 @@ TABLES = (
             integer="num_of_panels",
         )
         + columns(text="primary_procedure primary_procedure_code asa_rating_code asa_code_name time_zone site_id"),
-        personal=("patient_id", "enc_csn_id", "orl_csn", "orl_log_name", "hsp_account_id"),
+        personal=(
+            *("patient_id", "enc_csn_id", "orl_csn", "orl_log_name", "hsp_account_id"),
+            *("primary_surgeon", "primary_surgeon_npi"),
+        ),
     ),
     FileTable(
         name="or_schedule",
@@ -101,6 +105,6 @@ TABLES = (
         )
         + columns(timestamp="panel1_start_at", text="primary_proc_name")
         + columns(timestamp="record_update_dt", text="time_zone location_id site_id"),
-        personal=("patient_id", "cancel_comments"),
+        personal=("patient_id", "cancel_comments", "primary_surgeon_name", "primary_surgeon_npi"),
     ),
 )

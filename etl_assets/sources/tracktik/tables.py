@@ -57,6 +57,7 @@ TABLES = (
         load=Full(),
         endpoint=listed(path="employees", parameters=ALL_RECORDS),
         fields=fields(text="firstName lastName customId status", bigint="region"),
+        personal=("first_name", "last_name"),
     ),
     RestTable(
         name="positions",

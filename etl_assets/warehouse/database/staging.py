@@ -127,9 +127,18 @@ def add_primary_key(connection: psycopg.Connection, target: StagingTable) -> Non
         connection.execute(target.statement("alter table {target} add primary key ({keys})"))
 
 
-def forbid_deletes(connection: psycopg.Connection, target: StagingTable) -> None:
-    """Install the trigger by which the database refuses deletes from a table that outlives its source."""
+def give_to_keeper(connection: psycopg.Connection, target: StagingTable) -> None:
+    """Give a table that outlives its source to the role that keeps it: the loader may only insert and update then."""
     connection.execute("select etl.outlive_source(%s)", [target.relation.identifier.as_string(connection)])
+
+
+def is_keepers(connection: psycopg.Connection, target: StagingTable) -> bool:
+    """Whether the table belongs to the role that keeps what outlives its source."""
+    row = connection.execute(
+        "select relowner = 'etl_keeper'::regrole from pg_class where oid = %s::regclass",
+        [target.relation.identifier.as_string(connection)],
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def add_columns(connection: psycopg.Connection, target: StagingTable, existing: ExistingTable | None) -> None:
@@ -146,16 +155,27 @@ def add_columns(connection: psycopg.Connection, target: StagingTable, existing: 
     try:
         with connection.transaction():
             connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
+            if target.retain_deleted:
+                give_to_keeper(connection, target)
             for name in lacking:
-                connection.execute(
-                    target.statement(
-                        "alter table {target} add column if not exists {column} {kind}",
-                        column=sql.Identifier(name),
-                        kind=sql.SQL(target.columns[name]),
-                    )
-                )
+                _add_column(connection, target, name)
     except psycopg.errors.LockNotAvailable:
         raise TransientError(
             f"{target.relation}: {', '.join(lacking)} is new at the source, and could not be added, for somebody has"
             f" been reading the table for more than {LOCK_TIMEOUT}. Nothing was done; run it again."
         ) from None
+
+
+def _add_column(connection: psycopg.Connection, target: StagingTable, name: str) -> None:
+    kind = target.columns[name]
+    if target.retain_deleted:
+        table = target.relation.identifier.as_string(connection)
+        connection.execute("select etl.add_retained_column(%s, %s, %s)", [table, name, kind])
+        return
+    connection.execute(
+        target.statement(
+            "alter table {target} add column if not exists {column} {kind}",
+            column=sql.Identifier(name),
+            kind=sql.SQL(kind),
+        )
+    )

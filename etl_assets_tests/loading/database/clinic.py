@@ -43,8 +43,9 @@ SCHEMA = (
 )
 EMPTY = """
 drop schema open_dental cascade;
-create schema open_dental authorization etl_loader;
-grant usage on schema open_dental to etl_transformer, etl_keeper;
+create schema open_dental authorization etl_keeper;
+grant usage, create on schema open_dental to etl_loader;
+grant usage on schema open_dental to etl_transformer;
 truncate etl.batch, etl.key_range, etl.retention cascade;
 alter table etl.row_overwritten disable trigger user;
 alter table etl.row_refused disable trigger user;

@@ -69,10 +69,31 @@ def test_what_the_source_purges_stays_and_is_said_once(audited: Clinic, purge, s
 
 @pytest.mark.parametrize("statement", ["delete from {}", "truncate {}", "delete from {} where false"])
 def test_the_database_refuses_to_delete_from_it(audited: Clinic, statement) -> None:
-    refused = pytest.raises(psycopg.errors.InsufficientPrivilege, match="outlives its source")
-    with connect(audited.settings) as connection, refused:
-        connection.execute(statement.format("open_dental.histappointment"))
+    for role, message in (("etl_loader", "permission denied"), (None, "outlives its source")):
+        refused = pytest.raises(psycopg.errors.InsufficientPrivilege, match=message)
+        with connect(audited.settings, role=role) as connection, refused:
+            connection.execute(statement.format("open_dental.histappointment"))
     assert len(keys(audited)) == ROWS
+
+
+def test_it_belongs_to_the_keeper_once_it_is_loaded(audited: Clinic) -> None:
+    owned = "select relowner::regrole::text from pg_class where oid = 'open_dental.histappointment'::regclass"
+    assert audited.query(owned) == [("etl_keeper",)]
+    audited.execute("alter table histappointment add column Shade varchar(20) not null default 'blue'")
+    audited.take("histappointment")
+    assert audited.query("select distinct shade from open_dental.histappointment") == [("blue",)]
+    assert audited.query(owned) == [("etl_keeper",)]
+
+
+def test_a_table_that_is_newly_declared_to_outlive_its_source_changes_hands(clinic: Clinic) -> None:
+    clinic.add("appointment", *(f"{n}" for n in range(9)), columns="PatNum")
+    clinic.take("appointment")
+    clinic.change("appointment", retain_deleted=True)
+    clinic.execute("delete from appointment where AptNum < 4")
+    clinic.take("appointment")
+    assert clinic.query("select count(*) from open_dental.appointment") == [(9,)]
+    with connect(clinic.settings) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("delete from open_dental.appointment")
 
 
 def retain(clinic: Clinic, who: str = "A. Keeper", why: str = "kept for ten years", by: str = "histdatetstamp") -> int:

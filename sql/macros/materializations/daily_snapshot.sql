@@ -99,7 +99,7 @@ cross join lateral (
     select (date_trunc('month', {{ today }}) - interval '1 month' * months_back)::date - 1 as day
 ) as month_end
 where month_end.day between {{ first_day }} and {{ last_day }}
-{%- if execute and this is not none and load_cached_relation(this) is not none %}
+{%- if execute and flags.INTROSPECT and this is not none and load_cached_relation(this) is not none %}
 except
 {{ closed_snapshot_days(this) }}
 {%- endif %}

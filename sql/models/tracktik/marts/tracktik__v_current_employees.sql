@@ -1,4 +1,5 @@
--- One row per employee as known at present. Mail and phone stay in the dimension, so that everybody may read this.
+-- One row per employee as known at present. Mail and phone stay in the dimension; names are for readers of personal
+-- columns.
 
 {{ config(materialized='view') }}
 
