@@ -121,11 +121,11 @@ def test_of_the_text_of_a_rejected_row_the_beginning_is_kept(load) -> None:
     assert [len(reject.raw) for reject in result.rejects] == [4_000, 4_000]
 
 
-def seconds_of(load, *lines: str, rows: int = 0) -> float:
-    """How long it takes to load lines of which so many are good."""
+def seconds_of(load, *lines: str) -> float:
+    """How long it takes to load a good line and these bad ones."""
     begun = time.monotonic()
     result = load(A, *lines)
-    assert result.counts.rows_rejected == len(lines) - rows
+    assert result.counts.rows_rejected == len(lines)
     return time.monotonic() - begun
 
 
@@ -139,16 +139,9 @@ def seconds_of(load, *lines: str, rows: int = 0) -> float:
     ],
 )
 def test_bad_lines_take_time_in_proportion_to_their_number(load, line) -> None:
-    few = min(seconds_of(load, *[line] * 2_000) for _ in range(2))
-    many = seconds_of(load, *[line] * 20_000)
+    few = min(seconds_of(load, *[line] * 1_000) for _ in range(2))
+    many = seconds_of(load, *[line] * 10_000)
     assert many < 30 * max(few, 0.05), "ten times as many lines, and by far more than ten times as long"
-
-
-def test_both_kinds_of_skipped_rows_take_time_in_proportion_to_their_number(load) -> None:
-    """A duplicate is found among the rows that PostgreSQL left out: each by itself would be a square."""
-    pairs = [line for _ in range(10_000) for line in ("A,2024-03-23,,2024-02-30,", "B,2024-03-23,,,")]
-    few = min(seconds_of(load, *pairs[:2_000], rows=1) for _ in range(2))
-    assert seconds_of(load, *pairs, rows=1) < 30 * max(few, 0.05)
 
 
 def test_what_postgresql_refuses_of_a_file_refuses_the_file(load) -> None:
