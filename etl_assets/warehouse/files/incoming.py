@@ -44,7 +44,10 @@ class ColumnSource:
         """
         if self.fallbacks:
             own = replace(self, fallbacks=())
-            values = [source.expression(alias, names) for source in (own, *self.fallbacks)]
+            values = [
+                sql.SQL("nullif(btrim({}), '')").format(source.expression(alias, names))
+                for source in (own, *self.fallbacks)
+            ]
             return sql.SQL("coalesce({}, '')").format(sql.SQL(", ").join(values))
         kind = sql.SQL(self.type)
         if self.field is None:
