@@ -28,6 +28,8 @@ class Settings:
     """ETL_FEEDS: a YAML file of a hospital's own feeds, looked at before those we ship."""
     file_quiet_seconds: float
     """ETL_FILE_QUIET_SECONDS: how long a file must have been left alone before it is taken for complete; 5."""
+    dagster_keep_days: float
+    """ETL_DAGSTER_KEEP_DAYS: how long the runs of Dagster and the results of checks are kept; 30."""
     given: Mapping[str, str] = field(repr=False)
     """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
@@ -64,6 +66,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dagster_url=given.get("ETL_DAGSTER_URL") or None,
         feeds=Path(feeds) if feeds else None,
         file_quiet_seconds=_number(given, "ETL_FILE_QUIET_SECONDS", 5.0),
+        dagster_keep_days=_number(given, "ETL_DAGSTER_KEEP_DAYS", 30.0),
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 
