@@ -35,7 +35,7 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     """The process that hands out the tests keeps the server's folder; its workers find it in the environment."""
     if not hasattr(config, "workerinput"):
-        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # it too ends the servers
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it too ends the servers
         folder = Path(tempfile.mkdtemp(prefix="etl-"))
         folder.chmod(0o755)
         os.environ[SERVER] = str(folder)

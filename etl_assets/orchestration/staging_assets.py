@@ -201,16 +201,24 @@ def _spec(source: Source, key: dg.AssetKey, table: Table) -> dg.AssetSpec:
 
 
 def _metadata(report: LoadReport) -> dict[str, Any]:
-    slices = sorted(report.rows_by_slice.items())
     return {
         **vars(report.counts),
         "rows_changed": report.counts.changed,
         **_files(report),
         "seconds": round(report.seconds, 2),
+        **_rows_by_date(report),
+    }
+
+
+def _rows_by_date(report: LoadReport) -> dict[str, Any]:
+    if not report.rows_by_slice:
+        return {}
+    slices = sorted(report.rows_by_slice.items())[-SHOWN_SLICES:]
+    return {
         "rows_by_date": dg.MetadataValue.table(
-            [dg.TableRecord({"date": day.isoformat(), "rows": rows}) for day, rows in slices[-SHOWN_SLICES:]],
+            [dg.TableRecord({"date": day.isoformat(), "rows": rows}) for day, rows in slices],
             schema=dg.TableSchema(columns=[dg.TableColumn("date", "string"), dg.TableColumn("rows", "int")]),
-        ),
+        )
     }
 
 

@@ -1,20 +1,39 @@
 """Dagster's storages in PostgreSQL, where the settings say, with connection pools. Named by dagster.yaml.
 
 These are dagster-postgres's own classes. They are asked for what the webserver asks for itself at its start: without
-that, each event opens one or two connections (docs/decisions/0005).
+that, each event opens one or two connections (docs/decisions/0005). And the log of events keeps what tells something:
+three of four events of an ordinary run say no more than those that follow them (docs/decisions/0016).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+import dagster as dg
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
+from sqlalchemy import text
 
 from etl_assets.settings import read_settings
 from etl_assets.warehouse.connection import dagster_url
 
 # One connection is held, and more are made at need.
 KEPT: Mapping[str, int] = {"statement_timeout": 0, "pool_recycle": 1800, "max_overflow": 20}
+NEVER_STORED = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+"""The UI would show a check that a run did not come to as failed, and not as it was found before."""
+OF_NO_USE_AFTER_SUCCESS = (
+    "ASSET_MATERIALIZATION_PLANNED",
+    "STEP_OUTPUT",
+    "HANDLED_OUTPUT",
+    "LOADED_INPUT",
+    "RESOURCE_INIT_STARTED",
+    "RESOURCE_INIT_SUCCESS",
+)
+"""What is planned is done, and what an output says, its materialisation or its check says again."""
+_IN_FORCE = """
+    select max(id) from event_logs
+    where dagster_event_type = 'ASSET_MATERIALIZATION' group by asset_key, partition
+"""
 
 
 class _AsSettingsSay:
@@ -39,7 +58,52 @@ class KeptRunStorage(_AsSettingsSay, PostgresRunStorage):
 
 
 class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
-    """Events of runs and assets."""
+    """Events of runs and assets, but for those that say nothing once their run has ended well."""
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event; the end of a run that went well takes the place of its details."""
+        kind = event.dagster_event_type
+        if kind is NEVER_STORED:
+            return
+        super().store_event(event)
+        if kind is dg.DagsterEventType.RUN_SUCCESS:
+            self._execute(
+                "delete from event_logs where run_id = :run and dagster_event_type = any(:kinds)",
+                run=event.run_id,
+                kinds=list(OF_NO_USE_AFTER_SUCCESS),
+            )
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events that come together."""
+        super().store_event_batch([event for event in events if event.dagster_event_type is not NEVER_STORED])
+
+    def runs_in_force(self) -> set[str]:
+        """The runs that last materialised an asset or one of its partitions: the UI shows these by their events."""
+        with self.index_connection() as connection:
+            rows = connection.execute(text(f"select distinct run_id from event_logs where id in ({_IN_FORCE})"))  # noqa: S608 (a constant)
+            return {run_id for (run_id,) in rows}
+
+    def keep_only_in_force(self, runs: Collection[str]) -> None:
+        """Of these runs delete all events but their beginning and end, and what is in force."""
+        self._execute(
+            f"with gone as ("  # noqa: S608 (a constant)
+            f"     delete from event_logs where run_id = any(:runs) and id not in ({_IN_FORCE})"
+            f"     and coalesce(dagster_event_type, '') not like 'PIPELINE%' returning id"
+            f" ) delete from asset_event_tags using gone where event_id = gone.id",
+            runs=list(runs),
+        )
+
+    def forget_check_results(self, before: datetime) -> int:
+        """Delete results of checks from before a moment, but for the last of each check; returns how many."""
+        return self._execute(
+            "delete from asset_check_executions where create_timestamp < :before and id not in ("
+            "     select max(id) from asset_check_executions group by asset_key, check_name, partition)",
+            before=before.replace(tzinfo=None),
+        )
+
+    def _execute(self, statement: str, **values: object) -> int:
+        with self.index_connection() as connection:
+            return int(connection.execute(text(statement), values).rowcount)
 
 
 class KeptScheduleStorage(_AsSettingsSay, PostgresScheduleStorage):

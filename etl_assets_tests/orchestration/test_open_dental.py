@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from etl_assets.readers.database import open_connection
@@ -102,6 +103,27 @@ def test_running_again_writes_nothing(clinic) -> None:
     told = clinic.at.etl("run", "open_dental")
     assert " 0 rows changed" in told
     assert clinic.at.fingerprint() == before
+
+
+def test_a_run_in_which_nothing_changed_leaves_few_records(clinic) -> None:
+    """The one before: see docs/decisions/0016 for what it left once."""
+    with psycopg.connect(clinic.at.settings.dagster_url) as connection:
+
+        def ask(question: str) -> list[tuple]:
+            newest = "run_id = (select run_id from runs order by id desc limit 1)"
+            return connection.execute(f"{question} where {newest}").fetchall()
+
+        ((events, materialised, checked, size),) = ask(
+            "select count(*), count(*) filter (where dagster_event_type = 'ASSET_MATERIALIZATION'),"
+            " count(*) filter (where dagster_event_type = 'ASSET_CHECK_EVALUATION'), sum(length(event)) from event_logs"
+        )
+        ((results, size_of_results),) = ask(
+            "select count(*), sum(length(evaluation_event)) from asset_check_executions"
+        )
+    assert materialised > 100
+    assert checked == results > 300
+    assert events - materialised - checked < 50
+    assert size + size_of_results < 3_000_000
 
 
 def test_a_day_s_work_arrives_and_what_moved_no_stamp_by_the_sweep(clinic) -> None:

@@ -282,15 +282,16 @@ class CountedOffsetPaging(OffsetPaging):
             return  # the list shrank, which is for `Completeness` to tell
         if request.offset == self._limit and count == before:
             self._check_first_key(request, page)
-        if not page.size and request.offset < count:
+        if page.size == self._limit or request.offset + self._limit >= count:
+            return
+        if not page.size:
             raise EtlError(
                 f"{self._table}: the service counts {count:,} records, and its page from {request.offset:,} gives none."
             )
-        if page.size < self._limit and request.offset + self._limit < count:
-            raise self._parameter_ignored(
-                "limit",
-                f"the page from {request.offset:,} has {page.size:,} records of {self._limit:,}, and is not the last",
-            )
+        raise self._parameter_ignored(
+            "limit",
+            f"the page from {request.offset:,} has {page.size:,} records of {self._limit:,}, and is not the last",
+        )
 
     def _up_to_count(self) -> Iterable[PageRequest]:
         offsets = range(self._end, self._count, self._limit)

@@ -367,7 +367,7 @@ def test_a_status_line_that_is_none_is_not_repeated() -> None:
                 connection, _ = listening.accept()
                 with connection:
                     connection.recv(1 << 16)
-                    connection.sendall(b"pass word/+%\r\n\r\n")
+                    connection.sendall(b"we know pass word/+% of old\r\n\r\n")
 
         answered = threads.submit(answer)
         grant = PasswordGrant(**WORDS, env_prefix="ETL_TRACKTIK")
@@ -376,7 +376,7 @@ def test_a_status_line_that_is_none_is_not_repeated() -> None:
             get(client)
         answered.result()
     assert "BadStatusLine" in str(raised.value)
-    assert "pass word" not in everything_in(raised.value)
+    assert "of old" not in everything_in(raised.value)
 
 
 @pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)

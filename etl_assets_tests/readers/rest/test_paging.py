@@ -253,6 +253,19 @@ def test_a_record_that_comes_in_two_pieces_of_a_window_is_a_change() -> None:
     assert isinstance(error, ListChanged)
 
 
+def test_records_that_always_come_in_two_pieces_of_a_window_are_kept_once() -> None:
+    """The service cuts days elsewhere than the site does, so that each piece has a day of the next one."""
+    declared = with_load(longest=timedelta(days=14))
+    with pages_of(Shifts(beyond=timedelta(days=1)), limit=100) as (reader, _):
+        with pytest.raises(ListChanged, match="4 records came more than once"):
+            read_all(reader, declared, MAY)
+        documents, rejected = read_all(reader, declared, MAY)
+    days = [document.slice for document in documents]
+    assert days == sorted(set(days))
+    assert (days[0], days[-1]) == (date(2025, 4, 30), date(2025, 5, 31))
+    assert len(rejected) == 4
+
+
 def test_a_day_beyond_the_window_is_the_services_own_midnight() -> None:
     with pages_of(Shifts(beyond=timedelta(days=1)), limit=100) as (reader, _):
         documents, _ = read_all(reader, SHIFTS, Span(date(2025, 5, 2), date(2025, 5, 15)))

@@ -1,0 +1,171 @@
+"""What Dagster's own database keeps of runs, and what it lets go of; the database is real."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from etl_assets.orchestration.housekeeping import forget_old_runs
+from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.settings import PROJECT
+
+DAYS = dg.StaticPartitionsDefinition(["mon", "tue"])
+
+
+@dg.multi_asset(
+    specs=[dg.AssetSpec("fact", partitions_def=DAYS)],
+    check_specs=[dg.AssetCheckSpec("has_rows", asset="fact"), dg.AssetCheckSpec("is_new", asset="fact")],
+    can_subset=True,
+)
+def facts(context: dg.AssetExecutionContext):
+    """Of its checks one finds nothing to say."""
+    if context.run.tags.get("fails"):
+        raise dg.Failure("as it is told to", allow_retries=False)
+    yield dg.MaterializeResult(asset_key="fact", metadata={"rows": 7})
+    yield dg.AssetCheckResult(asset_key="fact", check_name="has_rows", passed=True)
+
+
+@dg.multi_asset(specs=[dg.AssetSpec("whole"), dg.AssetSpec("absent", skippable=True)], can_subset=True)
+def wholes():
+    yield dg.MaterializeResult(asset_key="whole", metadata={"rows": 9})
+
+
+class Records:
+    """A Dagster instance as the project's own dagster.yaml makes it, and its database."""
+
+    def __init__(self, instance: dg.DagsterInstance, url: str) -> None:
+        self.instance = instance
+        self.url = url
+
+    def run(self, assets: list, *, partition: str | None = None, success: bool = True) -> str:
+        tags = {} if success else {"fails": "yes"}
+        done = dg.materialize(assets, instance=self.instance, partition_key=partition, tags=tags, raise_on_error=False)
+        assert done.success == success
+        return done.run_id
+
+    def query(self, statement: str, *values: object) -> list[tuple]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def kinds(self, run: str) -> dict[str, int]:
+        """The events of a run by their kind, but for plain messages and those of the run's engine."""
+        found = dict(
+            self.query("select dagster_event_type, count(*) from event_logs where run_id = %s group by 1", run)
+        )
+        return {kind: number for kind, number in found.items() if kind not in {None, "ENGINE_EVENT", "LOGS_CAPTURED"}}
+
+    def age(self, *runs: str) -> None:
+        """Two months pass over these runs."""
+        for statement in (
+            "update runs set create_timestamp = create_timestamp - interval '60 days' where run_id = any(%s)",
+            "update asset_check_executions set create_timestamp = create_timestamp - interval '60 days'"
+            " where run_id = any(%s)",
+        ):
+            self.query(statement, list(runs))
+
+    def keep_house(self) -> None:
+        context = dg.build_op_context(instance=self.instance, resources={"warehouse": WarehouseResource()})
+        forget_old_runs(context)
+
+
+@pytest.fixture(scope="module")
+def dagster_url(new_database: Callable[[], str]) -> str:
+    return new_database()
+
+
+@pytest.fixture
+def records(tmp_path: Path, dagster_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Records]:
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", dagster_url)
+    monkeypatch.setenv("ETL_DAGSTER_URL", dagster_url)
+    (tmp_path / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield Records(instance, dagster_url)
+        instance.wipe()
+
+
+def test_a_run_that_went_well_keeps_what_it_made_and_found_and_no_more(records: Records) -> None:
+    run = records.run([facts, wholes], partition="mon")
+    kept = records.kinds(run)
+    assert kept == {
+        "PIPELINE_START": 1,
+        "STEP_START": 2,
+        "ASSET_MATERIALIZATION": 2,
+        "ASSET_CHECK_EVALUATION": 1,
+        "STEP_SUCCESS": 2,
+        "PIPELINE_SUCCESS": 1,
+    }
+    checks = "select check_name, execution_status from asset_check_executions where run_id = %s"
+    assert records.query(checks, run) == [("has_rows", "SUCCEEDED")]
+
+
+def test_a_run_that_failed_keeps_all_that_tells_why_and_what_it_did_not_come_to(records: Records) -> None:
+    run = records.run([facts, wholes], partition="mon", success=False)
+    kept = records.kinds(run)
+    assert kept["ASSET_MATERIALIZATION_PLANNED"] == 3
+    assert kept["STEP_FAILURE"] == 1
+    assert kept["STEP_OUTPUT"] == 1
+    assert "ASSET_CHECK_EVALUATION_PLANNED" not in kept
+
+
+def test_a_check_that_a_failed_run_did_not_come_to_shows_what_was_found_before(records: Records) -> None:
+    records.run([facts], partition="mon")
+    records.run([facts], partition="mon", success=False)
+    key = dg.AssetCheckKey(dg.AssetKey("fact"), "has_rows")
+    summary = records.instance.event_log_storage.get_asset_check_summary_records([key])[key]
+    assert summary.last_check_execution_record.status.value == "SUCCEEDED"
+
+
+def test_what_failed_alone_is_tried_again(records: Records) -> None:
+    """The planned events of a run are not needed for it."""
+    run = records.instance.get_run_by_id(records.run([facts, wholes], partition="mon", success=False))
+    snapshot = records.instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    assets, checks = records.instance.run_domain.get_keys_to_reexecute(run.run_id, snapshot)
+    assert dg.AssetKey("fact") in assets
+    assert dg.AssetKey("whole") not in assets
+    assert {key.name for key in checks} == {"has_rows", "is_new"}
+
+
+def test_of_old_runs_that_alone_stays_which_is_shown_today(records: Records) -> None:
+    monday, tuesday, tuesday_again = (records.run([facts], partition=day) for day in ("mon", "tue", "tue"))
+    failed = records.run([facts], partition="mon", success=False)
+    first, second = records.run([wholes]), records.run([wholes])
+    young = records.run([facts], partition="tue")
+    records.age(monday, tuesday, tuesday_again, failed, first)
+    for _ in range(2):
+        records.keep_house()
+        assert {run.run_id for run in records.instance.get_runs()} == {monday, second, young}
+        assert {run for (run,) in records.query("select distinct run_id from event_logs")} == {monday, second, young}
+        assert records.kinds(monday) == {"PIPELINE_START": 1, "ASSET_MATERIALIZATION": 1, "PIPELINE_SUCCESS": 1}
+        assert records.kinds(young)["STEP_SUCCESS"] == 1
+
+    storage = records.instance.event_log_storage
+    assert storage.get_materialized_partitions(dg.AssetKey("fact")) == {"mon", "tue"}
+    latest = records.instance.get_latest_materialization_event(dg.AssetKey("whole"))
+    assert latest.run_id == second
+    assert latest.asset_materialization.metadata["rows"].value == 9
+    checked = "select run_id from asset_check_executions where check_name = 'has_rows'"
+    assert records.query(checked) == [(young,)]
+    tags = "select count(*) from asset_event_tags where event_id not in (select id from event_logs)"
+    assert records.query(tags) == [(0,)]
+
+
+def test_a_check_keeps_its_last_result_however_old(records: Records) -> None:
+    old = [records.run([facts], partition="mon") for _ in range(3)]
+    records.age(*old)
+    records.keep_house()
+    assert records.query("select check_name, run_id from asset_check_executions") == [("has_rows", old[-1])]
+
+
+def test_the_days_are_a_setting(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, _ = records.run([wholes]), records.run([wholes])
+    records.age(old)
+    monkeypatch.setenv("ETL_DAGSTER_KEEP_DAYS", "61")
+    records.keep_house()
+    assert records.instance.get_run_by_id(old)
+    monkeypatch.setenv("ETL_DAGSTER_KEEP_DAYS", "59")
+    records.keep_house()
+    assert records.instance.get_run_by_id(old) is None
