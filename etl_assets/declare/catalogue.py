@@ -91,8 +91,14 @@ class Catalogue:
         Raises:
             EtlError: The file cannot be read.
         """
-        listed = parse_catalogue(self.path.read_text(encoding="utf-8"), self.path.name).tables
-        return tuple(self._apply_override(table) for table in listed.values())
+        return tuple(self._apply_override(table) for table in self._parse().tables.values())
+
+    def left_out(self) -> Mapping[str, str]:
+        """The tables that the file leaves out, with why and what to do; raises as `tables`."""
+        return self._parse().left_out
+
+    def _parse(self) -> "CatalogueFile":
+        return parse_catalogue(self.path.read_text(encoding="utf-8"), self.path.name)
 
     def _apply_override(self, table: CopiedTable) -> CopiedTable:
         override = self.overrides.get(table.name, Override())

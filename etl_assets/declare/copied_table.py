@@ -102,8 +102,12 @@ class CopiedTable(Table):
         return [name.lower() for name in columns if self.leaves_out(name.lower(), spelled=name)]
 
     def leaves_out(self, name: str, *, spelled: str) -> bool:
-        """Whether a column that staging calls `name` is not loaded; the source spells it so."""
-        return name in self.never_load or (looks_secret(spelled) and name not in {*self.keys, *self.not_secret})
+        """Whether a column that staging calls `name` is not loaded; `spelled` is how the source spells it.
+
+        What is never loaded is so by either name: a second column may come to give the first another name in staging.
+        """
+        is_hidden = not {name, spelled.lower()}.isdisjoint(self.never_load)
+        return is_hidden or (looks_secret(spelled) and name not in {*self.keys, *self.not_secret})
 
     def _check_columns(self) -> None:
         """Refuse an unknown importance, and names that none can have: its columns the source knows alone."""

@@ -15,6 +15,7 @@ from etl_assets.declare.rules import (
     RowCheck,
     Rule,
 )
+from etl_assets.declare.rules_of_tables import TablesTakenIn
 from etl_assets_tests.declare.findings import BASE, findings, found, put_rows
 
 TODAY = date.today()  # noqa: DTZ011 (as the rules have it)
@@ -151,6 +152,17 @@ def test_finds_runs_the_query_as_it_was_written(connection) -> None:
     query = "select row_key, 'a' as field, a::text as value, 'over ' || %(most)s as message, row_slice from looked_at"
     rule = Finds(**BASE, query=f"{query} where a > %(most)s", parameters={"most": 2}, exception_type="OutOfRange")
     assert findings(connection, rule) == [("over", "a", "3", "over 2")]
+
+
+def test_tables_taken_in_finds_each_table_that_is_left_out(connection) -> None:
+    put_rows(connection, "id text", [])
+    rule = TablesTakenIn(**BASE, left_out={"tempbill": "has no key", "bill_2024": "is a part of bill"})
+    assert rule.severity == "warning"
+    assert sorted(findings(connection, rule)) == [
+        ("bill_2024", "table", None, "left out: it is a part of bill"),
+        ("tempbill", "table", None, "left out: it has no key"),
+    ]
+    assert findings(connection, TablesTakenIn(**BASE, left_out={})) == []
 
 
 def test_files_taken_in_finds_the_files_whose_last_delivery_was_refused(connection) -> None:

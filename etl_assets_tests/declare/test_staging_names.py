@@ -64,10 +64,11 @@ def test_a_longer_name_is_refused_where_it_is_declared() -> None:
         CopiedTable(name="t" * 64, key="id", load=Full(), importance="reference", why="all")
 
 
-def test_a_secret_stays_one_under_the_name_that_it_has_here() -> None:
-    columns = with_staging_names([SourceColumn(name=each, type="text", staging_type="text") for each in ("PIN", "pin")])
+@pytest.mark.parametrize(("names", "never_load"), [(["PIN", "pin"], []), (["Note", "note"], ["note"])])
+def test_what_is_not_loaded_is_not_loaded_under_another_name(names: list[str], never_load: list[str]) -> None:
+    columns = with_staging_names([SourceColumn(name=each, type="text", staging_type="text") for each in names])
     found = SourceTable(name="guard", columns=columns)
-    table = CopiedTable(name="guard", key=(), load=Full(), importance="reference", why="all")
-    assert "pin" not in {each.staging_name for each in columns}
+    table = CopiedTable(name="guard", key=(), load=Full(), importance="reference", why="all", never_load=never_load)
+    assert names[1] not in {each.staging_name for each in columns}
     hidden = [each.name for each in found.columns if table.leaves_out(each.staging_name, spelled=each.name)]
-    assert hidden == ["PIN", "pin"]
+    assert hidden == names
