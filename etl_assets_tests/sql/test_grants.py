@@ -5,6 +5,7 @@ import json
 import psycopg
 import pytest
 
+from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import case, put
 
@@ -55,6 +56,12 @@ def test_a_reader_of_personal_columns_reads_every_column(
     warehouse.execute("reset role")
 
 
+def test_columns_have_the_types_that_the_ui_shows(
+    warehouse: psycopg.Connection, built: list[dict[str, Outcome]]
+) -> None:
+    check_column_types(warehouse, "operating_room", "operating_room_staging")
+
+
 def test_every_column_there_is_is_described(
     warehouse: psycopg.Connection, dbt: Dbt, built: list[dict[str, Outcome]]
 ) -> None:
@@ -72,7 +79,9 @@ def test_every_column_there_is_is_described(
     [
         pytest.param("select patient_id from operating_room.fact_case", id="a personal column"),
         pytest.param("select surgeon_name from operating_room.dim_surgeon", id="a surgeon's name"),
-        pytest.param("select owner_name from operating_room.mart_monthly_by_block_owner", id="an owner's, who may be one"),
+        pytest.param(
+            "select owner_name from operating_room.mart_monthly_by_block_owner", id="an owner's, who may be one"
+        ),
         pytest.param("select * from operating_room.fact_case", id="a whole row with one in it"),
         pytest.param("select case_id from operating_room_staging.stg_or_case", id="a staging view"),
         pytest.param("select case_id from stg.or_case", id="a staging table"),
