@@ -38,6 +38,7 @@ CUSTOMS = {
     "pymysql": {"readers/database"},
     "MySQLdb": {"readers/database"},
     "matplotlib": {"drawing"},
+    "sqlglot": {"orchestration"},
 }
 # What each kind of source has a room for, on the floors that have rooms.
 KINDS = {"files", "rest", "database"}

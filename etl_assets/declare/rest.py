@@ -246,6 +246,12 @@ class RestTable(Table):
         return not self.is_windowed
 
     @property
+    def grain(self) -> str:
+        """A record, or a version of one."""
+        keys = " and ".join(self.keys)
+        return f"One row per {keys} and version of its document." if self.has_versions else f"One row per {keys}."
+
+    @property
     def current_rows(self) -> str:
         """The latest version of each record that the source has not deleted."""
         return "is_latest and deleted_at is null" if self.has_versions else "deleted_at is null"

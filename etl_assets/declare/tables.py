@@ -109,6 +109,11 @@ class Table:
         return self.description
 
     @property
+    def grain(self) -> str:
+        """What a row is, for people."""
+        return f"One row per {' and '.join(self.keys)}." if self.keys else "One row for each of the source's: no key."
+
+    @property
     def tags(self) -> Mapping[str, str]:
         """What tables are chosen by besides their names, such as their importance."""
         return {}

@@ -1,8 +1,10 @@
 """dbt models as Dagster assets, with their tests as asset checks; one dbt call a run."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,12 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from etl_assets.declare.dates import Span
 from etl_assets.declare.hours import source_zone
 from etl_assets.declare.source import Source
-from etl_assets.orchestration.dbt_project import SQL, dbt_project, manifest, reach_warehouse
+from etl_assets.orchestration.column_types import model_column_types
+from etl_assets.orchestration.dbt_project import SQL, dbt_project, loaded_manifest, model_lineage, reach_warehouse
+from etl_assets.orchestration.dbt_tests import describe_test, with_short_check_names
 from etl_assets.orchestration.drawings import drawn
+from etl_assets.orchestration.groups import FOLDERS as GROUPED_FOLDERS
+from etl_assets.orchestration.groups import SOURCE_TAG, model_group
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.pending import extend_to_changed_dates
 from etl_assets.orchestration.resources import WarehouseResource
@@ -24,6 +30,8 @@ from etl_assets.warehouse.ledger import Batch, open_batch, record_build
 PARTITIONED = {"daily", "periodic"}
 """The tags of models that are built by schedule date or by billing period."""
 FOLDERS = ("models", "seeds")
+SHOWN_PARENTS = 4
+"""Columns that are named of those which a column is made of."""
 WHOLE = "build"
 """The kind of a batch that builds all of a source's models; the ledger tells by it what is still to be built."""
 
@@ -32,7 +40,7 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     """Build the assets of the models under `models/<source>`, in one op that can be subset."""
 
     @dbt_assets(
-        manifest=manifest(),
+        manifest=_shown_manifest(),
         project=dbt_project(),
         select=" ".join(f"path:{folder}/{source.name}" for folder in FOLDERS if (SQL / folder / source.name).exists()),
         name=f"build_{source.name}",
@@ -61,6 +69,49 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
             raise error
 
     return build
+
+
+@cache
+def _shown_manifest() -> dict[str, Any]:
+    """The manifest as the UI is to show it: tests with short names, columns with types, models with what a row is."""
+    made = with_short_check_names(loaded_manifest())
+    nodes = {
+        unique_id: {**node, "description": _description(node), "columns": _shown_columns(node)}
+        if node["resource_type"] in {"model", "seed"}
+        else node
+        for unique_id, node in made["nodes"].items()
+    }
+    return {**made, "nodes": nodes}
+
+
+def _shown_columns(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with their types, and in words with what they are made of: the UI draws no lineage of columns."""
+    relation = f"{node['schema']}.{node['alias']}"
+    types, made_of = model_column_types().get(relation, {}), model_lineage().get(relation, {})
+    return {
+        name: {
+            **column,
+            "data_type": types.get(name),
+            "description": f"{column['description']} {_describe_parents(made_of.get(name, []))}".strip(),
+        }
+        for name, column in node["columns"].items()
+    }
+
+
+def _describe_parents(parents: Sequence[tuple[str, str]]) -> str:
+    names = ", ".join(f"`{relation}.{column}`" for relation, column in parents[:SHOWN_PARENTS])
+    more = f" and {len(parents) - SHOWN_PARENTS} more" if len(parents) > SHOWN_PARENTS else ""
+    return f"From {names}{more}." if names else ""
+
+
+def _description(node: Mapping[str, Any]) -> str:
+    """What the yml says; before it, where that does not say what a row is, the first sentence of the SQL's comment."""
+    described: str = node["description"]
+    comment = re.match(r"(?:--[^\n]*\n)+", node["raw_code"])
+    if comment is None or re.search(r"\brows?\b", described):
+        return described
+    text = " ".join(line.lstrip("- ") for line in comment[0].splitlines())
+    return f"{text.partition('. ')[0].rstrip('.')}. {described}"
 
 
 def local_day(settings: Settings, source: Source, moment: datetime) -> date:
@@ -122,7 +173,7 @@ def _as_test(nodes: Mapping[str, Any], node: Mapping[str, Any], result: Mapping[
     return {
         "relation": f"{tested['schema']}.{tested['alias']}" if tested else "(several)",
         "rule": node["name"],
-        "why": node.get("description") or f"dbt test {node['name']}",
+        "why": node.get("description") or describe_test(node, nodes),
         "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
         "status": result["status"],
         "failures": result["failures"] or 0,
@@ -148,8 +199,8 @@ class _Translator(DagsterDbtTranslator):
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """The source's."""
-        return self._source.name
+        """By source and layer."""
+        return model_group(self._source, _folder(dbt_resource_props, GROUPED_FOLDERS))
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """The source's."""
@@ -164,11 +215,30 @@ class _Translator(DagsterDbtTranslator):
             "facts": "fact",
             "marts": "mart",
         }
-        layer = [layers[folder] for folder in dbt_resource_props["fqn"] if folder in layers]
-        return {**super().get_tags(dbt_resource_props), **({"layer": layer[0]} if layer else {})}
+        folder = _folder(dbt_resource_props, layers)
+        layer = {"layer": layers[folder]} if folder else {}
+        return {**super().get_tags(dbt_resource_props), SOURCE_TAG: self._source.name, **layer}
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the lineage of its columns, as far as its SQL could be read."""
+        relation = f"{dbt_resource_props['schema']}.{dbt_resource_props.get('alias') or dbt_resource_props['name']}"
+        columns = model_lineage().get(relation)
+        metadata = super().get_metadata(dbt_resource_props)
+        if not columns:
+            return metadata
+        parents = {
+            name: [dg.TableColumnDep(dg.AssetKey(of.split(".", 1)), column) for of, column in made_of]
+            for name, made_of in columns.items()
+        }
+        return {**metadata, "dagster/column_lineage": dg.TableColumnLineage(parents)}
 
     def get_partitions_def(self, dbt_resource_props: Mapping[str, Any]) -> dg.PartitionsDefinition | None:
         """Schedule dates or billing periods, for the models that are built by them."""
         if PARTITIONED.isdisjoint(dbt_resource_props.get("tags", ())):
             return None
         return partitions_of(self._source)
+
+
+def _folder(node: Mapping[str, Any], known: Container[str]) -> str | None:
+    """Which of these folders a node lies in."""
+    return next((folder for folder in node["fqn"] if folder in known), None)

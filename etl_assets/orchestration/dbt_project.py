@@ -1,20 +1,25 @@
 """The dbt project: its path, its manifest, and the connection settings that dbt processes are given."""
 
 import fcntl
+import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 from dagster_dbt import DbtCliResource, DbtProject
 
+from etl_assets.orchestration.column_lineage import Lineage, column_lineage
 from etl_assets.settings import PROJECT, Settings, export_environment
 from etl_assets.warehouse.connection import warehouse_url
 
 SQL = PROJECT / "sql"
 TARGET = SQL / "target"
+LINEAGE = "column_lineage.json"
 _DBT = str(Path(sys.executable).with_name("dbt"))
 _WRITTEN = ("*.sql", "*.yml", "*.csv", "*.md")
 
@@ -22,7 +27,8 @@ _WRITTEN = ("*.sql", "*.yml", "*.csv", "*.md")
 def manifest() -> Path:
     """The manifest of the dbt project, made anew where a file of the project is newer. No warehouse is asked.
 
-    Images carry one, so nothing is written there.
+    Beside it lies the lineage of its columns, which takes some seconds to read out of the compiled SQL. Images carry
+    both, so nothing is written there.
 
     Raises:
         dg.DagsterInvalidDefinitionError: dbt cannot parse the project; its words are in the message.
@@ -36,6 +42,23 @@ def manifest() -> Path:
         if not _is_fresh(path):
             _parse(path)
     return path
+
+
+@cache
+def loaded_manifest() -> dict[str, Any]:
+    """The manifest as it was when it was asked for first; not to be changed."""
+    content: dict[str, Any] = json.loads(manifest().read_text())
+    return content
+
+
+@cache
+def model_lineage() -> Lineage:
+    """The lineage of the models' columns."""
+    content = json.loads((manifest().parent / LINEAGE).read_text())
+    return {
+        relation: {column: [(of, name) for of, name in parents] for column, parents in columns.items()}
+        for relation, columns in content.items()
+    }
 
 
 def dbt_project() -> DbtProject:
@@ -64,7 +87,7 @@ def reach_warehouse(settings: Settings) -> None:
 
 
 def _is_fresh(path: Path) -> bool:
-    if not path.exists():
+    if not path.exists() or not (path.parent / LINEAGE).exists():
         return False
     made = path.stat().st_mtime
     folders = (SQL / "models", SQL / "macros", SQL / "seeds", SQL / "tests")
@@ -77,11 +100,16 @@ def _is_fresh(path: Path) -> bool:
 
 def _parse(path: Path) -> None:
     with TemporaryDirectory(dir=TARGET) as folder:
-        words = ["parse", "--quiet", "--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", folder]
+        # Compiled, and not only parsed: the lineage is read out of the SQL. Nothing is looked up in the warehouse.
+        words = ["compile", "--quiet", "--no-introspect", "--no-populate-cache", "--target-path", folder]
+        words += ["--project-dir", str(SQL), "--profiles-dir", str(SQL)]
         done = subprocess.run(  # noqa: S603 (our own words)
             [_DBT, "--log-path", folder, *words], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise dg.DagsterInvalidDefinitionError(f"dbt cannot parse {SQL}:\n{done.stdout}{done.stderr}")
+        made = Path(folder) / "manifest.json"
+        (Path(folder) / LINEAGE).write_text(json.dumps(column_lineage(json.loads(made.read_text()))))
+        (Path(folder) / LINEAGE).replace(path.parent / LINEAGE)
         # The time is that of the reading, so that what was edited meanwhile counts as newer.
-        (Path(folder) / "manifest.json").replace(path)
+        made.replace(path)

@@ -4,14 +4,13 @@ A model that is built by date would hold one drawing a date: a mart is to ask, o
 """
 
 import base64
-import json
 from functools import cache
 from typing import Any
 
 import dagster as dg
 
 from etl_assets.drawing import columns_of, draw
-from etl_assets.orchestration.dbt_project import manifest
+from etl_assets.orchestration.dbt_project import loaded_manifest
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import TRANSFORMER, connect
 from etl_assets.warehouse.relation import Relation, read_columns
@@ -42,7 +41,7 @@ def drawn(context: dg.AssetExecutionContext, settings: Settings, event: Any) -> 
 @cache
 def _drawings() -> dict[tuple[str, ...], dict[str, str]]:
     """What the models' yml asks for, by relation."""
-    nodes = json.loads(manifest().read_text())["nodes"].values()
+    nodes = loaded_manifest()["nodes"].values()
     return {
         (node["schema"], node["alias"]): node["meta"]["drawing"]
         for node in nodes

@@ -6,12 +6,13 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.asset_keys import staging_keys
+from etl_assets.orchestration.groups import SOURCE_TAG
 from etl_assets.orchestration.retries import RETRIES
 
 
 def everything_of(source: Source) -> dg.AssetSelection:
     """Staging, its checks, and all that is built on it."""
-    return dg.AssetSelection.groups(source.name)
+    return dg.AssetSelection.tag(SOURCE_TAG, source.name)
 
 
 def models_of(source: Source) -> dg.AssetSelection:

@@ -18,6 +18,7 @@ from etl_assets.loading.load import LoadOptions, LoadRequest
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.workers import load_tables
 from etl_assets.orchestration.asset_keys import asset_key, calendar_keys
+from etl_assets.orchestration.groups import SOURCE_TAG, model_group, staging_group
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.partitions import partitions_of, recent_span, span_of
 from etl_assets.orchestration.resources import WarehouseResource
@@ -164,11 +165,12 @@ def _raise_failures(
 def _calendar_spec(source: Source, key: dg.AssetKey) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
-        description="The billing calendar, from its one definition; the partitions of what is built by period.",
-        group_name=source.name,
+        description="The billing calendar, from its one definition: one row per billing period. Its periods are the"
+        " partitions of what is built by period.",
+        group_name=model_group(source, None),
         owners=[source.owner],
         kinds={"postgres"},
-        tags={"layer": "dimension"},
+        tags={"layer": "dimension", SOURCE_TAG: source.name},
         metadata={"dagster/table_name": f"{source.name}.billing_periods"},
     )
 
@@ -176,11 +178,11 @@ def _calendar_spec(source: Source, key: dg.AssetKey) -> dg.AssetSpec:
 def _spec(source: Source, key: dg.AssetKey, table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         key,
-        description=table.summary or None,
-        group_name=source.name,
+        description=f"{table.summary} {table.grain}".strip(),
+        group_name=staging_group(source, table),
         owners=[source.owner],
         kinds={"postgres", kind_of(source).icon},
-        tags={"layer": "staging", **table.tags},
+        tags={"layer": "staging", SOURCE_TAG: source.name, **table.tags},
         partitions_def=partitions_of(source) if table.partition_column else None,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.fresh_within),
         metadata={

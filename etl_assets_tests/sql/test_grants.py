@@ -5,6 +5,7 @@ import json
 import psycopg
 import pytest
 
+from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import case, put
 
@@ -53,6 +54,12 @@ def test_a_reader_of_personal_columns_reads_every_column(
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         warehouse.execute("select case_id from stg.or_case")
     warehouse.execute("reset role")
+
+
+def test_columns_have_the_types_that_the_ui_shows(
+    warehouse: psycopg.Connection, built: list[dict[str, Outcome]]
+) -> None:
+    check_column_types(warehouse, "operating_room", "operating_room_staging")
 
 
 def test_every_column_there_is_is_described(

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.open_dental_rows import change, make_staging, put_all, take
 
@@ -360,6 +361,10 @@ def test_a_reader_is_refused(warehouse: psycopg.Connection, built: dict[str, Out
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         warehouse.execute(query)
     warehouse.execute("reset role")
+
+
+def test_columns_have_the_types_that_the_ui_shows(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    check_column_types(warehouse, "open_dental_typed", "open_dental_mart")
 
 
 def test_no_note_and_no_text_leaves_staging(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from etl_assets.sandbox.open_dental.practice import TODAY, Practice
+from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.open_dental_rows import change, make_staging, put, take
 
@@ -233,3 +234,7 @@ def test_what_breaks_an_identity_is_found(
     outcomes = dbt("test", "--select", *BROKEN, as_of=str(TOMORROW))
     assert {name: outcome.status for name, outcome in outcomes.items() if outcome.status not in {"warn", "fail"}} == {}
     assert outcomes.keys() == BROKEN.keys()
+
+
+def test_columns_have_the_types_that_the_ui_shows(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    check_column_types(warehouse, "open_dental_typed", "open_dental_mart")

@@ -10,6 +10,7 @@ from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Counts, open_batch, record_build, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
+from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.tracktik_documents import client, employee, make_staging, position, put, region, shift
 
@@ -112,6 +113,10 @@ def test_the_key_of_the_fact_is_the_briefs_and_every_row_tells_its_batch(
     assert key.fetchall() == [("PRIMARY KEY (billing_period_id, shift_id)",)]
     batches = warehouse.execute("select count(*), count(distinct etl_batch_id) from tracktik.fact_shifts")
     assert batches.fetchall() == [(len(SHIFTS), 1)]
+
+
+def test_columns_have_the_types_that_the_ui_shows(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    check_column_types(warehouse, "tracktik", "tracktik_typed")
 
 
 def described(dbt: Dbt) -> dict[str, tuple[set[str], set[str]]]:

@@ -5,6 +5,9 @@ begin
     if not exists (select from pg_roles where rolname = 'etl_personal_reader') then
         create role etl_personal_reader nologin;
     end if;
+    if not pg_has_role(current_user, 'etl_personal_reader', 'set') then
+        grant etl_personal_reader to current_user;
+    end if;
     -- It takes over tables that the loader has made.
     if not pg_has_role('etl_keeper', 'etl_loader', 'usage') then
         grant etl_loader to etl_keeper with inherit true, set false;

@@ -1,0 +1,23 @@
+"""The types of the models' columns, as `sql/column_types.yaml` has them: a line a type, by relation.
+
+They come out of SQL, and only a warehouse knows them; the code location asks none. Tests hold the file against what
+dbt builds.
+"""
+
+from functools import cache
+
+import yaml
+
+from etl_assets.orchestration.dbt_project import SQL
+
+PATH = SQL / "column_types.yaml"
+
+
+@cache
+def model_column_types() -> dict[str, dict[str, str]]:
+    """The type of each column, by the name of its relation."""
+    relations = yaml.safe_load(PATH.read_text())
+    return {
+        relation: {name: kind for kind, names in by_type.items() for name in names.split()}
+        for relation, by_type in relations.items()
+    }
