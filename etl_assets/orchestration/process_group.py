@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -24,6 +24,32 @@ class _Stopped(BaseException):
         self.number = number
 
 
+class _StopOnce:
+    """Signal handler: the first signal raises, once it may; no other one disturbs what is done about it."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._may_raise = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Note a signal, and raise `_Stopped` where that is allowed."""
+        del frame
+        self._number = self._number or number
+        if self._may_raise:
+            self.disallow()
+            raise _Stopped(self._number)
+
+    def allow(self) -> None:
+        """Raise from now on, and at once where a signal came before."""
+        self._may_raise = True
+        if self._number:
+            self(self._number, None)
+
+    def disallow(self) -> None:
+        """Only note signals from now on."""
+        self._may_raise = False
+
+
 def run_process_group(command: Sequence[str], *, grace: float = GRACE_SECONDS) -> int:
     """Run a command in a process group of its own, until it ends or this process is told to stop. Main thread only.
 
@@ -34,26 +60,29 @@ def run_process_group(command: Sequence[str], *, grace: float = GRACE_SECONDS) -
     Returns:
         Its exit code; 0 after Ctrl-C, and 128 and the signal's number after another signal, as shells have it.
     """
-    with _signals_handled_by(_raise_stopped):
-        process = None
+    stop = _StopOnce()
+    with _signals_handled_by(stop):
+        # Nothing is raised before it is known what is to be ended.
+        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 (the caller's own words)
         try:
-            process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 (the caller's own words)
-            return process.wait()
-        except _Stopped as stopped:
-            return 0 if stopped.number == signal.SIGINT else 128 + stopped.number
+            code = _wait(process, stop)
         finally:
-            with _signals_handled_by(signal.SIG_IGN):
-                if process:
-                    _end(process, grace)
+            _end(process, grace)
+        return code
 
 
-def _raise_stopped(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise _Stopped(number)
+def _wait(process: "subprocess.Popen[bytes]", stop: _StopOnce) -> int:
+    try:
+        stop.allow()
+        code = process.wait()
+        stop.disallow()
+    except _Stopped as stopped:
+        return 0 if stopped.number == signal.SIGINT else 128 + stopped.number
+    return code
 
 
 @contextmanager
-def _signals_handled_by(handler: "signal._HANDLER") -> Iterator[None]:
+def _signals_handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in STOPPED_BY}
     try:
         yield

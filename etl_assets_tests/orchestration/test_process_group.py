@@ -14,8 +14,9 @@ from etl_assets_tests.orchestration.installation import Installation
 
 CALL = """
 import sys
-from etl_assets.orchestration.process_group import run_process_group
-sys.exit(run_process_group(sys.argv[2:], grace=float(sys.argv[1])))
+from etl_assets.orchestration import process_group
+process_group.LAST_GRACE_SECONDS = 0.5
+sys.exit(process_group.run_process_group(sys.argv[2:], grace=float(sys.argv[1])))
 """
 # A shell with a child that hears no request, and waits for it.
 DEAF = "(trap '' TERM INT HUP; echo ready; sleep 60) & trap '' TERM; wait"
