@@ -171,6 +171,9 @@ class Window:
 
     slice_by: str
     """The field that says when a record happened; its first ten characters are the site's own date."""
+    allows_unix_time: bool = False
+    """Whether the field may also be a Unix time in seconds, of which only the date in UTC is known. Not for records
+    that are counted by the site's own date."""
     pad: timedelta = timedelta(days=1)
     """How far beyond the span is asked: what happens at midnight belongs to one day here and to another there."""
     keeps_pad: bool = False

@@ -10,7 +10,7 @@ from psycopg import sql
 from etl_assets.declare.dates import Span, bounds_of
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.source import Source
-from etl_assets.declare.tables import Table
+from etl_assets.declare.tables import Field, Table
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import CheckedRule, count_findings, open_counts, upsert_issues
 from etl_assets.settings import MAX_FINDINGS
@@ -185,17 +185,24 @@ def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
 def _columns(table: Table) -> sql.Composable:
     """The columns that rules read. A field of a document that is not of its type reads as null."""
     typed = [
-        sql.SQL("case when {0} ~ {4} and pg_input_is_valid({0}, {1}) then ({0})::{2} end as {3}").format(
+        sql.SQL("case when {0} ~ {4} and pg_input_is_valid({0}, {1}) then ({0})::{2}{5} end as {3}").format(
             sql.SQL("(raw_data #>> {})").format(sql.Literal(each.path.split("."))),
             sql.Literal(each.type),
             sql.SQL(each.type),
             sql.Identifier(each.name),
             # PostgreSQL would read a moment into `tomorrow`, and one without end into `infinity`.
             sql.Literal(r"^\d{4}-" if each.type in {"date", "timestamp", "timestamptz"} else ""),
+            _unix_time(each) if each.type == "timestamptz" else sql.SQL(""),
         )
         for each in table.parsed_fields
     ]
     return sql.SQL(", ").join([sql.SQL("*"), *typed])
+
+
+def _unix_time(field: Field) -> sql.Composable:
+    """One more case of a field: the moment may also be a Unix time in seconds."""
+    text = sql.SQL("(raw_data #>> {})").format(sql.Literal(field.path.split(".")))
+    return sql.SQL(r" when {0} ~ '^\d{{9,11}}(\.\d+)?$' then to_timestamp(({0})::double precision)").format(text)
 
 
 def _counts(connection: psycopg.Connection, source: Source, table: Table, scope: Span | None) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from etl_assets.sandbox.tracktik.money import to_hours, to_money
 from etl_assets.sandbox.tracktik.statement import NAMES, Amounts, Line, Statement
 
 BEFORE, AFTER = datetime(2025, 12, 24, tzinfo=UTC), datetime(2026, 1, 20, tzinfo=UTC)
-PLAIN, RULELESS, DAILY, LATE = 4001, 4002, 4003, 4004
+PLAIN, RULELESS, DAILY, LATE, AT_A_RATE, BIWEEKLY = 4001, 4002, 4003, 4004, 4006, 4007
 GUARD = 5001
 # The work week from Friday 2 to Thursday 8 January 2026; the first of January is the Thursday before.
 FRI, SAT, SUN, MON, TUE, WED, THU = (datetime.fromisoformat(f"2026-01-{day:02}T07:00") for day in range(2, 9))
@@ -22,14 +22,17 @@ NEW_YEAR, NEXT_FRI = (datetime.fromisoformat(f"2026-01-{day}T07:00") for day in 
 @pytest.fixture
 def company() -> Company:
     """A company without shifts, whose positions are billed at 30 and paid at 20 an hour."""
-    made = Company(shifts_a_day=0, periods=2)
-    for position, bill_rule, pay_rule in (
-        (PLAIN, listed.BILL_WEEKLY, listed.PAY_WEEKLY),
-        (RULELESS, None, None),
-        (DAILY, listed.BILL_DAILY, listed.PAY_DAILY),
-        (LATE, listed.BILL_LATE, listed.PAY_WEEKLY),
+    made = Company(shifts_a_day=0, employees=1, periods=2)
+    for position, rule in (
+        (PLAIN, listed.BILL_WEEKLY),
+        (RULELESS, None),
+        (DAILY, listed.BILL_DAILY),
+        (LATE, listed.BILL_LATE),
+        (AT_A_RATE, listed.BILL_AT_A_RATE),
+        (BIWEEKLY, listed.BILL_BIWEEKLY),
     ):
-        agree(made, position, billing={"overtimeRule": bill_rule}, payroll={"overtimeRule": pay_rule})
+        agree(made, position, billing={"overtimeRule": rule})
+    made.change_profile(GUARD, overtimeRule=None, overtimeExempt=False)
     return made
 
 
@@ -41,7 +44,7 @@ def agree(company: Company, position: int, *, billing=None, payroll=None, at: da
             "rate": Decimal("30.00"),
             "discountRate": None,
             "billBreaks": "NONE",
-            "holiday": "MULTIPLIER",
+            "holiday": "REGULAR",
             "holidayRate": None,
             "holidayMultiplier": Decimal("1.5"),
             **(billing or {}),
@@ -109,6 +112,16 @@ OVERTIME = ("billable_hours", "bill_overtime_hours", "bill_overtime_impact", "bi
             id="a second step pays the difference",
         ),
         pytest.param(
+            [(FRI, 25, AT_A_RATE), (MON, 25, AT_A_RATE)],
+            ["50.0000", "10.0000", "650.00", "2150.00"],
+            id="at a rate of its own",
+        ),
+        pytest.param(
+            [(NEW_YEAR, 50, BIWEEKLY), (SAT, 40, BIWEEKLY)],
+            ["90.0000", "10.0000", "150.00", "2850.00"],
+            id="over eighty in two weeks",
+        ),
+        pytest.param(
             [(MON, 24, PLAIN), (WED, 15, PLAIN), (NEXT_FRI, 24, PLAIN)],
             ["39.0000", "0.0000", "0.00", "1170.00"],
             id="a new week begins on Friday, and a new period with it",
@@ -137,7 +150,7 @@ def test_shifts_that_begin_at_once_are_taken_by_their_ids(company: Company) -> N
 
 
 def test_overtime_that_is_paid_and_not_billed(company: Company) -> None:
-    agree(company, 4005, billing={"overtimeRule": None}, payroll={"overtimeRule": listed.PAY_WEEKLY})
+    agree(company, 4005, billing={"overtimeRule": None})
     work(company, FRI, 22, 4005)
     work(company, MON, 22, 4005)
     found = amounts(company)
@@ -145,6 +158,22 @@ def test_overtime_that_is_paid_and_not_billed(company: Company) -> None:
     assert said(found, "pay_overtime_impact", "nbot_cost", "pay_total", "bill_total") == [
         "40.00", "40.00", "920.00", "1320.00",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, ["4.0000", "40.00"], id="the default of the company"),
+        pytest.param({"overtimeRule": listed.PAY_DAILY}, ["28.0000", "480.00"], id="a rule of one's own"),
+        pytest.param({"overtimeRule": listed.PAY_DAILY, "overtimeExempt": True}, ["0.0000", "0.00"], id="exempt"),
+    ],
+)
+def test_overtime_is_paid_by_the_guards_own_rule(company: Company, changes, expected) -> None:
+    company.change_profile(GUARD, **changes)
+    work(company, FRI, 22)
+    work(company, MON, 22)
+    assert said(amounts(company), "pay_overtime_hours", "pay_overtime_impact") == expected
+    assert said(amounts(company), "bill_overtime_hours", "bill_overtime_impact") == ["4.0000", "60.00"]
 
 
 def test_time_off_is_paid_not_billed_and_makes_no_overtime(company: Company) -> None:

@@ -57,7 +57,8 @@ def test_a_client_is_lost_and_an_employee_let_go(company: Company) -> None:
     client, employee = document(company, "clients", 2003), document(company, "employees", 5003)
     assert (client["status"], client["closedDate"], client["updatedOn"]) == ("INACTIVE", "2026-03-01", STAMP)
     assert (employee["status"], employee["updatedOn"]) == ("TERMINATED", STAMP)
-    assert employee["employmentProfile"]["terminationDate"] == "2026-03-01"
+    profile = document(company, "employment-profiles", employee["employmentProfile"])
+    assert (profile["employee"], profile["terminationDate"]) == (5003, "2026-03-01")
     assert company.billed() == before
 
 
@@ -65,6 +66,7 @@ def test_somebody_is_hired(company: Company) -> None:
     number = company.hire(112, at=AT, firstName="Nell", lastName="Rush", name="Nell Rush")
     found = document(company, "employees", number)
     assert (found["firstName"], found["region"], found["createdOn"], found["status"]) == ("Nell", 112, STAMP, "ACTIVE")
+    assert document(company, "employment-profiles", found["employmentProfile"])["employee"] == number
     assert number == max(company.employees)
     assert document(company, "employees", number - 1)["firstName"] != "Nell"
 
@@ -174,7 +176,7 @@ def test_a_vacant_shift_is_given_to_somebody_and_approved(company: Company) -> N
 
 
 def test_more_hours_of_one_shift_make_overtime_of_a_later_one() -> None:
-    company = Company(shifts_a_day=0, periods=1)
+    company = Company(shifts_a_day=0, employees=1, periods=1)
     early, late = (
         company.add_shift(4001, 5001, datetime.fromisoformat(day), 20, at=AT, approved=Decimal("20.0000"))
         for day in ("2026-01-02T08:00", "2026-01-05T08:00")

@@ -136,9 +136,9 @@ def test_few_shifts_stay_vacant_and_many_employees_work_overtime(company: Compan
         pytest.param(lambda c, s: s.missed and s.approved == 0, 20, id="missed, with no hours approved"),
         pytest.param(lambda c, s: s.works and c.agreement(s).bill.discount, 100, id="discount"),
         pytest.param(lambda c, s: c.agreement(s).bill.overtime is None, 300, id="overtime that is not billed"),
-        pytest.param(
-            lambda c, s: c.agreement(s).pay.overtime and c.agreement(s).pay.overtime.daily, 300, id="daily rules"
-        ),
+        pytest.param(lambda c, s: (rule := c.pay_overtime(s)) is not None and rule.daily, 300, id="daily rules"),
+        pytest.param(lambda c, s: s.employee and c.pay_overtime(s) is None, 100, id="no overtime is paid"),
+        pytest.param(lambda c, s: (rule := c.agreement(s).bill.overtime) and rule.is_biweekly, 100, id="two weeks"),
         pytest.param(lambda c, s: s.works and s.bill_premium, 50, id="a premium"),
         pytest.param(
             lambda c, s: c.employees.get(s.employee, {"status": "ACTIVE"})["status"] != "ACTIVE",

@@ -130,7 +130,7 @@ def test_the_window_takes_whole_days_of_the_sites_own_zone(caller: Caller, compa
 
 
 @pytest.mark.parametrize(("path", "status"), [
-    ("regions", "INACTIVE"), ("clients", "CLOSED"), ("employees", "TERMINATED"), ("positions", "INACTIVE"),
+    ("clients", "CLOSED"), ("employees", "TERMINATED"), ("positions", "INACTIVE"),
 ])  # fmt: skip
 def test_what_is_inactive_is_left_out_unless_it_is_asked_for(caller: Caller, path: str, status: str) -> None:
     active = caller.data(path, {"limit": 1000})
@@ -149,10 +149,13 @@ def test_relations_are_ids_unless_they_are_included(caller: Caller) -> None:
     assert full["billingSetting"]["position"] == full["payrollSetting"]["position"] == full["id"]
     assert full["account"]["region"] in range(100, 200)
     assert isinstance(caller.data("clients")[0]["address"], int)
+    assert isinstance(caller.data("employees")[0]["employmentProfile"], int)
+    [guard] = caller.data("employees", {"limit": 1, "include": "employmentProfile"})
+    assert guard["employmentProfile"]["employee"] == guard["id"]
     assert caller.data("clients", {"include": "address"})[0]["address"]["country"] == "US"
-    assert caller.data("overtime-rules")[2]["rules"] == [31, 32, 33]
-    rules = caller.data("overtime-rules", {"include": "rules"})[2]["rules"]
+    rules = caller.data("overtime-rules")[2]["rules"]
     assert [(item["ruleType"], item["threshold"]) for item in rules] == [("DAILY", 8), ("DAILY", 12), ("PERIOD", 40)]
+    assert len(caller.data("regions", {"includeInactive": "true"})) == len(caller.data("regions")) + 1
     assert caller.get("positions/4001", {"include": "billingSetting"}).json()["data"]["billingSetting"]["id"] == 4001
 
 

@@ -39,8 +39,13 @@ SESSION = {
     "status": "CLOSED", "shift": 1, "employee": 1, "startedOn": "2026-03-02T08:00:00-05:00",
     "endedOn": "2026-03-02T16:00:00-05:00", "durationHours": 8,
 }  # fmt: skip
+WEEKLY = {"ruleType": "PERIOD", "rateType": "MULTIPLIER", "threshold": 40, "rateMultiplier": 1.5}
+RULE = {"name": "Over 40 a week", "periodLength": "WEEKLY", "method": "SEQUENTIAL", "rules": [WEEKLY]}
 GOOD = {
-    "regions": {"name": "North", "status": "ACTIVE", "timeZone": "America/New_York", "parentRegion": None},
+    "overtime_rules": RULE,
+    "employment_profiles": {"employee": 1, "overtimeExempt": False, "overtimeRule": 1},
+    "back_office_settings": {"region": 1, "payrollOvertimeRule": 1, "payrollOvertimeDayOfWeek": "FRIDAY"},
+    "regions": {"name": "North", "timeZone": "America/New_York", "parentRegion": None},
     "clients": {"name": "Mill", "status": "ACTIVE", "region": 1, "timeZone": "America/New_York"},
     "employees": {"firstName": "Ada", "lastName": "Example", "status": "ACTIVE", "customId": "E1", "region": 1},
     "positions": {"name": "Gate", "status": "ACTIVE", "account": 1, "billingSetting": {"rate": 20}},
@@ -72,6 +77,13 @@ BROKEN = [
     ("SummaryBehindShift", "shift_summaries", {"billHours": 7}, ["billHours"]),
     ("SummaryDoesNotAddUp", "shift_summaries", {"billTotal": 170.02}, ["billTotal"]),
     ("InvalidTimeSequence", "work_sessions", {"endedOn": "2026-03-02T07:00:00-05:00"}, ["started_on > ended_on"]),
+    # 8 and 7 in the morning
+    (
+        "InvalidTimeSequence",
+        "work_sessions",
+        {"startedOn": 1772456400, "endedOn": "1772452800"},
+        ["started_on > ended_on"],
+    ),
     ("SessionNeverEnded", "work_sessions", {"endedOn": None, "status": "OPEN"}, ["endedOn"]),
     ("UnknownShift", "work_sessions", {"shift": 77}, ["shift"]),
     ("MissingRequiredFields", "employees", {"lastName": None}, ["last_name"]),
@@ -85,6 +97,11 @@ BROKEN = [
     ("MissingRequiredFields", "positions", {"account": None}, ["account"]),
     ("UnknownClient", "positions", {"account": 77}, ["account"]),
     ("NoBillRate", "positions", {"billingSetting": {"rate": 0}}, ["billingSetting.rate"]),
+    ("UnknownOvertimeRule", "positions", {"billingSetting": {"overtimeRule": 77}}, ["billingSetting.overtimeRule"]),
+    ("UnknownOvertimeRule", "employment_profiles", {"overtimeRule": 77}, ["overtimeRule"]),
+    ("UnknownOvertimeRule", "back_office_settings", {"payrollOvertimeRule": 77}, ["payrollOvertimeRule"]),
+    ("AnotherWorkWeek", "back_office_settings", {"payrollOvertimeDayOfWeek": "MONDAY"}, ["payrollOvertimeDayOfWeek"]),
+    ("NoEmploymentProfile", "employees", {}, ["employmentProfile"]),
     ("ParentIsNoRegion", "regions", {"parentRegion": 2}, ["parentRegion"]),
     ("ParentIsNoRegion", "regions", {"parentRegion": 77}, ["parentRegion"]),
 ]
@@ -116,6 +133,16 @@ FINE = [
     ("SummaryDoesNotAddUp", "shift_summaries", {"billPremiumImpact": 5, "billTotal": 175.0}),
     ("NoBillRate", "positions", {"billingSetting": {"rate": None}, "nonBillable": True}),
     ("DuplicateCustomId", "employees", {"status": "TERMINATED"}),
+    ("NoEmploymentProfile", "employees", {"status": "TERMINATED"}),
+    ("UnknownOvertimeRule", "positions", {"billingSetting": {"overtimeRule": None}}),
+    ("OvertimeNotComputed", "overtime_rules", {"periodLength": "BI-WEEKLY", "method": None}),
+    ("OvertimeNotComputed", "overtime_rules", {"method": "BEST_OF"}),  # of one item
+    ("OvertimeNotComputed", "overtime_rules", {"rules": []}),
+    (
+        "OvertimeNotComputed",
+        "overtime_rules",
+        {"rules": [{**WEEKLY, "rateType": "RATE", "rateAmount": "70.00"}, {**WEEKLY, "ruleType": "DAILY"}]},
+    ),
 ]  # fmt: skip
 
 
@@ -167,6 +194,35 @@ def test_what_is_wrong_is_found_by_record_and_field(warehouse, batch, case) -> N
 def test_what_only_looks_wrong_is_left_alone(warehouse, batch, case) -> None:
     rule, table, difference = case
     assert found(warehouse, batch, rule, table, {**GOOD[table], **difference}) == []
+
+
+NOT_COMPUTED = [
+    ({"rules": None}, "the service does not say its items"),
+    ({"rules": {"1": WEEKLY}}, "the service does not say its items"),
+    ({"periodLength": "MONTHLY"}, "its periodLength is MONTHLY"),
+    ({"periodLength": None}, "its periodLength is null"),
+    ({"method": "BEST_OF", "rules": [WEEKLY, WEEKLY]}, "its method is BEST_OF"),
+    ({"rules": [WEEKLY, {**WEEKLY, "ruleType": "HOLIDAY"}]}, "it has items of HOLIDAY by MULTIPLIER"),
+    (
+        {"rules": [{**WEEKLY, "ruleType": "CONSECUTIVE_DAYS"}, {**WEEKLY, "ruleType": "DAY_SPECIFIC"}]},
+        "it has items of CONSECUTIVE_DAYS by MULTIPLIER, DAY_SPECIFIC by MULTIPLIER",
+    ),
+    ({"rules": [{**WEEKLY, "threshold": "NaN"}]}, "it has items of PERIOD by MULTIPLIER"),
+    ({"rules": [{**WEEKLY, "rateMultiplier": None}]}, "it has items of PERIOD by MULTIPLIER"),
+    ({"rules": [{**WEEKLY, "rateType": "RATE"}]}, "it has items of PERIOD by RATE"),
+    ({"rules": [{**WEEKLY, "rateType": None}]}, "it has items of PERIOD"),
+]
+
+
+@pytest.mark.parametrize(("difference", "why"), NOT_COMPUTED, ids=[why for _, why in NOT_COMPUTED])
+def test_an_overtime_rule_that_is_not_computed_is_found_with_the_reason(warehouse, batch, difference, why) -> None:
+    put(warehouse, "overtime_rules", 2, {**RULE, **difference})
+    declared = next(each for each in SOURCE.rules if each.name == "OvertimeNotComputed")
+    try:
+        result = run_rule(warehouse, batch, SOURCE, declared, None)
+    finally:
+        warehouse.execute("delete from tracktik_staging.overtime_rules where id = 2")
+    assert [(row.key, row.message) for row in result.sample] == [("2", f"Over 40 a week is not computed: {why}")]
 
 
 @pytest.mark.parametrize("rule", SOURCE.rules, ids=lambda rule: f"{rule.table}.{rule.name}")

@@ -7,10 +7,12 @@ import pytest
 
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.tracktik_documents import (
+    back_office,
     client,
     employee,
     make_staging,
     position,
+    profile,
     put,
     region,
     rule,
@@ -28,18 +30,20 @@ RULES = [
     rule(501, ("PERIOD", 40, 1.5)),
     rule(503, ("DAILY", 8, 1.5), ("DAILY", 12, 2), ("PERIOD", 40, 1.5)),
 ]
+PAY_RULE = {102: 503, 106: 503}
+"""Of the employees who have one of their own; the others are paid by the default of their region, 501."""
 PLAIN, RULELESS, DAILY, BREAKS, MEALS, REBATE, HOLIDAY_RATE, FREE, CENTS, PAID_ONLY = range(1001, 1011)
 POSITIONS = [
-    position(PLAIN, 11, rules=(501, 501)),
+    position(PLAIN, 11, rule=501),
     position(RULELESS, 11, rate=20),
-    position(DAILY, 11, rate=25.5, rules=(503, 503)),
+    position(DAILY, 11, rate=25.5, rule=503),
     position(BREAKS, 11, billing={"billBreaks": "NONE"}, payroll={"payBreaks": "REST_ONLY"}),
     position(MEALS, 11, billing={"billBreaks": "MEAL_ONLY"}, payroll={"payBreaks": "NONE"}),
     position(REBATE, 11, rate=33.33, billing={"discountRate": 12.5}),
     position(HOLIDAY_RATE, 11, billing={"holiday": "RATE", "holidayRate": 50}),
     position(FREE, 11, nonBillable=True),
     position(CENTS, 11, rate=0.05),
-    position(PAID_ONLY, 11, rules=(None, 501)),
+    position(PAID_ONLY, 11),
 ]
 
 
@@ -96,6 +100,7 @@ SHIFTS = [
     shift(1132, SUN, 8, 113, PLAIN, status="CANCELLED"),
     # Clocked by its sessions, one of them still open.
     shift(1140, FRI, 8, 114, PLAIN, clockedHours=99),
+    shift(1141, FRI, 8, 114, PLAIN, clockedHours=99, modifiedOn=1751328000),
     # Nights on which the clocks change, without planned hours.
     shift(
         1150, "2025-11-01T22:00:00", 9, 115, PLAIN, endDateTime="2025-11-02T06:00:00-05:00", plannedDurationHours=None
@@ -118,6 +123,9 @@ SESSIONS = [
     session(1, 1140, "2025-05-30T07:55:00-04:00", "2025-05-30T12:00:00-04:00"),
     session(2, 1140, "2025-05-30T12:30:20-04:00", "2025-05-30T16:00:00-04:00"),
     session(3, 1140, "2025-05-30T16:10:00-04:00", None),
+    # In Unix time, as a number and in quotes; the second one begins on the next day in UTC.
+    session(4, 1141, 1748606400, "1748628000"),
+    session(5, 1141, 1748654400, 1748658600),
 ]
 SUMMARIES = [
     summary(
@@ -151,6 +159,8 @@ def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
     put(warehouse, "regions", region(1, "North"))
     put(warehouse, "clients", client(11, "Harbour", 1))
     put(warehouse, "employees", *(employee(key) for key in range(101, 117)))
+    put(warehouse, "employment_profiles", *(profile(key, PAY_RULE.get(key)) for key in range(101, 117)))
+    put(warehouse, "back_office_settings", back_office(1, 1, 501))
     put(warehouse, "overtime_rules", *RULES)
     put(warehouse, "positions", *POSITIONS)
     put(warehouse, "shifts", *SHIFTS)
@@ -239,6 +249,7 @@ HOURS = {
     "a sum that lags behind": (1131, [8.0, 8.0, 9.0, 9.0, 9.0], ("computed", 30.0, 30.0, 270.0)),
     "a sum of a shift that was cancelled": (1132, [8.0, 0.0, 0.0, 0.0, 0.0], ("none", 30.0, None, 0.0)),
     "clock-ins that have ended": (1140, [8.0, 7.5777, 8.0, 8.0, 8.0], ("computed", 30.0, 30.0, 240.0)),
+    "clock-ins in Unix time": (1141, [8.0, 7.1667, 8.0, 8.0, 8.0], ("computed", 30.0, 30.0, 240.0)),
     "the night the clocks go back": (1150, [9.0, 9.0, 9.0, 9.0, 9.0], ("computed", 30.0, 30.0, 270.0)),
     "the night the clocks go forward": (1151, [7.0, 7.0, 7.0, 7.0, 7.0], ("computed", 30.0, 30.0, 210.0)),
     "words where numbers are meant": (1160, [8.0, 0.0, 0.0, 0.0, 0.0], ("none", 30.0, None, 0.0)),
@@ -256,6 +267,13 @@ def test_hours_and_what_is_billed(warehouse: psycopg.Connection, built: dict[str
         [number],
     ).fetchone()
     assert row == (hours, *bill)
+
+
+def test_a_moment_in_unix_time_is_a_moment(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    found = warehouse.execute(
+        "select distinct approved_at at time zone 'UTC' from tracktik.fact_shifts where shift_id in (1140, 1141)"
+    )
+    assert [moment.isoformat() for (moment,) in found] == ["2025-07-01T00:00:00"]
 
 
 def test_the_parts_of_what_the_service_bills_are_its_own(

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl_assets.settings import PROJECT
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.tracktik_documents import (
     client,
@@ -12,6 +13,7 @@ from etl_assets_tests.sql.tracktik_documents import (
     employee,
     make_staging,
     position,
+    profile,
     put,
     region,
     rule,
@@ -53,17 +55,18 @@ def first_said(warehouse: psycopg.Connection) -> None:
     put(warehouse, "clients", client(11, "Harbour", 1), client(12, "Depot", 2))
     put(warehouse, "employees", *(employee(key) for key in range(201, 208)), at=long_ago)
     put(warehouse, "employees", employee(201, 2, updatedOn="2025-06-03T00:00:00Z"), at="2025-06-04T00:00:00Z")
+    put(warehouse, "employment_profiles", *(profile(key, 501) for key in (*range(201, 208), 299)))
     put(warehouse, "overtime_rules", rule(501, ("PERIOD", 40, 1.5)))
     put(
         warehouse,
         "positions",
-        position(GATE, 11, rules=(501, 501), name="Standby gate"),
+        position(GATE, 11, rule=501, name="Standby gate"),
         position(DEPOT, 12),
         position(NOWHERE, None),
         position(GONE, 11),
         position(YOUNG, 11, createdOn="2025-06-10T00:00:00Z", updatedOn="2025-06-10T00:00:00Z"),
     )
-    renamed = position(GATE, 11, rate=35, rules=(501, 501), name="Gate", updatedOn="2025-06-04T00:00:00Z")
+    renamed = position(GATE, 11, rate=35, rule=501, name="Gate", updatedOn="2025-06-04T00:00:00Z")
     put(warehouse, "positions", renamed, at="2025-06-05T00:00:00Z")
     delete(warehouse, "positions", GONE, at="2025-06-01T00:00:00Z")
     put(warehouse, "shifts", *SHIFTS)
@@ -78,8 +81,10 @@ def then_said(warehouse: psycopg.Connection) -> None:
     # Of whom nothing was known.
     known = {"createdOn": "2025-06-20T00:00:00Z", "updatedOn": "2025-06-20T00:00:00Z"}
     put(warehouse, "employees", employee(299, 2, **known), at="2025-07-01T00:00:00Z")
-    # Names that change later, and an employee who goes back.
+    # Names that change later (one of them said to do so long after), and an employee who goes back.
     when = {"updatedOn": "2025-07-01T00:00:00Z"}
+    ahead = employee(206, 2, updatedOn="2099-01-01T00:00:00Z")
+    put(warehouse, "employees", ahead, at="2025-07-01T12:00:00Z")
     put(warehouse, "regions", region(2, "Pacific", parentRegion=9, **when), at="2025-07-01T12:00:00Z")
     put(warehouse, "clients", client(11, "Old harbour", 1, **when), at="2025-07-01T12:00:00Z")
     put(warehouse, "employees", employee(201, 1, updatedOn="2025-07-02T00:00:00Z"), at="2025-07-02T12:00:00Z")
@@ -130,9 +135,10 @@ def runs(warehouse: psycopg.Connection, dbt: Dbt) -> Runs:
 
 
 @pytest.mark.parametrize("run", ["built", "again", "windowed", "whole", "tested"])
-def test_every_run_succeeds_and_all_tests_pass(runs: Runs, run: str) -> None:
+def test_every_run_succeeds_and_all_tests_pass_but_for_the_position_that_nobody_knows(runs: Runs, run: str) -> None:
     outcomes: dict[str, Outcome] = getattr(runs, run)
-    assert {name: each for name, each in outcomes.items() if each.status not in {"success", "pass"}} == {}
+    warned = {"tracktik__every_shift_is_computed": "warn"} if run in {"built", "tested"} else {}
+    assert {name: each.status for name, each in outcomes.items() if each.status not in {"success", "pass"}} == warned
 
 
 # The shift, its period, and what employee, position, client and region were then.
@@ -227,6 +233,11 @@ VERSIONS = {
         " where employee_id = 201",
         [("North", "2024-01-01"), ("West", "2025-06-03"), ("Pacific", "2025-07-01"), ("North", "2025-07-02")],
     ),
+    "an employee whose change is dated ahead": (
+        "select region_name, (valid_from at time zone 'UTC')::text, is_current from tracktik.dim_employees"
+        " where employee_id = 206",
+        [("North", "2024-01-01 00:00:00", False), ("Pacific", "2025-07-01 12:00:00", True)],
+    ),
     "a client whose region is renamed": (
         "select region_name, parent_region_name, address ->> 'city' from tracktik.dim_clients where client_id = 12",
         [("West", "All", "Oakland"), ("Pacific", "All", "Oakland")],
@@ -256,6 +267,24 @@ VERSIONS = {
 def test_a_member_has_its_versions(warehouse: psycopg.Connection, runs: Runs, what: str) -> None:
     query, versions = VERSIONS[what]
     assert warehouse.execute(f"{query} order by valid_from").fetchall() == versions
+
+
+def test_a_version_that_was_dated_ahead_begins_when_it_was_written(warehouse: psycopg.Connection, runs: Runs) -> None:
+    """As it was kept once: the member was wrong until that day, and what was said meanwhile came before it."""
+    migration = (PROJECT / "sql" / "migrations" / "0010_tracktik_overtime_and_moments.sql").read_text()
+    ahead, versions = "2099-01-01Z", VERSIONS["an employee who changes region and goes back"]
+    with warehouse.transaction(force_rollback=True):
+        last = "update tracktik.dim_employees set {} where employee_id = 201 and valid_{} = '2025-07-02Z'"
+        warehouse.execute(last.format(f"valid_to = '{ahead}'", "to"))
+        warehouse.execute(last.format(f"valid_from = '{ahead}'", "from"))
+        for _ in range(2):
+            warehouse.execute(migration[migration.index("do $$") :])
+            found = warehouse.execute(
+                "select region_name, valid_from <= now(), valid_to = lead(valid_from) over (order by valid_from),"
+                " is_current from tracktik.dim_employees where employee_id = 201 order by valid_from"
+            ).fetchall()
+            assert [row[0] for row in found] == [name for name, _ in versions[1]]
+            assert [row[1:] for row in found] == [*[(True, True, False)] * 3, (True, None, True)]
 
 
 def test_standby_shifts_are_those_of_their_time(warehouse: psycopg.Connection, runs: Runs) -> None:

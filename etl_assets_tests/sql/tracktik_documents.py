@@ -1,7 +1,7 @@
 """TrackTik's records put into staging as a load would, each saying only what its test is about."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ WHOLE = (
     "regions",
     "clients",
     "employees",
+    "employment_profiles",
+    "back_office_settings",
     "positions",
     "contracts",
     "overtime_rules",
@@ -75,7 +77,7 @@ def put(warehouse: psycopg.Connection, table: str, *documents: Document, at: str
                     on conflict (id) do update
                     set slice = excluded.slice, raw_data = excluded.raw_data, loaded_at = excluded.loaded_at
                 """).format(relation),
-                {**values, "slice": document[SLICE_BY[table]][:10]},
+                {**values, "slice": _date_of(document[SLICE_BY[table]])},
             )
         else:
             warehouse.execute(
@@ -87,6 +89,11 @@ def put(warehouse: psycopg.Connection, table: str, *documents: Document, at: str
                 ).format(relation),
                 values,
             )
+
+
+def _date_of(moment: str | int) -> str:
+    """The site's own date of a moment; of a Unix time, that in UTC."""
+    return moment[:10] if isinstance(moment, str) else datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def delete(warehouse: psycopg.Connection, table: str, key: int, *, at: str) -> None:
@@ -139,13 +146,13 @@ def position(
     *,
     rate: float | None = 30,
     pay: float | None = 20,
-    rules: tuple[int | None, int | None] = (None, None),
+    rule: int | None = None,
     billing: Document = {},  # noqa: B006 (read only)
     payroll: Document = {},  # noqa: B006
     **fields: Any,
 ) -> Document:
-    """A position of a client: billed at `rate`, paid at `pay`, overtime by the `rules` of billing and of payroll."""
-    billed = {"type": "HOURLY", "rate": rate, "discountRate": 0, "billBreaks": "ALL", "holiday": "MULTIPLIER"}
+    """A position of a client: billed at `rate`, its overtime by `rule`, and paid at `pay`."""
+    billed = {"type": "HOURLY", "rate": rate, "discountRate": 0, "billBreaks": "ALL", "holiday": "REGULAR"}
     paid = {"positionHourlyRate": pay, "payBreaks": "ALL", "holiday": "MULTIPLIER"}
     return {
         "id": key,
@@ -154,14 +161,25 @@ def position(
         "status": "ACTIVE",
         "account": client,
         "nonBillable": False,
-        "billingSetting": {**billed, "holidayMultiplier": 1.5, "overtimeRule": rules[0], **billing},
-        "payrollSetting": {**paid, "holidayMultiplier": 1.5, "overtimeRule": rules[1], **payroll},
+        "billingSetting": {**billed, "holidayMultiplier": 1.5, "overtimeRule": rule, **billing},
+        "payrollSetting": {**paid, "holidayMultiplier": 1.5, **payroll},
         **LONG_AGO,
         **fields,
     }
 
 
-def rule(key: int, *items: tuple[str, float, float]) -> Document:
+def profile(employee: int, rule: int | None = None, *, exempt: bool = False) -> Document:
+    """The employment profile of an employee, under the same id: by which rule overtime is paid."""
+    return {"id": employee, "employee": employee, "overtimeExempt": exempt, "overtimeRule": rule}
+
+
+def back_office(key: int, region: int | None, rule: int | None) -> Document:
+    """The settings of a region's back office: by which rule overtime is paid to those who have none of their own."""
+    day = {"payrollOvertimeDayOfWeek": "FRIDAY"}
+    return {"id": key, "region": region, "payrollOvertimeRule": rule, **day}
+
+
+def rule(key: int, *items: tuple[str, float, float], **fields: Any) -> Document:
     """An overtime rule of items: their type, threshold in hours, and multiplier."""
     rules = [
         {
@@ -173,7 +191,7 @@ def rule(key: int, *items: tuple[str, float, float]) -> Document:
         }
         for place, (kind, hours, times) in enumerate(items)
     ]
-    return {"id": key, "name": f"Rule {key}", "periodLength": "WEEKLY", "rules": rules, **LONG_AGO}
+    return {"id": key, "name": f"Rule {key}", "periodLength": "WEEKLY", "rules": rules, **fields}
 
 
 def shift(
@@ -213,8 +231,8 @@ def shift(
     return {**document, **fields}
 
 
-def session(key: int, shift: int, start: str, end: str | None) -> Document:
-    """A clock-in for a shift, from one moment to another, each with its offset."""
+def session(key: int, shift: int, start: str | int, end: str | int | None) -> Document:
+    """A clock-in for a shift, from one moment to another, each with its offset or as Unix time."""
     return {"id": key, "shift": shift, "startedOn": start, "endedOn": end, "status": "CLOSED" if end else "OPEN"}
 
 

@@ -3,7 +3,8 @@
 
     - `effective_at`: of a record's first document, when the record was created or changed, or when we first saw it,
       whichever is the earliest; of a later one, when it says it was changed, where that is later than the moment of
-      the one before, or else when we first saw it. So no two have the same moment, and their order is that of loading.
+      the one before and earlier than when we first saw it, or else that. So no two have the same moment, their order is
+      that of loading, and none lies ahead of what we know.
     - `in_force_from` and `in_force_to` go on without an end: before the first moment and after the last one.
     - A deletion is one more version (`is_deleted`), which says what the last document said. -#}
 {%- macro document_versions(documents) -%}
@@ -39,32 +40,26 @@ numbered as (
     from events
 ),
 
--- When a document counts from if not from its own change: when it was seen, but after every change seen before it, for
--- one of these may be said to lie ahead.
+-- A change that is said to lie ahead was made by the time that it was seen: least passes over nulls.
 ordered as (
     select
         id,
         raw_data,
         is_deleted,
         number,
-        case when number = 1 then least(created_at, updated_at, seen_at) else updated_at end as changed_at,
-        greatest(
-            seen_at,
-            max(updated_at) over (partition by id order by number rows between unbounded preceding and 1 preceding)
-            + number * interval '1 microsecond'
-        ) as fallback_at
+        seen_at,
+        least(case when number = 1 then created_at end, updated_at, seen_at) as changed_at
     from numbered
 ),
 
--- Whether a document counts from its own change (1) or not (0). The moment of the one before is one of its two: a
--- change later than both is later, one no later than its change is not; one in between is later where the one before
--- counted from its change, and so on back (null until then).
+-- Whether a document counts from its own change (1) or from when it was seen (0). The moment of the one before is one of
+-- its two, of which the change is not the later: a change after both is later, one no later than its change is not; one
+-- in between is later where the one before counted from its change, and so on back (null until then).
 resolved as (
     select
         *,
         case
-            when number = 1 or changed_at > greatest(lag(changed_at) over timeline, lag(fallback_at) over timeline)
-                then 1
+            when number = 1 or changed_at > lag(seen_at) over timeline then 1
             when changed_at > lag(changed_at) over timeline then null
             else 0
         end as counts_from_change
@@ -83,7 +78,7 @@ dated as (
                     over (partition by id order by number)
                 )[2] = 1
                 then changed_at
-            else fallback_at
+            else seen_at
         end as effective_at
     from resolved
 )

@@ -23,7 +23,8 @@
 {#- A field of a document in a type of PostgreSQL's; a value that is not of the type is null, and never an error.
 
     What PostgreSQL would read into a word is not taken for a value either: a moment needs an offset, for without one
-    it would be read in the zone of whoever asks; `now` is no date, and `NaN` no number. -#}
+    it would be read in the zone of whoever asks; `now` is no date, and `NaN` no number. A moment may also be a Unix
+    time in seconds, as a number or in quotes. -#}
 {%- macro json_field(path, type='text', document='raw_data') -%}
     {#- What a value must look like, before PostgreSQL is asked whether it is valid. -#}
     {%- set patterns = {
@@ -38,6 +39,9 @@
         case
             when {{ found ~ " ~ '" ~ pattern ~ "' and " if pattern }}pg_input_is_valid({{ found }}, '{{ type }}')
                 then {{ found }}::{{ type }}
+            {%- if type == 'timestamptz' %}
+            when {{ found }} ~ '^\d{9,11}(\.\d+)?$' then to_timestamp({{ found }}::double precision)
+            {%- endif %}
         end
     {%- endif -%}
 {%- endmacro -%}

@@ -12,23 +12,27 @@
     sum({{ hours_beyond(item, hours, so_far) }}) filter (where {{ item }}.is_lowest)
 {%- endmacro -%}
 
-{#- Over the items of a rule: hours at the base rate that cost as much as overtime adds. Each item adds what it pays
-    more than the one below it. -#}
-{%- macro premium_hours(item, hours, so_far) -%}
-    sum({{ hours_beyond(item, hours, so_far) }} * {{ item }}.premium)
+{#- Over the items of a rule: what overtime adds to the base rate. Each item adds what it pays more than the one below
+    it: so many times the base rate, or so much money. -#}
+{%- macro overtime_premium(item, hours, so_far, rate) -%}
+    sum({{ hours_beyond(item, hours, so_far) }} * ({{ item }}.more_times * {{ rate }} + {{ item }}.more_money))
 {%- endmacro -%}
 
-{#- What the holiday hours of a shift cost on top, on its side `bill` or `pay`: at a rate of their own or, as a rule, at
-    a multiple of the base rate. -#}
+{#- What the holiday hours of a shift cost on top, on its side `bill` or `pay`: at a rate of their own or at a multiple of
+    the base rate; nothing where neither is agreed, and null where one is and nobody says which. -#}
 {%- macro holiday_impact(shift, side) -%}
-    coalesce(
-        round(
+    case
+        when {{ shift }}.{{ side }}_holiday_hours = 0 then 0
+        else round(
             {{ shift }}.{{ side }}_holiday_hours
             * case
-                when {{ shift }}.{{ side }}_holiday = 'RATE'
+                when {{ shift }}.{{ side }}_holiday = 'RATE' and {{ shift }}.{{ side }}_holiday_rate is not null
                     then {{ shift }}.{{ side }}_holiday_rate - {{ shift }}.{{ side }}_rate
-                else {{ shift }}.{{ side }}_rate * (coalesce({{ shift }}.{{ side }}_holiday_multiplier, 1) - 1)
+                when {{ shift }}.{{ side }}_holiday_multiplier is not null
+                    then {{ shift }}.{{ side }}_rate * ({{ shift }}.{{ side }}_holiday_multiplier - 1)
+                when {{ shift }}.{{ side }}_holiday in ('RATE', 'MULTIPLIER') then null
+                else 0
             end, 2
-        ), 0
-    )
+        )
+    end
 {%- endmacro -%}

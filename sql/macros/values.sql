@@ -18,6 +18,11 @@
     end::numeric(14, 2)
 {%- endmacro -%}
 
+{#- The sum of a column over a group; null where one of its values is, for the sum of the others would pass for all. -#}
+{%- macro sum_if_known(column) -%}
+    case when count(*) = count({{ column }}) then sum({{ column }}) end
+{%- endmacro -%}
+
 {#- A quotient to four places; null where the divisor is null or zero. -#}
 {%- macro ratio(part, whole) -%}
     round({{ part }} / nullif({{ whole }}, 0), 4)::numeric(14, 4)

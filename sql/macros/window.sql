@@ -23,10 +23,10 @@
     {{ return(window) }}
 {%- endmacro -%}
 
-{#- A condition: the date `column` lies in the window that this run builds, widened by days where what is built
-    of one date depends on its neighbours. -#}
-{%- macro in_window(column, days_before=0, days_after=0) -%}
-    {%- set window = build_window() -%}
+{#- A condition: the date `column` lies in the window that this run builds, or in the one that is given, widened by days
+    where what is built of one date depends on its neighbours. -#}
+{%- macro in_window(column, days_before=0, days_after=0, window=none) -%}
+    {%- set window = window or build_window() -%}
     {%- if window is none -%}
         true
     {%- else -%}

@@ -13,14 +13,8 @@
     end
 {%- endmacro -%}
 
-{#- A condition: the date lies in a work week that shares a day with the window of the vars start_date and end_date. The
-    bounds are constants, so that an index on the date is of use. -#}
-{%- macro in_work_weeks(day) -%}
-    {%- set window = build_window() -%}
-    {%- if window is none -%}
-        true
-    {%- else -%}
-        {{ day }} between {{ week_ending("date '" ~ window[0] ~ "'") }} - 6
-        and {{ week_ending("date '" ~ window[1] ~ "'") }}
-    {%- endif -%}
+{#- The last day of the two work weeks over which a BI-WEEKLY overtime rule adds up the hours of a date. -#}
+{%- macro fortnight_ending(day) -%}
+    {#- + 14 before % 14: the remainder of a negative number is negative. -#}
+    ({{ day }} + ((date '{{ fortnight_anchor() }}' - {{ day }}) % 14 + 14) % 14)
 {%- endmacro -%}

@@ -6,7 +6,7 @@ A record is not decoded; its key and its date are. One that cannot be kept does 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,10 @@ _UUID = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _MIDNIGHT = re.compile(r"(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_UNIX_TIME = re.compile(r"\d{9,11}(?:\.\d+)?", re.ASCII)
+"""A Unix time in seconds, of 1973 or later: fewer digits may be a date without its dashes, more are milliseconds."""
 _SLICE_EXPECTED = "a text that begins with YYYY-MM-DD"
+_SLICE_OR_UNIX_EXPECTED = f"{_SLICE_EXPECTED}, or a Unix time in seconds"
 
 
 class DocumentParser:
@@ -57,15 +60,18 @@ class DocumentParser:
         given = _given_by_parent(table, parent)
         fields = [field for field in table.key_fields if field.name not in given]
         self._slice_by = table.window.slice_by if table.window else None
+        self._allows_unix_time = table.window is not None and table.window.allows_unix_time
         leaves = [Leaf(field.path, KEY_KINDS[field.type].leaf) for field in fields]
         if self._slice_by:
-            leaves.append(Leaf(self._slice_by, str))
+            in_key = next((leaf.type for leaf in leaves if leaf.path == self._slice_by), None)
+            leaves.append(Leaf(self._slice_by, in_key or (int | float | str if self._allows_unix_time else str)))
         head = PathDecoder(leaves)
         self._decode_head = head.decode
-        self._slice_text = head.getter(self._slice_by) if self._slice_by else None
+        self._slice_value = head.getter(self._slice_by) if self._slice_by else None
         self._parts: list[_Part] = [
             _Given(given[field.name]) if field.name in given else _Read(field, head) for field in table.key_fields
         ]
+        self._slice_expected = _SLICE_OR_UNIX_EXPECTED if self._allows_unix_time else _SLICE_EXPECTED
         self._key_values = [(part.get, part.parse) for part in self._parts]
 
     def parse(self, raw: bytes, position: int, *, check_jsonb: bool) -> Document | RejectedRecord:
@@ -83,10 +89,16 @@ class DocumentParser:
         except msgspec.ValidationError:
             return self._reject(raw, position)
         key = tuple([parse(get(head)) for get, parse in self._key_values])
-        day = _parse_date(self._slice_text(head)[:10]) if self._slice_text else None
-        if None in key or (day is None and self._slice_text):
+        day = self._parse_slice(self._slice_value(head)) if self._slice_value else None
+        if None in key or (day is None and self._slice_value):
             return self._reject(raw, position)
         return Document(key, day, raw)  # type: ignore[arg-type]  # none of its values is None
+
+    def _parse_slice(self, value: float | str) -> date | None:
+        text = str(value)
+        if self._allows_unix_time and _UNIX_TIME.fullmatch(text):
+            return datetime.fromtimestamp(float(text), UTC).date()
+        return _parse_date(text[:10])
 
     def _reject(self, raw: bytes, position: int, reason: str | None = None) -> RejectedRecord:
         """Say why a record is rejected, looking at it closely; `reason` where that is known already."""
@@ -103,7 +115,7 @@ class DocumentParser:
         elif reason is None:
             faulty = next((part.field for part, value in zip(self._parts, values, strict=True) if value is None), None)
             field = faulty.path if faulty else self._slice_by
-            expected = KEY_KINDS[faulty.type].expected if faulty else _SLICE_EXPECTED
+            expected = KEY_KINDS[faulty.type].expected if faulty else self._slice_expected
             found = _find(text, field) if field else None
             reason = f"{_preview(bytes(found), MAX_VALUE_LENGTH)} is not {expected}" if found else "it is missing"
         return RejectedRecord(key, position, field, reason or "", _preview(raw, MAX_RAW_LENGTH))

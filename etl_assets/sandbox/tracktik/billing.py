@@ -1,4 +1,4 @@
-"""What a work week comes to: hours, overtime, holidays, discount and totals, on the bill and on the pay.
+"""What two work weeks come to: hours, overtime, holidays, discount and totals, on the bill and on the pay.
 
 Written from the definitions alone, with `Decimal` and plain loops, to be held against what the warehouse computes in
 SQL. Money is rounded to cents, each component by itself; hours have four decimals; halves go away from zero.
@@ -6,10 +6,11 @@ SQL. Money is rounded to cents, each component by itself; hours have four decima
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from etl_assets.sandbox.tracktik.clock import week_of
 from etl_assets.sandbox.tracktik.money import NO_HOURS, NO_MONEY, to_hours, to_money, to_rate
 from etl_assets.sandbox.tracktik.shifts import Shift
 from etl_assets.sandbox.tracktik.terms import Agreement, Overtime, Step, Terms
@@ -66,39 +67,45 @@ class Settled:
 
 @dataclass(slots=True)
 class _Tally:
-    """What an employee has so far in a week, in hours that count."""
+    """What an employee has so far in two weeks, in hours that count."""
 
-    week: Decimal = NO_HOURS
+    both_weeks: Decimal = NO_HOURS
+    weeks: dict[date, Decimal] = field(default_factory=lambda: defaultdict(lambda: NO_HOURS))
     days: dict[date, Decimal] = field(default_factory=lambda: defaultdict(lambda: NO_HOURS))
 
     def add(self, day: date, hours: Decimal, rule: Overtime | None, base: Decimal) -> tuple[Decimal, Decimal]:
         """Count a shift's hours; gives those that are overtime by its rule, and what these earn on top.
 
-        Hours that are overtime of their day do not count again towards the week. Without a rule none is overtime,
-        and all count.
+        Hours that are overtime of their day do not count again towards the week, or both weeks where the rule adds up
+        over two. Without a rule none is overtime, and all count.
         """
-        before = self.days[day]
+        week, before = week_of(day), self.days[day]
         self.days[day] = before + hours
-        if rule is None:
-            self.week += hours
-            return NO_HOURS, NO_MONEY
-        by_day, day_premium = _climb(rule.daily, before, hours)
-        by_week, week_premium = _climb(rule.weekly, self.week, hours - by_day)
-        self.week += hours - by_day
-        return by_day + by_week, to_money((day_premium + week_premium) * base)
+        by_day, day_premium = _climb(rule.daily if rule else (), before, hours, base)
+        so_far = self.both_weeks if rule and rule.is_biweekly else self.weeks[week]
+        by_period, period_premium = _climb(rule.of_period if rule else (), so_far, hours - by_day, base)
+        self.weeks[week] += hours - by_day
+        self.both_weeks += hours - by_day
+        return by_day + by_period, to_money(day_premium + period_premium)
 
 
-def settle(shifts: Iterable[Shift], agreed: Callable[[Shift], Agreement]) -> list[Settled]:
-    """Work out the shifts of one work week, all employees together.
+def settle(
+    shifts: Iterable[Shift], agreed: Callable[[Shift], Agreement], pay_overtime: Callable[[Shift], Overtime | None]
+) -> list[Settled]:
+    """Work out the shifts of two work weeks that belong together, all employees together.
 
     Args:
-        shifts: Every shift that begins in the week by its site's own date; cancelled and vacant ones too.
+        shifts: Every shift that begins in them by its site's own date; cancelled and vacant ones too.
         agreed: What is in force of the shift's position when it begins.
+        pay_overtime: By which rule overtime is paid to its employee.
     """
     ordered = sorted(shifts, key=lambda shift: (shift.start.timestamp(), shift.id))
     bills: dict[int | None, _Tally] = defaultdict(_Tally)
     pays: dict[int | None, _Tally] = defaultdict(_Tally)
-    return [_settle(shift, agreed(shift), bills[shift.employee], pays[shift.employee]) for shift in ordered]
+    return [
+        _settle(shift, agreed(shift), pay_overtime(shift), bills[shift.employee], pays[shift.employee])
+        for shift in ordered
+    ]
 
 
 def said_billable(shift: Shift, agreement: Agreement) -> Decimal | None:
@@ -147,7 +154,7 @@ def _said(shift: Shift, by_hand: Decimal | None, terms: Terms) -> Decimal | None
     return less_breaks(shift, shift.approved, terms) if by_hand is None else by_hand
 
 
-def _settle(shift: Shift, agreement: Agreement, bills: _Tally, pays: _Tally) -> Settled:
+def _settle(shift: Shift, agreement: Agreement, pay_overtime: Overtime | None, bills: _Tally, pays: _Tally) -> Settled:
     bill_rate = agreement.bill.rate if shift.bill_rate is None else shift.bill_rate
     pay_rate = agreement.pay.rate if shift.pay_rate is None else shift.pay_rate
     work = work_of(shift, agreement)
@@ -157,7 +164,7 @@ def _settle(shift: Shift, agreement: Agreement, bills: _Tally, pays: _Tally) -> 
         shift=shift,
         work=work,
         bill=_side(shift, work.billable, bill_rate, agreement.bill, bills),
-        pay=_side(shift, work.payable, pay_rate, agreement.pay, pays),
+        pay=_side(shift, work.payable, pay_rate, replace(agreement.pay, overtime=pay_overtime), pays),
     )
 
 
@@ -180,12 +187,12 @@ def _side(shift: Shift, hours: Decimal, base: Decimal, terms: Terms, tally: _Tal
     )
 
 
-def _climb(steps: Sequence[Step], before: Decimal, hours: Decimal) -> tuple[Decimal, Decimal]:
+def _climb(steps: Sequence[Step], before: Decimal, hours: Decimal, base: Decimal) -> tuple[Decimal, Decimal]:
     """Hours beyond the lowest step, and the sum over all steps of the hours beyond each times what it gives more."""
     lowest, premium = NO_HOURS, NO_HOURS
     for place, step in enumerate(steps):
         beyond = max(NO_HOURS, before + hours - step.threshold) - max(NO_HOURS, before - step.threshold)
         if place == 0:
             lowest = beyond
-        premium += beyond * step.more
+        premium += beyond * (step.more_times * base + step.more_money)
     return lowest, premium

@@ -7,13 +7,13 @@ from datetime import date, datetime, timedelta
 from etl_assets.declare.dates import Calendar
 from etl_assets.sandbox.tracktik.attendance import Calendars, office_time
 from etl_assets.sandbox.tracktik.billing import Settled, settle
-from etl_assets.sandbox.tracktik.clock import CALENDAR, days_from, week_of
-from etl_assets.sandbox.tracktik.directory import FIRST_CONTRACT, PARENT_CLIENT, directory
+from etl_assets.sandbox.tracktik.clock import CALENDAR, days_from, fortnight_of, week_of
+from etl_assets.sandbox.tracktik.directory import BACK_OFFICE, FIRST_CONTRACT, PARENT_CLIENT, directory
 from etl_assets.sandbox.tracktik.names import PLACES
 from etl_assets.sandbox.tracktik.roster import Roster, day_of_id
 from etl_assets.sandbox.tracktik.shifts import Shift
+from etl_assets.sandbox.tracktik.staff import FIRST_EMPLOYEE, FIRST_PROFILE, position_document, standings
 from etl_assets.sandbox.tracktik.staff import employees as staffed
-from etl_assets.sandbox.tracktik.staff import position_document, standings
 from etl_assets.sandbox.tracktik.statement import Line, Period, Statement, line_of, total
 from etl_assets.sandbox.tracktik.summaries import Place, Summary, summary_of
 from etl_assets.sandbox.tracktik.terms import (
@@ -21,6 +21,7 @@ from etl_assets.sandbox.tracktik.terms import (
     Agreement,
     Document,
     History,
+    Overtime,
     agreement_of,
     overtime_of,
 )
@@ -77,7 +78,7 @@ class Books:
         self._made: set[date] = set()
         self._days: dict[date, dict[int, Shift]] = {}
         self._shifts: dict[int, Shift] = {}
-        self._weeks: dict[date, dict[int, Settled]] = {}
+        self._fortnights: dict[date, dict[int, Settled]] = {}
         self._held: dict[int, Summary] = {}
         self._deleted: set[tuple[str, int]] = set()
         self._added = 0
@@ -113,6 +114,16 @@ class Books:
         history = self._agreed.get(shift.position)
         return history.at(shift.start) if history else NOTHING_AGREED
 
+    def pay_overtime(self, shift: Shift) -> Overtime | None:
+        """By which rule overtime is paid to its employee: one of their own, or the company's; none where exempt."""
+        if shift.employee is None:
+            return None
+        profile = self.employment_profiles[FIRST_PROFILE + shift.employee - FIRST_EMPLOYEE]
+        if profile["overtimeExempt"]:
+            return None
+        default = self.back_office_settings[BACK_OFFICE]["payrollOvertimeRule"]
+        return self._overtime.get(profile["overtimeRule"] or default)
+
     def place(self, position: int) -> Place:
         """Where a position lies, also one that was deleted; nowhere if nobody ever knew it."""
         document = self.positions.get(position)
@@ -122,9 +133,9 @@ class Books:
         return Place(account=client["id"], region=client["region"], contract=document["contract"])
 
     def settled(self, shift: Shift) -> Settled:
-        """A shift as it comes to in its week, premiums apart."""
+        """A shift as it comes to in its two weeks, premiums apart."""
         with self.lock:
-            return self._week(week_of(shift.day))[shift.id]
+            return self._fortnight(fortnight_of(shift.day))[shift.id]
 
     def summary(self, shift: Shift) -> Summary | None:
         """What the service has worked out of a shift; none of the newest, the cancelled and the vacant."""
@@ -181,11 +192,11 @@ class Books:
         self._shifts |= made
         self._days[day] = self._days.get(day, {}) | made
 
-    def _week(self, begin: date) -> dict[int, Settled]:
-        if begin not in self._weeks:
-            found = settle(self.shifts(begin, begin + timedelta(days=6)), self.agreement)
-            self._weeks[begin] = {settled.shift.id: settled for settled in found}
-        return self._weeks[begin]
+    def _fortnight(self, begin: date) -> dict[int, Settled]:
+        if begin not in self._fortnights:
+            found = settle(self.shifts(begin, begin + timedelta(days=13)), self.agreement, self.pay_overtime)
+            self._fortnights[begin] = {settled.shift.id: settled for settled in found}
+        return self._fortnights[begin]
 
     def _furnish(self, clients: int, positions: int, employees: int, shifts_a_day: int) -> None:
         """Make everything but the shifts."""
@@ -193,15 +204,18 @@ class Books:
         listed = directory(seed, clients, *span)
         self.regions, self.clients, self.contracts = listed.regions, listed.clients, listed.contracts
         self.overtime_rules, self.holiday_groups = listed.overtime_rules, listed.holiday_groups
-        self.payroll_codes = listed.payroll_codes
+        self.payroll_codes, self.back_office_settings = listed.payroll_codes, listed.back_office_settings
         posts = standings(seed, listed.sites, positions)
         self.positions = {
             post.position: position_document(seed, post, contract_of(post.site.client), self.first) for post in posts
         }
         self.employees, staff = staffed(seed, employees, PLACES, posts, span)
+        self.employment_profiles = staff.profiles
         calendars = Calendars(*span, self.now, self.approved_until)
         self._roster = Roster(seed, posts, staff, shifts_a_day, calendars)
-        self._overtime = {number: overtime_of(rule) for number, rule in self.overtime_rules.items()}
+        self._overtime: dict[int | None, Overtime] = {
+            number: overtime_of(rule) for number, rule in self.overtime_rules.items()
+        }
         self._agreed: dict[int, History] = {}
         for position in self.positions.values():
             self._agree(position)

@@ -54,6 +54,11 @@ def week_of(day: date) -> date:
     return day - timedelta(days=(day.weekday() - _FRIDAY) % 7)
 
 
+def fortnight_of(day: date) -> date:
+    """The first day of the billing period, and so of the two work weeks, in which a day lies."""
+    return CALENDAR.anchor + timedelta(days=14) * ((day - CALENDAR.anchor) // timedelta(days=14))
+
+
 def days_from(first: date, last: date) -> list[date]:
     """Every day of a span, both ends included."""
     return [first + timedelta(days=number) for number in range((last - first).days + 1)]

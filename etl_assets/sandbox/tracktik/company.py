@@ -12,11 +12,12 @@ from typing import Any
 
 from etl_assets.sandbox.tracktik.attendance import hours_on_holidays
 from etl_assets.sandbox.tracktik.books import Books
-from etl_assets.sandbox.tracktik.clock import later, week_of, zone_of
+from etl_assets.sandbox.tracktik.clock import fortnight_of, later, zone_of
 from etl_assets.sandbox.tracktik.directory import stamp
 from etl_assets.sandbox.tracktik.money import to_hours
 from etl_assets.sandbox.tracktik.roster import MOST_A_DAY, first_id
 from etl_assets.sandbox.tracktik.shifts import Session, Shift
+from etl_assets.sandbox.tracktik.staff import profile_document
 from etl_assets.sandbox.tracktik.terms import Document
 
 _FIXED = {"id", "created", "modified"}
@@ -37,6 +38,13 @@ class Company(Books):
     def change_employee(self, employee: int, *, at: datetime, **changes: object) -> None:
         """Change fields of an employee, by the service's names."""
         self._change("employees", employee, at, changes)
+
+    def change_profile(self, employee: int, **changes: object) -> None:
+        """Change fields of an employee's profile, by the service's names. What is paid follows, in the past too."""
+        with self._changing():
+            profile = self._find("employment-profiles", self._find("employees", employee)["employmentProfile"])
+            _update(profile, changes, f"profile of employee {employee}")
+            self._fortnights.clear()
 
     def change_client(self, client: int, *, at: datetime, **changes: object) -> None:
         """Change fields of a client, by the service's names."""
@@ -67,16 +75,14 @@ class Company(Books):
             _update(document, changes, f"position {position}")
             document["updatedOn"] = stamp(at)
             self._agree(document)
-            self._weeks.clear()
+            self._fortnights.clear()
 
     def deactivate_employee(self, employee: int, *, at: datetime) -> None:
         """Let an employee go. The shifts that they have stay theirs until somebody changes these."""
         with self._at(at):
-            profile = {
-                **self._find("employees", employee)["employmentProfile"],
-                "terminationDate": at.date().isoformat(),
-            }
-            self._change("employees", employee, at, {"status": "TERMINATED", "employmentProfile": profile})
+            self._change("employees", employee, at, {"status": "TERMINATED"})
+            profile = self._find("employment-profiles", self.employees[employee]["employmentProfile"])
+            profile["terminationDate"] = at.date().isoformat()
 
     def deactivate_client(self, client: int, *, at: datetime, status: str = "INACTIVE") -> None:
         """Lose a client, or close a site; its positions and shifts stay."""
@@ -86,7 +92,7 @@ class Company(Books):
         """Add an employee like the last one, and give the id."""
         with self._at(at):
             like, number = self.employees[max(self.employees)], max(self.employees) + 1
-            self.employees[number] = {
+            hired = {
                 **like,
                 "id": number,
                 "customId": f"E-{number}",
@@ -95,13 +101,10 @@ class Company(Books):
                 "status": "ACTIVE",
                 "region": region,
                 "createdOn": stamp(at),
-                "employmentProfile": {
-                    "id": number,
-                    "employmentType": "FULL_TIME",
-                    "hireDate": at.date().isoformat(),
-                    "terminationDate": None,
-                },
+                "employmentProfile": max(self.employment_profiles) + 1,
             }
+            self.employees[number] = hired
+            self.employment_profiles[hired["employmentProfile"]] = profile_document(hired)
             self._change("employees", number, at, changes)
         return number
 
@@ -144,7 +147,7 @@ class Company(Books):
             self._set(shift, at, changes)
             self._shifts[number] = shift
             self._days.setdefault(shift.day, {})[number] = shift
-            self._weeks.pop(week_of(shift.day), None)
+            self._fortnights.pop(fortnight_of(shift.day), None)
         return number
 
     def change_shift(self, shift: int, *, at: datetime, **changes: Any) -> None:
@@ -158,10 +161,10 @@ class Company(Books):
             found = self._shift(shift)
             before = found.day
             self._set(found, at, changes)
-            self._weeks.pop(week_of(before), None)
+            self._fortnights.pop(fortnight_of(before), None)
             del self._days[before][shift]
             self._days.setdefault(found.day, {})[shift] = found
-            self._weeks.pop(week_of(found.day), None)
+            self._fortnights.pop(fortnight_of(found.day), None)
 
     def move_shift(self, shift: int, days: int, *, at: datetime) -> None:
         """Let a shift begin so many days later (or earlier) at the same time of day, its clock-ins with it."""
@@ -189,7 +192,7 @@ class Company(Books):
         """Delete a shift for good, its clock-ins and its summary with it."""
         with self._at(at):
             found = self._shift(shift)
-            self._weeks.pop(week_of(found.day), None)
+            self._fortnights.pop(fortnight_of(found.day), None)
             del self._days[found.day][shift], self._shifts[shift]
             self._held.pop(shift, None)
 

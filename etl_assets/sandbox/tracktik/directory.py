@@ -20,10 +20,11 @@ STATES = {
     "America/Los_Angeles": "CA",
     "America/Anchorage": "AK",
 }
-_HOLIDAYS = {(1, 1): "New Year's Day", (7, 4): "Independence Day", (11, 11): "Veterans Day", (12, 25): "Christmas Day"}
-HOLIDAY_GROUP = 51
+_HOLIDAYS = {(1, 1), (7, 4), (11, 11), (12, 25)}
+"""Month and day of those that are paid as such."""
+HOLIDAY_GROUP, BACK_OFFICE = 51, 61
 
-PAY_WEEKLY, BILL_WEEKLY, PAY_DAILY, BILL_DAILY, BILL_LATE = 1, 2, 3, 4, 5
+PAY_WEEKLY, BILL_WEEKLY, PAY_DAILY, BILL_DAILY, BILL_LATE, BILL_AT_A_RATE, BILL_BIWEEKLY = range(1, 8)
 # id, name, side, items of (kind, kind of rate, threshold, multiplier, amount)
 _RULES: tuple[tuple[int, str, str, tuple[tuple[str, str, str, str | None, str | None], ...]], ...] = (
     (PAY_WEEKLY, "Over 40 a week, payroll", "PAYROLL", (("PERIOD", "MULTIPLIER", "40", "1.5", None),)),
@@ -54,8 +55,8 @@ _RULES: tuple[tuple[int, str, str, tuple[tuple[str, str, str, str | None, str | 
         "BILLING",
         (("PERIOD", "MULTIPLIER", "48", "1.5", None), ("PERIOD", "MULTIPLIER", "60", "2", None)),
     ),
-    # Of no position: an amount instead of a multiple is not computed by anybody here.
-    (6, "Flat rate over 40 a week", "BILLING", (("PERIOD", "RATE", "40", None, "52.00"),)),
+    (BILL_AT_A_RATE, "95.00 an hour over 40 a week", "BILLING", (("PERIOD", "RATE", "40", None, "95.00"),)),
+    (BILL_BIWEEKLY, "Over 80 in two weeks, billing", "BILLING", (("PERIOD", "MULTIPLIER", "80", "1.5", None),)),
 )
 _CODES = (
     ("REG", "Regular", "1", True, True),
@@ -84,6 +85,7 @@ class Directory:
     overtime_rules: dict[int, Document] = field(default_factory=dict)
     holiday_groups: dict[int, Document] = field(default_factory=dict)
     payroll_codes: dict[int, Document] = field(default_factory=dict)
+    back_office_settings: dict[int, Document] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
 
 
@@ -120,7 +122,7 @@ def directory(seed: int, clients: int, first: date, last: date) -> Directory:
         raise ValueError(f"{clients} clients are too few: the regions and one that left need {FEWEST_CLIENTS}")
     made = Directory()
     _add_regions(made, seed, first)
-    _add_rules(made, seed, first)
+    _add_rules(made)
     _add_clients(made, seed, clients, (first, last))
     return made
 
@@ -146,12 +148,12 @@ def _add_regions(made: Directory, seed: int, first: date) -> None:
         }
 
 
-def _add_rules(made: Directory, seed: int, first: date) -> None:
+def _add_rules(made: Directory) -> None:
     for number, name, side, items in _RULES:
         made.overtime_rules[number] = {
             "id": number,
             "name": name,
-            "periodLength": "WEEKLY",
+            "periodLength": "BI-WEEKLY" if number == BILL_BIWEEKLY else "WEEKLY",
             "ruleType": side,
             "method": "SEQUENTIAL",
             "rules": [
@@ -171,10 +173,13 @@ def _add_rules(made: Directory, seed: int, first: date) -> None:
         "name": "Paid holidays",
         "region": names.ROOT,
         "isDefault": True,
-        "holidays": [
-            {"name": name, "month": month, "day": day, "recurrent": True} for (month, day), name in _HOLIDAYS.items()
-        ],
-        **written(SeededRandom(seed, "holidays"), first),
+    }
+    made.back_office_settings[BACK_OFFICE] = {
+        "id": BACK_OFFICE,
+        "region": names.ROOT,
+        "scheduleHolidayGroup": HOLIDAY_GROUP,
+        "payrollOvertimeRule": PAY_WEEKLY,
+        "payrollOvertimeDayOfWeek": "FRIDAY",
     }
     for number, (code, name, multiplier, payable, billable) in enumerate(_CODES, 71):
         made.payroll_codes[number] = {
@@ -185,7 +190,6 @@ def _add_rules(made: Directory, seed: int, first: date) -> None:
             "payable": payable,
             "billable": billable,
             "impactsOvertime": code != "PTO",
-            **written(SeededRandom(seed, "code", number), first),
         }
 
 
@@ -274,12 +278,10 @@ def _contract(rng: SeededRandom, number: int, client: Document, first: date, unt
         "billingStartDate": "2024-12-27",
         "semiMonthlyFirstReferenceDay": None,
         "semiMonthlySecondReferenceDay": None,
-        "customInterval": None,
         "invoiceDayToAdd": 0,
         "paymentTerms": rng.choice(("DAYS_15", "DAYS_30", "DAYS_45")),
         "serviceStartDate": (first - timedelta(days=rng.randint(400, 2000))).isoformat(),
         "serviceEndDate": until.isoformat() if until else None,
         "status": "CANCELLED" if until else "ACTIVE",
-        "contractedHours": rng.randint(2, 60) * 10,
         **written(rng, first),
     }

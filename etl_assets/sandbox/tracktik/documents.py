@@ -84,10 +84,12 @@ def shift_document(books: Books, shift: Shift, *, extras: bool) -> Document:
         "employee": shift.employee,
         "vendor": None,
         "position": shift.position,
-        "account": None,  # described as the client, and empty in every shift anybody has seen
         "summary": shift.id if books.is_summed_up(shift) else None,
         "attendanceStatus": _attendance(shift, books.now),
         "plannedPayableHours": as_hours(paid),
+        "payCodeLabel": _PTO if shift.paid_time_off else None,
+        "createdBy": _OFFICE,
+        "updatedBy": _OFFICE,
     }
     return document | _extras(books, shift) if extras else document
 
@@ -139,13 +141,10 @@ def _extras(books: Books, shift: Shift) -> Document:
         "billRate": shift.bill_rate or (agreement.bill.rate if told else None),
         "paidAmount": worked_out.pay.total if approved else None,
         "billedAmount": worked_out.bill.total if approved else None,
-        "payCodeLabel": _PTO if shift.paid_time_off else None,
         "modifiedOn": stamp(shift.modified),
         "lastModified": stamp(shift.modified),
         "createdOn": stamp(shift.created),
-        "createdBy": _OFFICE,
         "updatedOn": stamp(shift.modified),
-        "updatedBy": _OFFICE,
     }
 
 

@@ -1,7 +1,9 @@
 """The service's lists: their fields, how they may be asked, and what each refuses.
 
-The real service refuses a list without a filter for shifts and for fourteen others, which our notes do not
-name; here it is the three that are read by window. What is written here is what callers of it have found out.
+Their names, and which are given on demand, are derived from the vendor's own description of the API (its OpenAPI files,
+which are not ours to ship): a test holds each list against it, and none has a field that the vendor lacks. The real
+service refuses a list without a filter for shifts and for fourteen others, which our notes do not name; here it is the
+three that are read by window. What else is written here is what callers of it have found out.
 """
 
 from collections.abc import Mapping
@@ -20,10 +22,7 @@ _BILLING = _words(
 )
 _PAYROLL = _words(
     "id position payPositionRate positionHourlyRate holiday holidayRate holidayMultiplier holidayGroup payBreaks"
-    " overtimeRule"
 )
-_RULE_ITEM = _words("id ruleType rateType threshold rateMultiplier rateAmount")
-_PROFILE = _words("id employmentType hireDate terminationDate")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,8 +39,6 @@ class Resource:
     """Field -> the resource that its id is of."""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Field -> the fields of the object in it, of which only the id is given unless it is included."""
-    whole: frozenset[str] = frozenset()
-    """Parts that are given as objects always."""
     window: str | None = None
     """The field by which a list must be narrowed: its `:between` takes whole days, a month of them at most."""
     refused: frozenset[str] = frozenset()
@@ -57,18 +54,18 @@ class Resource:
 
 
 _CHANGED = frozenset({"createdOn", "updatedOn"})
-_SHIFT_ON_DEMAND = frozenset(
+_SHIFT_ON_DEMAND = _CHANGED | frozenset(
     _words(
-        "plannedDurationHours clockedHours approvedHours billableHours payableHours overtimeHours holidayHours"
-        " payRateLevel payRate billRate paidAmount billedAmount payCodeLabel modifiedOn lastModified createdOn"
-        " createdBy updatedOn updatedBy"
+        "customId startsOn endsOn plannedDurationHours clockedHours approvedHours billableHours payableHours"
+        " overtimeHours holidayHours payRateLevel payRate billRate paidAmount billedAmount modifiedOn lastModified"
     )
 )
 
 _ALL = (
     Resource(
         path="regions",
-        fields=_words("id customId name company parentRegion timeZone prefix status createdOn updatedOn"),
+        fields=_words("id customId name company parentRegion timeZone prefix createdOn updatedOn"),
+        on_demand=_CHANGED | {"timeZone", "prefix"},
         moments=_CHANGED,
         relations={"parentRegion": "regions"},
         only_active=True,
@@ -78,6 +75,7 @@ _ALL = (
         fields=_words(
             "id customId name company parentClient type region status closedDate timeZone address createdOn updatedOn"
         ),
+        on_demand=_CHANGED | {"name", "timeZone"},
         moments=_CHANGED | {"closedDate"},
         relations={"parentClient": "clients", "region": "regions"},
         parts={"address": _ADDRESS},
@@ -89,11 +87,28 @@ _ALL = (
             "id customId firstName lastName name jobTitle region primaryPhone secondaryPhone email username status"
             " gender birthday address tags language employmentProfile createdOn updatedOn"
         ),
+        on_demand=_CHANGED | {"username", "gender", "birthday", "tags", "language"},
         moments=_CHANGED | {"birthday"},
-        relations={"region": "regions"},
-        parts={"address": _ADDRESS, "employmentProfile": _PROFILE},
-        whole=frozenset({"address", "employmentProfile"}),
+        relations={"region": "regions", "employmentProfile": "employment-profiles"},
+        parts={"address": _ADDRESS},
         only_active=True,
+    ),
+    Resource(
+        path="employment-profiles",
+        fields=_words(
+            "id employee employeeType employmentDate payRateType overtimeExempt overtimeRule terminationDate"
+        ),
+        moments=frozenset({"employmentDate", "terminationDate"}),
+        relations={"employee": "employees", "overtimeRule": "overtime-rules"},
+    ),
+    Resource(
+        path="back-office-settings",
+        fields=_words("id region scheduleHolidayGroup payrollOvertimeRule payrollOvertimeDayOfWeek"),
+        relations={
+            "region": "regions",
+            "scheduleHolidayGroup": "holiday-groups",
+            "payrollOvertimeRule": "overtime-rules",
+        },
     ),
     Resource(
         path="positions",
@@ -101,6 +116,7 @@ _ALL = (
             "id customId name description status account contract nonBillable beginDate endDate breakRule"
             " billingSetting payrollSetting taxClass createdOn updatedOn"
         ),
+        on_demand=_CHANGED,
         moments=_CHANGED | {"beginDate", "endDate"},
         relations={"account": "clients", "contract": "contracts"},
         parts={"billingSetting": _BILLING, "payrollSetting": _PAYROLL},
@@ -110,9 +126,10 @@ _ALL = (
         path="contracts",
         fields=_words(
             "id customId name account billingFrequency billingFrequencyType billingStartDate"
-            " semiMonthlyFirstReferenceDay semiMonthlySecondReferenceDay customInterval invoiceDayToAdd paymentTerms"
-            " serviceStartDate serviceEndDate status contractedHours createdOn updatedOn"
+            " semiMonthlyFirstReferenceDay semiMonthlySecondReferenceDay invoiceDayToAdd paymentTerms"
+            " serviceStartDate serviceEndDate status createdOn updatedOn"
         ),
+        on_demand=_CHANGED,
         moments=_CHANGED | {"billingStartDate", "serviceStartDate", "serviceEndDate"},
         relations={"account": "clients"},
         only_active=True,
@@ -120,25 +137,22 @@ _ALL = (
     Resource(
         path="overtime-rules",
         fields=_words("id name periodLength ruleType method rules"),
-        parts={"rules": _RULE_ITEM},
     ),
     Resource(
         path="holiday-groups",
-        fields=_words("id name region isDefault holidays createdOn updatedOn"),
-        moments=_CHANGED,
+        fields=_words("id name region isDefault"),
         relations={"region": "regions"},
     ),
     Resource(
         path="payroll-codes",
-        fields=_words("id code name multiplier payable billable impactsOvertime createdOn updatedOn"),
-        moments=_CHANGED,
+        fields=_words("id code name multiplier payable billable impactsOvertime"),
     ),
     Resource(
         path="shifts",
         fields=_words(
             "id customId status billable payable paidTimeOff vacant onShiftBoard startDateTime endDateTime startsOn"
             " endsOn timeZone breakInMinutes published notified acknowledged viewed locked employee vendor position"
-            " account summary attendanceStatus plannedDurationHours plannedPayableHours clockedHours approvedHours"
+            " summary attendanceStatus plannedDurationHours plannedPayableHours clockedHours approvedHours"
             " billableHours payableHours overtimeHours holidayHours payRateLevel payRate billRate paidAmount"
             " billedAmount payCodeLabel modifiedOn lastModified createdOn createdBy updatedOn updatedBy"
         ),
@@ -147,7 +161,6 @@ _ALL = (
         relations={
             "employee": "employees",
             "position": "positions",
-            "account": "clients",
             "summary": "shift-summaries",
             "payCodeLabel": "payroll-codes",
         },
@@ -161,6 +174,7 @@ _ALL = (
             "id shift employee position account startedOn endedOn durationHours clockInMethod clockOutMethod status"
             " createdOn updatedOn"
         ),
+        on_demand=_CHANGED | {"durationHours"},
         moments=_CHANGED | {"startedOn", "endedOn"},
         relations={"shift": "shifts", "employee": "employees", "position": "positions", "account": "clients"},
         window="startedOn",
@@ -171,7 +185,7 @@ _ALL = (
             "id shift account employee region contract position periodDate durationPlanned durationActual payTotal"
             " payBaseRate payEffectiveRate payOvertimeImpact payHolidayImpact payPremiumImpact payHours"
             " payRegularHours payOvertimeHours payHolidayHours payPremiumHours billTotal billBaseRate"
-            " billEffectiveRate billOvertimeImpact billHolidayImpact billPremiumImpact billHours billRegularHours"
+            " billEffectiveRate billOvertimeImpact billHolidayImpact billPremiumImpact billHours"
             " billOvertimeHours billHolidayHours billPremiumHours billDiscountImpact billDiscountHours timeZone"
         ),
         moments=frozenset({"periodDate"}),

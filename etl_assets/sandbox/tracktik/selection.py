@@ -134,6 +134,8 @@ def _plain_test(each: Filter) -> Callable[[Any], bool]:
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -188,9 +190,7 @@ def _shown(books: Books, query: Query, document: Document) -> Document:
 def _inside(books: Books, query: Query, name: str, value: Any) -> Any:
     resource = query.resource
     if name in resource.parts:
-        if name in query.include or name in resource.whole:
-            return value
-        return [each["id"] for each in value] if isinstance(value, list) else value["id"]
+        return value if name in query.include else value["id"]
     if name in query.include and value is not None:
         target = RESOURCES[resource.relations[name]]
         found = document_of(books, target, value)

@@ -13,7 +13,7 @@ from etl_assets.sandbox.tracktik.directory import Site, address, noon, stamp, wr
 from etl_assets.sandbox.tracktik.names import EVENING, FIRST_NAMES, HOUR, LAST_NAMES, POSTS, Place, Post
 from etl_assets.sandbox.tracktik.terms import Document
 
-FIRST_POSITION, FIRST_EMPLOYEE = 4001, 5001
+FIRST_POSITION, FIRST_EMPLOYEE, FIRST_PROFILE = 4001, 5001, 60_001
 _SHORT = 5 * HOUR
 Pool = tuple[int, bool]
 """A region, and whether its nights are meant."""
@@ -51,10 +51,11 @@ class Guard:
 
 @dataclass
 class Staff:
-    """The guards of each pool, and the two guards of each post that has its own."""
+    """The guards of each pool, the two guards of each post that has its own, and everybody's employment profile."""
 
     pools: dict[Pool, list[Guard]] = field(default_factory=lambda: defaultdict(list))
     own: dict[int, tuple[Guard, Guard]] = field(default_factory=dict)
+    profiles: dict[int, Document] = field(default_factory=dict)
 
 
 def standings(seed: int, sites: Sequence[Site], positions: int) -> list[Standing]:
@@ -100,6 +101,10 @@ def _billing(rng: SeededRandom, standing: Standing) -> Document:
     rule = listed.BILL_DAILY if standing.site.place.daily_rules else listed.BILL_WEEKLY
     if standing.site.client % 7 == 0:
         rule = listed.BILL_LATE
+    elif standing.site.client % 11 == 4:  # noqa: PLR2004
+        rule = listed.BILL_BIWEEKLY
+    elif standing.site.client % 13 == 5:  # noqa: PLR2004
+        rule = listed.BILL_AT_A_RATE
     # Every fifth client does not pay for overtime at all: what it costs stays with the company.
     owed = standing.site.client % 5 != 3  # noqa: PLR2004
     return {
@@ -111,7 +116,7 @@ def _billing(rng: SeededRandom, standing: Standing) -> Document:
         "discountRate": rng.choice((Decimal("2.50"), Decimal("5.00"))) if rng.chance(0.15) else _none_or_zero(rng),
         "holidayGroup": listed.HOLIDAY_GROUP if standing.holidays else None,
         "billBreaks": rng.weighted_choice(("NONE", "ALL", "REST_ONLY", "MEAL_ONLY"), (55, 25, 10, 10)),
-        "holiday": "RATE" if by_rate else "MULTIPLIER",
+        "holiday": "RATE" if by_rate else "REGULAR",
         "holidayRate": (rate * Decimal("1.4")).quantize(Decimal("0.01")) if by_rate else None,
         "holidayMultiplier": None if by_rate else Decimal("1.5"),
         "overtimeRule": rule if owed else None,
@@ -134,7 +139,6 @@ def _payroll(rng: SeededRandom, standing: Standing, bill_rate: Decimal) -> Docum
         "holidayMultiplier": Decimal("1.5"),
         "holidayGroup": listed.HOLIDAY_GROUP if standing.holidays else None,
         "payBreaks": rng.weighted_choice(("NONE", "ALL", "REST_ONLY", "MEAL_ONLY"), (65, 20, 10, 5)),
-        "overtimeRule": listed.PAY_DAILY if standing.site.place.daily_rules else listed.PAY_WEEKLY,
     }
 
 
@@ -148,25 +152,30 @@ def employees(
     first, last = span
     documents: dict[int, Document] = {}
     staff = Staff()
-    zones = {place.id: place.zone for place in places}
+    by_id = {place.id: place for place in places}
     order = _pool_order(posts)
     working = [number for number in range(count) if number % 25 != 24]  # noqa: PLR2004 (one in 25 has left)
     for rank, number in enumerate(working):
         region, night = order[(2 * rank + 1) * len(order) // (2 * len(working))] if order else (places[0].id, False)
         staff.pools[region, night].append(Guard(FIRST_EMPLOYEE + number))
-        documents[FIRST_EMPLOYEE + number] = _employee(seed, FIRST_EMPLOYEE + number, region, zones[region], first)
+        documents[FIRST_EMPLOYEE + number] = _employee(seed, FIRST_EMPLOYEE + number, by_id[region], first)
     for number in range(24, count, 25):
         place = places[number % len(places)]
-        documents[FIRST_EMPLOYEE + number] = _employee(seed, FIRST_EMPLOYEE + number, place.id, place.zone, first)
-        _leave(documents[FIRST_EMPLOYEE + number], first - timedelta(days=30))
+        documents[FIRST_EMPLOYEE + number] = _employee(seed, FIRST_EMPLOYEE + number, place, first)
+    documents = dict(sorted(documents.items()))
+    for document in documents.values():
+        profile = profile_document(document, rule=listed.PAY_DAILY if by_id[document["region"]].daily_rules else None)
+        staff.profiles[profile["id"]] = profile
+    for number in range(24, count, 25):
+        _leave(documents[FIRST_EMPLOYEE + number], staff, first - timedelta(days=30))
     _give_own_guards(staff, posts)
     for rank, pool in enumerate(sorted(staff.pools)):
         guards = staff.pools[pool]
         if rank % 3 == 0 and len(guards) > 3:  # noqa: PLR2004 (a smaller pool could not do without)
             day = first + (last - first) * (3 + rank % 4) // 8
             guards[-1] = Guard(guards[-1].employee, until=day)
-            _leave(documents[guards[-1].employee], day)
-    return dict(sorted(documents.items())), staff
+            _leave(documents[guards[-1].employee], staff, day)
+    return documents, staff
 
 
 def _pool_order(posts: Sequence[Standing]) -> list[Pool]:
@@ -185,7 +194,24 @@ def _give_own_guards(staff: Staff, posts: Sequence[Standing]) -> None:
             staff.own[standing.position] = (guards.pop(0), guards.pop(0))
 
 
-def _employee(seed: int, number: int, region: int, zone: str, first: date) -> Document:
+def profile_document(employee: Document, *, rule: int | None = None) -> Document:
+    """The employment profile of an employee; without a rule, overtime is paid by the default of the region.
+
+    One of forty is exempt: no overtime is paid at all.
+    """
+    return {
+        "id": employee["employmentProfile"],
+        "employee": employee["id"],
+        "employeeType": "EMPLOYEE",
+        "employmentDate": employee["createdOn"][:10],
+        "payRateType": "HOURLY",
+        "overtimeExempt": employee["id"] % 40 == 7,  # noqa: PLR2004
+        "overtimeRule": rule,
+        "terminationDate": None,
+    }
+
+
+def _employee(seed: int, number: int, place: Place, first: date) -> Document:
     rng = SeededRandom(seed, "employee", number)
     given, family = rng.choice(FIRST_NAMES), rng.choice(LAST_NAMES)
     dates = written(rng, first)
@@ -196,7 +222,7 @@ def _employee(seed: int, number: int, region: int, zone: str, first: date) -> Do
         "lastName": family,
         "name": f"{given} {family}",
         "jobTitle": rng.choice(("Guard", "Guard", "Senior guard", "Site lead")),
-        "region": region,
+        "region": place.id,
         "primaryPhone": f"555-01{rng.randint(0, 99):02d}",
         "secondaryPhone": f"555-01{rng.randint(0, 99):02d}" if rng.chance(0.3) else None,
         "email": f"guard{number}@example.org",
@@ -204,20 +230,15 @@ def _employee(seed: int, number: int, region: int, zone: str, first: date) -> Do
         "status": "ACTIVE",
         "gender": rng.choice(("F", "M", None)),
         "birthday": (date(1962, 1, 1) + timedelta(days=rng.randint(0, 15_000))).isoformat(),
-        "address": address(rng, number, zone),
-        "tags": rng.choice(("", "", "first-aid", "first-aid,driver")),
-        "language": rng.choice(("en_us", "en_us", "en_us", "es")),
-        "employmentProfile": {
-            "id": number,
-            "employmentType": rng.choice(("FULL_TIME", "FULL_TIME", "PART_TIME")),
-            "hireDate": dates["createdOn"][:10],
-            "terminationDate": None,
-        },
+        "address": address(rng, number, place.zone),
+        "tags": list(rng.choice(((), (), ("first-aid",), ("first-aid", "driver")))),
+        "language": rng.choice(("EN_US", "EN_US", "EN_US", "ES")),
+        "employmentProfile": FIRST_PROFILE + number - FIRST_EMPLOYEE,
         **dates,
     }
 
 
-def _leave(document: Document, day: date) -> None:
+def _leave(document: Document, staff: Staff, day: date) -> None:
     document["status"] = "TERMINATED"
-    document["employmentProfile"]["terminationDate"] = day.isoformat()
+    staff.profiles[document["employmentProfile"]]["terminationDate"] = day.isoformat()
     document["updatedOn"] = stamp(noon(day + timedelta(days=1)))

@@ -72,6 +72,7 @@ def summary_document(summary: Summary) -> Document:
         "durationActual": as_hours(summary.actual),
         **_side("pay", summary.pay),
         **_side("bill", summary.bill),
+        "payRegularHours": as_hours(summary.pay.hours - summary.pay.overtime_hours - summary.pay.holiday_hours),
         "billDiscountImpact": summary.bill.discount_impact,
         "billDiscountHours": as_hours(summary.bill.discount_hours),
         "timeZone": summary.zone,
@@ -79,7 +80,6 @@ def summary_document(summary: Summary) -> Document:
 
 
 def _side(word: str, side: Side) -> Document:
-    regular = side.hours - side.overtime_hours - side.holiday_hours
     return {
         f"{word}Total": side.total,
         f"{word}BaseRate": side.base,
@@ -88,7 +88,6 @@ def _side(word: str, side: Side) -> Document:
         f"{word}HolidayImpact": side.holiday_impact,
         f"{word}PremiumImpact": side.premium_impact,
         f"{word}Hours": as_hours(side.hours),
-        f"{word}RegularHours": as_hours(regular),
         f"{word}OvertimeHours": as_hours(side.overtime_hours),
         f"{word}HolidayHours": as_hours(side.holiday_hours),
         f"{word}PremiumHours": as_hours(side.hours if side.premium_impact else NO_HOURS),

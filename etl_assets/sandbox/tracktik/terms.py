@@ -13,28 +13,29 @@ Document = dict[str, Any]
 
 _BREAKS_COUNT = {"ALL", "MEAL_ONLY"}
 """Ours is one meal break a shift; where breaks are `NONE` or `REST_ONLY`, it is taken off."""
-_COMPUTED = "MULTIPLIER"
 
 
 @dataclass(frozen=True)
 class Step:
-    """From so many hours on, an hour earns so much of its rate on top of what the step below gives."""
+    """From so many hours on, an hour earns more than on the step below: so many times its rate, and so much money."""
 
     threshold: Decimal
-    more: Decimal
+    more_times: Decimal
+    more_money: Decimal
 
 
 @dataclass(frozen=True)
 class Overtime:
-    """An overtime rule: steps by the day and by the week, lowest first."""
+    """An overtime rule: steps by the day and by the period, which is a week or two; lowest first."""
 
     daily: tuple[Step, ...] = ()
-    weekly: tuple[Step, ...] = ()
+    of_period: tuple[Step, ...] = ()
+    is_biweekly: bool = False
 
 
 @dataclass(frozen=True)
 class Terms:
-    """One side of a position: what the client is billed, or what the guard is paid."""
+    """One side of a position: what the client is billed, or what the guard is paid (overtime is the guard's own)."""
 
     rate: Decimal = ZERO
     breaks_count: bool = False
@@ -79,11 +80,15 @@ class History:
 
 
 def overtime_of(rule: Document) -> Overtime:
-    """The steps of an overtime rule's document. Items that pay an amount and not a multiple are not computed."""
-    return Overtime(daily=_steps(rule, "DAILY"), weekly=_steps(rule, "PERIOD"))
+    """The steps of an overtime rule's document."""
+    return Overtime(
+        daily=_steps(rule, "DAILY"),
+        of_period=_steps(rule, "PERIOD"),
+        is_biweekly=rule["periodLength"] == "BI-WEEKLY",
+    )
 
 
-def agreement_of(position: Document, rules: Mapping[int, Overtime]) -> Agreement:
+def agreement_of(position: Document, rules: Mapping[int | None, Overtime]) -> Agreement:
     """What a position's document says."""
     bill, pay = position["billingSetting"], position["payrollSetting"]
     return Agreement(
@@ -94,20 +99,23 @@ def agreement_of(position: Document, rules: Mapping[int, Overtime]) -> Agreement
 
 
 def _steps(rule: Document, kind: str) -> tuple[Step, ...]:
-    items = [item for item in rule["rules"] if item["ruleType"] == kind and item["rateType"] == _COMPUTED]
-    steps, below = [], Decimal(1)
+    items = [item for item in rule["rules"] if item["ruleType"] == kind]
+    steps, times_below, money_below = [], Decimal(1), ZERO
     for item in sorted(items, key=lambda item: item["threshold"]):
-        steps.append(Step(item["threshold"], item["rateMultiplier"] - below))
-        below = item["rateMultiplier"]
+        times, money = (
+            (item["rateMultiplier"], ZERO) if item["rateType"] == "MULTIPLIER" else (ZERO, item["rateAmount"])
+        )
+        steps.append(Step(item["threshold"], times - times_below, money - money_below))
+        times_below, money_below = times, money
     return tuple(steps)
 
 
-def _terms(setting: Document, rate: Decimal, breaks: str, rules: Mapping[int, Overtime]) -> Terms:
+def _terms(setting: Document, rate: Decimal, breaks: str, rules: Mapping[int | None, Overtime]) -> Terms:
     by_rate = setting["holiday"] == "RATE"
     return Terms(
         rate=rate,
         breaks_count=breaks in _BREAKS_COUNT,
-        overtime=rules[setting["overtimeRule"]] if setting["overtimeRule"] is not None else None,
+        overtime=rules.get(setting.get("overtimeRule")),
         holiday_rate=setting["holidayRate"] if by_rate else None,
         holiday_multiplier=setting["holidayMultiplier"] or Decimal(1),
         discount=setting.get("discountRate") or ZERO,

@@ -14,6 +14,7 @@ ATTENDANCE_STATUSES = (
 EMPLOYEE_STATUSES = ("ACTIVE", "INACTIVE", "TERMINATED", "BANNED")
 CLIENT_STATUSES = ("ACTIVE", "INACTIVE", "CLOSED")
 MAX_SESSION_HOURS = 24
+WORK_WEEK_BEGINS_ON = "FRIDAY"
 ROUNDING_TOLERANCE = 0.01
 HOURS_OF_SHIFT = "parent.raw_data ->> 'billableHours'"
 PARTS_OF_BILL = (
@@ -279,6 +280,77 @@ RULES = (
         column="account",
         relation="tracktik_staging.clients",
         why="The shifts of this position are billed to nobody.",
+    ),
+    RefersTo(
+        table="positions",
+        name="UnknownOvertimeRule",
+        column="billing_setting_overtime_rule",
+        field="billingSetting.overtimeRule",
+        relation="tracktik_staging.overtime_rules",
+        why="What overtime at this position is billed at is not known, and null.",
+    ),
+    RefersTo(
+        table="employment_profiles",
+        name="UnknownOvertimeRule",
+        column="overtime_rule",
+        field="overtimeRule",
+        relation="tracktik_staging.overtime_rules",
+        why="What overtime of this employee is paid at is not known, and null.",
+    ),
+    RefersTo(
+        table="back_office_settings",
+        name="UnknownOvertimeRule",
+        column="payroll_overtime_rule",
+        field="payrollOvertimeRule",
+        relation="tracktik_staging.overtime_rules",
+        why="What overtime is paid at in this region is not known, and null.",
+    ),
+    RowCheck(
+        table="back_office_settings",
+        name="AnotherWorkWeek",
+        by_slice=False,
+        column="payroll_overtime_day_of_week",
+        field="payrollOvertimeDayOfWeek",
+        holds=f"payroll_overtime_day_of_week = '{WORK_WEEK_BEGINS_ON}'",
+        message=f"the work week begins on {{payroll_overtime_day_of_week}}, and overtime is computed from"
+        f" {WORK_WEEK_BEGINS_ON} on",
+        why="Overtime is counted by the work week: over another one it is another. The models' is one for all regions,"
+        " the var work_week_ends_on of sql/dbt_project.yml.",
+    ),
+    RowCheck(
+        table="overtime_rules",
+        name="OvertimeNotComputed",
+        severity="warning",
+        by_slice=False,
+        column="id",
+        field="rules",
+        value="rules::text",
+        holds="tracktik.why_not_computed(raw_data) is null",
+        message="{name} is not computed: {tracktik.why_not_computed(raw_data)}",
+        why="The service says that such a rule exists, and not how it counts. Overtime by it is null, unless the"
+        " service itself has summed it up.",
+    ),
+    Finds(
+        table="employees",
+        name="NoEmploymentProfile",
+        exception_type="MissingValue",
+        severity="warning",
+        by_slice=False,
+        query="""
+            select
+                row_key,
+                'employmentProfile' as field,
+                null::text as value,
+                'no employment profile names the employee' as message,
+                row_slice
+            from looked_at
+            where status = 'ACTIVE' and not exists (
+                select from tracktik_staging.employment_profiles as profile
+                where profile.is_latest and profile.deleted_at is null
+                and profile.raw_data ->> 'employee' = looked_at.id::text
+            )
+        """,
+        why="By which rule the employee's overtime is paid is not known, and null.",
     ),
     RowCheck(
         table="positions",

@@ -5,6 +5,7 @@ honours `:between` alone, over a month at most, and ignores `:gte` and `:lte` wi
 to be read whole. Inactive records are asked for everywhere: they are left out by default, and would look deleted.
 
 Fields that the API gives on demand come only when named; `fields` then gives exactly what it names, so all are named.
+So are those of employment profiles, of which the rest (wages, grievances) is none of our business.
 """
 
 from datetime import date, timedelta
@@ -25,13 +26,12 @@ CALENDAR = Calendar(kind="biweekly", anchor=date(2024, 12, 27), first_year=2020,
 """Fourteen days, Friday to Thursday. Another kind, or other years, is said here and nowhere else."""
 
 ALL_RECORDS = {"includeInactive": "true"}
-SHIFT_FIELDS = (
-    "id,customId,status,billable,payable,paidTimeOff,vacant,onShiftBoard,startDateTime,endDateTime,startsOn,endsOn,"
-    "timeZone,breakInMinutes,published,notified,acknowledged,viewed,locked,employee,vendor,position,account,summary,"
-    "attendanceStatus,plannedDurationHours,plannedPayableHours,clockedHours,approvedHours,billableHours,payableHours,"
-    "overtimeHours,holidayHours,payRateLevel,payRate,billRate,paidAmount,billedAmount,payCodeLabel,modifiedOn,"
-    "createdOn,createdBy,updatedOn,updatedBy"
-)
+
+
+def named(names: str, **more: str) -> dict[str, str]:
+    """Parameters that ask for all records, and of each for these fields alone."""
+    return {**ALL_RECORDS, "fields": ",".join(names.split()), **more}
+
 
 TABLES = (
     RestTable(
@@ -39,15 +39,25 @@ TABLES = (
         description="Regions, each with the one above it.",
         key="id",
         load=Full(),
-        endpoint=listed(path="regions", parameters=ALL_RECORDS),
-        fields=fields(text="name status timeZone", bigint="parentRegion"),
+        endpoint=listed(
+            path="regions",
+            parameters=named("id customId name company parentRegion timeZone prefix createdOn updatedOn"),
+        ),
+        fields=fields(text="name timeZone", bigint="parentRegion"),
     ),
     RestTable(
         name="clients",
         description="Clients and their sites.",
         key="id",
         load=Full(),
-        endpoint=listed(path="clients", parameters={**ALL_RECORDS, "include": "address"}),
+        endpoint=listed(
+            path="clients",
+            parameters=named(
+                "id customId name company parentClient type region status closedDate timeZone address createdOn"
+                " updatedOn",
+                include="address",
+            ),
+        ),
         fields=fields(text="name customId type status timeZone", bigint="region parentClient", date="closedDate"),
     ),
     RestTable(
@@ -55,19 +65,49 @@ TABLES = (
         description="Guards and staff, those who have left too.",
         key="id",
         load=Full(),
-        endpoint=listed(path="employees", parameters=ALL_RECORDS),
+        endpoint=listed(
+            path="employees",
+            parameters=named(
+                "id customId firstName lastName name jobTitle region primaryPhone email status createdOn updatedOn"
+            ),
+        ),
         fields=fields(text="firstName lastName customId status", bigint="region"),
         personal=("first_name", "last_name"),
+    ),
+    RestTable(
+        name="employment_profiles",
+        description="Whether an employee's overtime is paid, and by which rule.",
+        key="id",
+        load=Full(),
+        endpoint=listed(path="employment-profiles", parameters=named("id employee overtimeExempt overtimeRule")),
+        fields=fields(bigint="employee overtimeRule", boolean="overtimeExempt"),
+    ),
+    RestTable(
+        name="back_office_settings",
+        description="By which rule a region pays overtime where an employee has none, and when its work week begins.",
+        key="id",
+        load=Full(),
+        endpoint=listed(
+            path="back-office-settings", parameters=named("id region payrollOvertimeRule payrollOvertimeDayOfWeek")
+        ),
+        fields=fields(text="payrollOvertimeDayOfWeek", bigint="region payrollOvertimeRule"),
     ),
     RestTable(
         name="positions",
         description="Posts at a client's site, with how each is billed and paid.",
         key="id",
         load=Full(),
-        endpoint=listed(path="positions", parameters={**ALL_RECORDS, "include": "billingSetting,payrollSetting"}),
+        endpoint=listed(
+            path="positions",
+            parameters=named(
+                "id customId name description status account contract nonBillable beginDate endDate billingSetting"
+                " payrollSetting createdOn updatedOn",
+                include="billingSetting,payrollSetting",
+            ),
+        ),
         fields=fields(
             text="name status",
-            bigint="account billingSetting.overtimeRule payrollSetting.overtimeRule",
+            bigint="account billingSetting.overtimeRule",
             boolean="nonBillable",
             numeric="billingSetting.rate billingSetting.discountRate",
         ),
@@ -77,7 +117,13 @@ TABLES = (
         description="What was agreed with a client, and how often it is billed.",
         key="id",
         load=Full(),
-        endpoint=listed(path="contracts", parameters=ALL_RECORDS),
+        endpoint=listed(
+            path="contracts",
+            parameters=named(
+                "id customId name account billingFrequency billingFrequencyType billingStartDate paymentTerms"
+                " serviceStartDate serviceEndDate status createdOn updatedOn"
+            ),
+        ),
         fields=fields(text="billingFrequency status", bigint="account"),
     ),
     RestTable(
@@ -85,8 +131,8 @@ TABLES = (
         description="From how many hours on, and by how much more, overtime is paid or billed.",
         key="id",
         load=Full(),
-        endpoint=listed(path="overtime-rules", parameters={**ALL_RECORDS, "include": "rules"}),
-        fields=fields(text="name periodLength ruleType", jsonb="rules"),
+        endpoint=listed(path="overtime-rules", parameters=ALL_RECORDS),
+        fields=fields(text="name periodLength ruleType method", jsonb="rules"),
     ),
     RestTable(
         name="holiday_groups",
@@ -111,7 +157,13 @@ TABLES = (
         load=Window(slice_by="startDateTime"),
         endpoint=listed(
             path="shifts",
-            parameters={**ALL_RECORDS, "fields": SHIFT_FIELDS},
+            parameters=named(
+                "id customId status billable payable paidTimeOff vacant onShiftBoard startDateTime endDateTime startsOn"
+                " endsOn timeZone breakInMinutes published notified acknowledged viewed locked employee vendor position"
+                " summary attendanceStatus plannedDurationHours plannedPayableHours clockedHours approvedHours"
+                " billableHours payableHours overtimeHours holidayHours payRateLevel payRate billRate paidAmount"
+                " billedAmount payCodeLabel modifiedOn createdOn createdBy updatedOn updatedBy"
+            ),
             window="startDateTime:between",
         ),
         fields=fields(
@@ -126,8 +178,15 @@ TABLES = (
         name="work_sessions",
         description="Clock-ins and clock-outs. One may begin the day before its shift.",
         key="id",
-        load=Window(slice_by="startedOn", keeps_pad=True),
-        endpoint=listed(path="work-sessions", parameters=ALL_RECORDS, window="startedOn:between"),
+        load=Window(slice_by="startedOn", allows_unix_time=True, keeps_pad=True),
+        endpoint=listed(
+            path="work-sessions",
+            parameters=named(
+                "id shift employee position account startedOn endedOn durationHours clockInMethod clockOutMethod status"
+                " createdOn updatedOn"
+            ),
+            window="startedOn:between",
+        ),
         fields=fields(text="status", bigint="shift employee", timestamptz="startedOn endedOn", numeric="durationHours"),
     ),
     RestTable(

@@ -94,13 +94,17 @@ def test_every_record_of_every_list_is_kept_and_the_same_again_writes_nothing(de
 
 def test_inactive_records_and_fields_on_demand_are_asked_for(desk: Desk, company: Company) -> None:
     company.deactivate_employee(min(company.documents("employees")), at=LATER)
-    desk.load("shifts", "employees", "positions", "overtime_rules", "clients")
+    desk.load("shifts", "employees", "positions", "overtime_rules", "clients", "regions", "work_sessions")
     assert {document["status"] for document in desk.held().values()} == {"ACTIVE", "CANCELLED"}
     assert "TERMINATED" in {document["status"] for document in desk.held("employees").values()}
     assert all(document["billingSetting"]["type"] for document in desk.held("positions").values())
     assert any(document["rules"][0]["threshold"] for document in desk.held("overtime_rules").values())
     assert {"clockedHours", "approvedHours", "billRate"} <= set(next(iter(desk.held().values())))
     assert all(document["address"]["city"] for document in desk.held("clients").values())
+    for table in ("clients", "regions"):
+        assert all(document["name"] and document["timeZone"] for document in desk.held(table).values())
+    for table in ("clients", "regions", "employees", "positions", "work_sessions"):
+        assert all(document["createdOn"] and document["updatedOn"] for document in desk.held(table).values())
 
 
 def test_money_keeps_the_digits_that_the_service_wrote(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from etl_assets.declare.document_reader import Document
-from etl_assets.declare.rest import fields
+from etl_assets.declare.rest import Window, fields
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.envelopes import EnvelopeParser
@@ -19,6 +19,7 @@ from etl_assets_tests.readers.rest.services import CLIENTS, SHIFTS
 
 RECORDS = EnvelopeParser(CLIENTS)
 DATED = EnvelopeParser(SHIFTS)
+IN_UNIX_TIME_TOO = EnvelopeParser(replace(SHIFTS, load=Window(slice_by="startDateTime", allows_unix_time=True)))
 
 
 def page(*records: bytes, reader: EnvelopeParser = RECORDS, **options):
@@ -87,6 +88,33 @@ def test_the_slice_is_the_date_that_its_field_begins_with(value, day) -> None:
         (rejected,) = answer.rejected
         assert (rejected.key, rejected.field) == ((7,), "startDateTime")
         assert rejected.reason == f"{json.dumps(value)} is not a text that begins with YYYY-MM-DD"
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        (1748577600, date(2025, 5, 30)),
+        ("1748577600", date(2025, 5, 30)),
+        (1748577600.5, date(2025, 5, 30)),
+        (1748649599, date(2025, 5, 30)),
+        (1748649600, date(2025, 5, 31)),
+        ("2025-05-30T23:00:00-04:00", date(2025, 5, 30)),
+        ("20250530", None),
+        (20250530, None),
+        (1748577600000, None),
+        (-1748577600, None),
+        (True, None),
+        ("", None),
+        ([1748577600], None),
+        (None, None),
+    ],
+)
+def test_the_slice_may_be_a_unix_time_where_the_table_says_so(value, day) -> None:
+    raw = json.dumps({"id": 7, "startDateTime": value}).encode()
+    answer = page(raw, reader=IN_UNIX_TIME_TOO)
+    assert [document.slice for document in answer.documents] == ([day] if day else [])
+    expected = "is not a text that begins with YYYY-MM-DD, or a Unix time in seconds"
+    assert [each.reason for each in answer.rejected] == ([] if day else [f"{json.dumps(value)} {expected}"])
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ facts as (
         sum(approved_hours) as approved_hours,
         sum(billable_hours) as billable_hours,
         sum(payable_hours) as payable_hours,
-        sum(bill_overtime_hours) as bill_overtime_hours,
-        sum(pay_overtime_hours) as pay_overtime_hours,
-        sum(bill_total) as bill_total
+        {{ sum_if_known('bill_overtime_hours') }} as bill_overtime_hours,
+        {{ sum_if_known('pay_overtime_hours') }} as pay_overtime_hours,
+        {{ sum_if_known('bill_total') }} as bill_total
     from {{ ref('tracktik__fact_shifts') }}
     group by billing_period_id
 ),
@@ -26,8 +26,8 @@ billed as (
         billing_period_id,
         sum(shifts) as shifts,
         sum(billable_hours) as billable_hours,
-        sum(bill_overtime_hours) as bill_overtime_hours,
-        sum(bill_total) as bill_total
+        {{ sum_if_known('bill_overtime_hours') }} as bill_overtime_hours,
+        {{ sum_if_known('bill_total') }} as bill_total
     from {{ ref('tracktik__mart_billing_summary') }}
     group by billing_period_id
 ),
@@ -47,8 +47,8 @@ overtime as (
         billing_period_id,
         sum(payable_hours) as payable_hours,
         sum(billable_hours) as billable_hours,
-        sum(pay_overtime_hours) as pay_overtime_hours,
-        sum(bill_overtime_hours) as bill_overtime_hours
+        {{ sum_if_known('pay_overtime_hours') }} as pay_overtime_hours,
+        {{ sum_if_known('bill_overtime_hours') }} as bill_overtime_hours
     from {{ ref('tracktik__mart_overtime') }}
     group by billing_period_id
 ),

@@ -1,5 +1,5 @@
--- Employees' work weeks whose overtime is not the hours beyond the threshold. Only weeks under one and the same rule
--- that has one item and was never changed, and of which the service has summed up no shift.
+-- Employees' work weeks whose overtime is not the hours beyond the threshold. Only weeks under one and the same weekly
+-- rule that has one item and was never changed, and of which the service has summed up no shift.
 
 {{ config(meta={'dagster': {'ref': {'name': 'tracktik__fact_shifts'}}}) }}
 
@@ -10,22 +10,19 @@ shifts as (
     where employee_id <> -1
 ),
 
-positions as (
-    select * from {{ ref('tracktik__dim_positions') }}
-),
-
 rules as (
     select
         overtime_rule_id,
-        min(threshold_hours) as threshold_hours
-    from {{ ref('tracktik__stg_overtime_rule_items') }}
+        min(items.threshold_hours) as threshold_hours
+    from {{ ref('tracktik__stg_overtime_rule_items') }} as items
+    inner join {{ ref('tracktik__stg_overtime_rules') }} as rules using (overtime_rule_id, effective_at)
     group by overtime_rule_id
     having
         count(*) = 1
-        and min(item_type) = 'PERIOD'
-        and min(rate_type) = 'MULTIPLIER'
-        and max(in_force_to) = 'infinity'
-        and count(rate_multiplier) = 1
+        and min(items.item_type) = 'PERIOD'
+        and min(rules.period_length) = 'WEEKLY'
+        and max(items.in_force_to) = 'infinity'
+        and count(rules.not_computed_because) = 0
 ),
 
 sides as (
@@ -38,15 +35,14 @@ sides as (
         side.overtime_hours,
         side.overtime_rule_id
     from shifts
-    inner join positions on shifts.position_key = positions.surrogate_key
     inner join lateral (
         values
-        ('bill', shifts.billable_hours, shifts.bill_overtime_hours, positions.bill_overtime_rule_id),
+        ('bill', shifts.billable_hours, shifts.bill_overtime_hours, shifts.bill_overtime_rule_id),
         (
             'pay',
             case when shifts.paid_time_off then 0 else shifts.payable_hours end,
             shifts.pay_overtime_hours,
-            positions.pay_overtime_rule_id
+            shifts.pay_overtime_rule_id
         )
     ) as side (name, hours, overtime_hours, overtime_rule_id) on true
     where side.hours <> 0 or side.overtime_hours <> 0
@@ -66,6 +62,7 @@ weeks as (
         count(distinct overtime_rule_id) = 1
         and count(overtime_rule_id) = count(*)
         and bool_and(bill_basis <> 'summary')
+        and count(overtime_hours) = count(*)
 )
 
 select

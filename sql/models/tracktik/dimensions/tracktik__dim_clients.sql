@@ -17,11 +17,6 @@ positions as (
     select * from {{ ref('tracktik__stg_positions') }}
 ),
 
-shifts as (
-    select * from {{ ref('tracktik__stg_shifts') }}
-    where {{ in_work_weeks('shift_date') }}
-),
-
 -- Regions with the name of the one above, whenever either changed.
 named_regions as (
     select
@@ -54,11 +49,6 @@ referenced_ids as (
         client_id,
         effective_at as referenced_at
     from positions
-    union all
-    select
-        client_id,
-        started_at
-    from shifts
 ),
 
 inferred as (

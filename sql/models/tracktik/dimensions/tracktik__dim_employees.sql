@@ -20,7 +20,7 @@ regions as (
 
 shifts as (
     select * from {{ ref('tracktik__stg_shifts') }}
-    where {{ in_work_weeks('shift_date') }}
+    where {{ in_overtime_window('shift_date') }}
 ),
 
 -- Employees with the name of their region, whenever either changed.

@@ -15,7 +15,7 @@ clients as (
 
 shifts as (
     select * from {{ ref('tracktik__stg_shifts') }}
-    where {{ in_work_weeks('shift_date') }}
+    where {{ in_overtime_window('shift_date') }}
 ),
 
 -- Positions with the name of their client, whenever either changed.
@@ -64,7 +64,6 @@ select
     described.bill_holiday_group_id,
     described.pay_rate,
     described.pay_breaks,
-    described.pay_overtime_rule_id,
     described.pay_holiday,
     described.pay_holiday_rate,
     described.pay_holiday_multiplier,

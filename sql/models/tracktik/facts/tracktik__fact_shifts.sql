@@ -9,7 +9,6 @@
         unique_key=['billing_period_id', 'shift_id'],
         partition_move_key='shift_id',
         window_column='week_ending',
-        window_days_after=6,
         not_null=[
             'employee_id', 'position_id', 'client_id', 'employee_key', 'position_key', 'client_key', 'region_key',
             'shift_date', 'week_ending', 'bill_basis',
@@ -35,32 +34,34 @@ documents as (
         shift_id,
         raw_data
     from {{ ref('tracktik__stg_shifts') }}
-    where {{ in_work_weeks('shift_date') }}
+    where {{ in_overtime_window('shift_date') }}
 ),
 
 summaries as (
     select * from {{ ref('tracktik__stg_shift_summaries') }}
-    where {{ in_window('period_date', 6 + var('document_reach_days') | int, var('document_reach_days') | int) }}
+    where {{ in_window('period_date', var('document_reach_days'), var('document_reach_days'), overtime_window()) }}
 ),
 
 periods as (
     select * from {{ ref('tracktik__stg_billing_periods') }}
 ),
 
--- What we compute ourselves, each component rounded to cents by itself.
+-- What we compute ourselves, each component rounded to cents by itself; null where it is not known, the total with it.
+-- A shift without an employee has no overtime.
 computed as (
     select
         hours.*,
-        coalesce(round(hours.bill_rate * hours.billable_hours, 2), 0) as bill_base,
-        coalesce(bill.overtime_hours, 0) as bill_overtime_hours,
-        coalesce(bill.overtime_impact, 0) as bill_overtime_impact,
+        case when hours.billable_hours = 0 then 0 else round(hours.bill_rate * hours.billable_hours, 2) end
+            as bill_base,
+        case when bill.shift_id is null then 0 else bill.overtime_hours end as bill_overtime_hours,
+        case when bill.shift_id is null then 0 else bill.overtime_impact end as bill_overtime_impact,
         {{ holiday_impact('hours', 'bill') }} as bill_holiday_impact,
         coalesce(
             round(hours.bill_rate * hours.billable_hours * hours.discount_rate / 100, 2), 0
         ) as bill_discount_impact,
-        coalesce(round(hours.pay_rate * hours.payable_hours, 2), 0) as pay_base,
-        coalesce(pay.overtime_hours, 0) as pay_overtime_hours,
-        coalesce(pay.overtime_impact, 0) as pay_overtime_impact,
+        case when hours.payable_hours = 0 then 0 else round(hours.pay_rate * hours.payable_hours, 2) end as pay_base,
+        case when pay.shift_id is null then 0 else pay.overtime_hours end as pay_overtime_hours,
+        case when pay.shift_id is null then 0 else pay.overtime_impact end as pay_overtime_impact,
         {{ holiday_impact('hours', 'pay') }} as pay_holiday_impact
     from hours
     left join overtime as bill on hours.shift_id = bill.shift_id and bill.side = 'bill'
@@ -84,8 +85,16 @@ billed as (
             when not totals.is_counted then 'none'
             when summaries.shift_id is not null then 'summary'
             when not totals.is_approved then 'none'
+            when totals.bill_total is null then 'incomplete'
             else 'computed'
         end as bill_basis,
+        case
+            when not totals.is_counted then 'none'
+            when summaries.pay_total is not null then 'summary'
+            when not totals.is_approved then 'none'
+            when totals.pay_total is null then 'incomplete'
+            else 'computed'
+        end as pay_basis,
         coalesce(summaries.bill_base_rate, totals.bill_rate)::numeric(12, 4) as bill_rate_regular,
         coalesce(summaries.bill_overtime_hours, totals.bill_overtime_hours)::numeric(10, 4) as bill_overtime_hours,
         coalesce(summaries.bill_overtime_impact, totals.bill_overtime_impact)::numeric(14, 2) as bill_overtime_impact,
@@ -142,6 +151,8 @@ select
     hours.approved_hours::numeric(10, 4) as approved_hours,
     hours.billable_hours::numeric(10, 4) as billable_hours,
     hours.payable_hours::numeric(10, 4) as payable_hours,
+    hours.bill_overtime_rule_id,
+    hours.pay_overtime_rule_id,
     billed.bill_basis,
     billed.bill_rate_regular,
     -- A quotient that fits no column is of hours that are next to none.
@@ -157,6 +168,7 @@ select
     billed.bill_discount_impact,
     billed.bill_total,
     billed.computed_bill_total,
+    billed.pay_basis,
     billed.pay_rate_regular,
     billed.pay_overtime_hours,
     billed.pay_overtime_impact,

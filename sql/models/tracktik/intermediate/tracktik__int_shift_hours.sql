@@ -1,16 +1,16 @@
 -- One row per shift: who, where and for whom, as they were when it began, and its hours: planned, worked, approved,
--- to be billed and to be paid. All shifts of each work week that the window touches, for overtime is the week's.
+-- to be billed and to be paid. All shifts of each pair of work weeks that the window touches, for overtime is theirs.
 
 with
 
 shifts as (
     select * from {{ ref('tracktik__stg_shifts') }}
-    where {{ in_work_weeks('shift_date') }}
+    where {{ in_overtime_window('shift_date') }}
 ),
 
 sessions as (
     select * from {{ ref('tracktik__stg_work_sessions') }}
-    where {{ in_window('session_date', 6 + var('document_reach_days') | int, 6 + var('document_reach_days') | int) }}
+    where {{ in_window('session_date', var('document_reach_days'), var('document_reach_days'), overtime_window()) }}
 ),
 
 employees as (
@@ -27,6 +27,22 @@ clients as (
 
 regions as (
     {{ dimension_versions(ref('tracktik__dim_regions'), 'region_id') }}
+),
+
+-- Whoever has two profiles has the newer one.
+profiles as (
+    select profiles.*
+    from (
+        select
+            *,
+            max(employment_profile_id) over (partition by employee_id) as newest_id
+        from {{ ref('tracktik__stg_employment_profiles') }}
+    ) as profiles
+    where profiles.employment_profile_id = profiles.newest_id
+),
+
+defaults as (
+    select * from {{ ref('tracktik__int_pay_overtime_defaults') }}
 ),
 
 -- A clock-in that is still open has no hours yet.
@@ -80,7 +96,17 @@ select
     coalesce(shifts.pay_rate, positions.pay_rate) as pay_rate,
     coalesce(positions.discount_rate, 0) as discount_rate,
     positions.bill_overtime_rule_id,
-    positions.pay_overtime_rule_id,
+    -- What nobody has described may be billed by any rule.
+    coalesce(not positions.is_inferred, false) as is_bill_overtime_rule_known,
+    case
+        when not profiles.is_overtime_exempt then coalesce(profiles.overtime_rule_id, defaults.pay_overtime_rule_id)
+    end as pay_overtime_rule_id,
+    coalesce(
+        not profiles.is_deleted
+        and (
+            profiles.is_overtime_exempt or profiles.overtime_rule_id is not null or defaults.region_id is not null
+        ), false
+    ) as is_pay_overtime_rule_known,
     positions.bill_holiday,
     positions.bill_holiday_rate,
     positions.bill_holiday_multiplier,
@@ -91,13 +117,14 @@ from shifts
 left join clocked on shifts.shift_id = clocked.shift_id
 {{ join_dimension('employees', 'employee_id', 'shifts.employee_id', moment='shifts.started_at') }}
 {{ join_dimension('positions', 'position_id', 'shifts.position_id', moment='shifts.started_at') }}
-{{
-    join_dimension(
-        'clients', 'client_id', 'coalesce(shifts.client_id, positions.client_id)',
-        moment='shifts.started_at',
-    )
-}}
+{{ join_dimension('clients', 'client_id', 'positions.client_id', moment='shifts.started_at') }}
 {{ join_dimension('regions', 'region_id', 'clients.region_id', moment='shifts.started_at') }}
+left join profiles
+    on shifts.employee_id = profiles.employee_id
+    and {{ valid_at('profiles', 'shifts.started_at') }}
+left join defaults
+    on employees.region_id = defaults.region_id
+    and {{ valid_at('defaults', 'shifts.started_at') }}
 -- `limit 1` has each of these worked out once a row; without it PostgreSQL would do so at every mention.
 inner join lateral (
     select

@@ -1,11 +1,11 @@
--- One row per billing period, region and client: shifts, hours, and what is billed for them.
+-- One row per billing period, region and client: shifts, hours, and what is billed for them. A sum is null where a
+-- shift's part is not known.
 
 {{
     config(
         unique_key=['billing_period_id', 'region_id', 'client_id'],
         window_column='period_start',
-        window_days_before=var('longest_period_days') | int + 6,
-        window_days_after=6,
+        window_days_before=var('longest_period_days'),
     )
 }}
 
@@ -13,7 +13,12 @@ with
 
 shifts as (
     select * from {{ ref('tracktik__fact_shifts') }}
-    where {{ in_window('week_ending', var('longest_period_days') | int + 6, var('longest_period_days') | int + 12) }}
+    where
+        {{
+            in_window(
+                'week_ending', var('longest_period_days'), var('longest_period_days') | int + 6, overtime_window()
+            )
+        }}
 ),
 
 regions as (
@@ -40,14 +45,15 @@ select
     sum(shifts.approved_hours) as approved_hours,
     sum(shifts.billable_hours) as billable_hours,
     sum(shifts.payable_hours) as payable_hours,
-    sum(shifts.bill_overtime_hours) as bill_overtime_hours,
-    sum(shifts.bill_overtime_impact) as bill_overtime_impact,
+    {{ sum_if_known('shifts.bill_overtime_hours') }} as bill_overtime_hours,
+    {{ sum_if_known('shifts.bill_overtime_impact') }} as bill_overtime_impact,
     sum(shifts.bill_holiday_hours) as bill_holiday_hours,
-    sum(shifts.bill_holiday_impact) as bill_holiday_impact,
+    {{ sum_if_known('shifts.bill_holiday_impact') }} as bill_holiday_impact,
     sum(shifts.bill_premium_impact) as bill_premium_impact,
     sum(shifts.bill_discount_impact) as bill_discount_impact,
-    sum(shifts.bill_total) as bill_total,
-    {{ ratio('sum(shifts.bill_total)', 'sum(shifts.billable_hours)') }} as bill_rate_effective
+    {{ sum_if_known('shifts.bill_total') }} as bill_total,
+    {{ ratio(sum_if_known('shifts.bill_total'), 'sum(shifts.billable_hours)') }} as bill_rate_effective,
+    count(*) filter (where shifts.bill_basis = 'incomplete') as incomplete_shifts
 from shifts
 left join regions on shifts.region_key = regions.surrogate_key
 left join clients on shifts.client_key = clients.surrogate_key

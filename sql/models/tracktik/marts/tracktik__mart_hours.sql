@@ -5,8 +5,7 @@
     config(
         unique_key=['billing_period_id', 'client_id', 'position_id'],
         window_column='period_start',
-        window_days_before=var('longest_period_days') | int + 6,
-        window_days_after=6,
+        window_days_before=var('longest_period_days'),
     )
 }}
 
@@ -17,7 +16,11 @@ shifts as (
     where
         status = 'ACTIVE'
         and not is_vacant
-        and {{ in_window('week_ending', var('longest_period_days') | int + 6, var('longest_period_days') | int + 12) }}
+        and {{
+            in_window(
+                'week_ending', var('longest_period_days'), var('longest_period_days') | int + 6, overtime_window()
+            )
+        }}
 ),
 
 clients as (

@@ -4,7 +4,6 @@
     config(
         unique_key='shift_id',
         window_column='week_ending',
-        window_days_after=6,
     )
 }}
 
@@ -12,7 +11,7 @@ with
 
 shifts as (
     select * from {{ ref('tracktik__fact_shifts') }}
-    where status = 'ACTIVE' and is_vacant and {{ in_window('week_ending', 0, 6) }}
+    where status = 'ACTIVE' and is_vacant and {{ in_overtime_window('week_ending') }}
 ),
 
 regions as (

@@ -15,6 +15,9 @@ select
     {{ json_field('name') }} as name,
     {{ json_field('periodLength') }} as period_length,
     {{ json_field('ruleType') }} as rule_type,
+    {{ json_field('method') }} as method,
+    case when versions.is_deleted then 'it was deleted' else tracktik.why_not_computed(versions.raw_data) end
+        as not_computed_because,
     versions.is_deleted,
     versions.effective_at,
     versions.in_force_from,

@@ -36,7 +36,6 @@ select
     {{ json_relation('billingSetting.holidayGroup') }} as bill_holiday_group_id,
     {{ json_field('payrollSetting.positionHourlyRate', 'numeric(9, 4)') }} as pay_rate,
     {{ json_field('payrollSetting.payBreaks') }} as pay_breaks,
-    {{ json_relation('payrollSetting.overtimeRule') }} as pay_overtime_rule_id,
     {{ json_field('payrollSetting.holiday') }} as pay_holiday,
     {{ json_field('payrollSetting.holidayRate', 'numeric(9, 4)') }} as pay_holiday_rate,
     {{ json_field('payrollSetting.holidayMultiplier', 'numeric(6, 4)') }} as pay_holiday_multiplier,

@@ -21,7 +21,6 @@ select
     {{ json_field('timeZone') }} as time_zone,
     {{ json_relation('employee') }} as employee_id,
     {{ json_relation('position') }} as position_id,
-    {{ json_relation('account') }} as client_id,
     coalesce({{ json_field('billable', 'boolean') }}, true) as is_billable,
     coalesce({{ json_field('payable', 'boolean') }}, true) as is_payable,
     coalesce({{ json_field('paidTimeOff', 'boolean') }}, false) as paid_time_off,
