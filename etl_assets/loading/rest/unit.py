@@ -7,6 +7,7 @@ the transaction: they are written once and not twice, and there is nothing that 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from etl_assets.declare.dates import Span
@@ -25,6 +26,9 @@ from etl_assets.warehouse.rest.tables import DocumentTable, document_keys
 
 MAX_LOOKUPS = 200
 """Records that are missing from a list and are looked up one by one; of more, the list is to be doubted."""
+
+KEPT_REJECTS = 1_000
+"""Records of a load that cannot be kept and are told one by one; beyond them they are counted."""
 
 
 class TooManyRejected(RefusedRows):
@@ -76,7 +80,7 @@ class DocumentUnit:
         documents.create_staging(connection, self._target)
         if not self._is_direct:
             for page in self._pages(session):
-                self._rejected.extend(page.rejected)
+                self._reject(page.rejected)
                 self._stage_documents(session, page.documents)
             self._finish_staging(session)
             self._check_rejected_share(session)
@@ -96,7 +100,7 @@ class DocumentUnit:
         if not documents.is_empty(session.connection, self._target, self._window):
             raise ListChanged(f"{self.relation}: another run has loaded it first.")
         for page in self._pages(session):
-            self._rejected.extend(page.rejected)
+            self._reject(page.rejected)
             inside = [each for each in page.documents if self._in_window(each)]
             batch = self._request.batch.id
             if inside and documents.copy_documents_into_target(session.connection, self._target, batch, inside):
@@ -132,7 +136,7 @@ class DocumentUnit:
                 rows_rejected=len(self._rejected),
             ),
             changed={*merged.slices, *filter(None, self._copied_directly), *dates_left},
-            rejects=[self._reject_row(each) for each in self._rejected],
+            rejects=self._kept_rejects(),
             watermark=(self._window.last if self._window else datetime.now(UTC)).isoformat(),
             notes=self._notes(),
         )
@@ -185,9 +189,18 @@ class DocumentUnit:
         unreadable = documents.copy_documents_into_staging(session.connection, self._target, page)
         for position, reason in unreadable.items():
             raw = page[position].raw.decode(errors="replace")[:MAX_RAW_LENGTH]
-            self._rejected.append(
-                RejectedRecord(key=page[position].key, position=position, field=None, reason=reason, raw=raw)
+            self._reject(
+                [RejectedRecord(key=page[position].key, position=position, field=None, reason=reason, raw=raw)]
             )
+
+    def _reject(self, records: Sequence[RejectedRecord]) -> None:
+        """Count records that cannot be kept; of those beyond the bound no more is held than the key."""
+        room = max(KEPT_REJECTS - len(self._rejected), 0)
+        self._rejected += records[:room]
+        self._rejected += [replace(each, raw="") for each in records[room:]]
+
+    def _kept_rejects(self) -> list[RejectedRow]:
+        return [self._reject_row(each) for each in self._rejected[:KEPT_REJECTS]]
 
     def _finish_staging(self, session: RestSession) -> None:
         """Drop what was read of the pad alone; renew the planner's statistics of what stays."""
@@ -207,9 +220,9 @@ class DocumentUnit:
             first = self._rejected[0]
             raise TooManyRejected(
                 f"{self._where}: {number:,} of {read:,} records cannot be kept, more than the {most:.0%} that are"
-                f" allowed, so nothing was loaded. The first: {first.field or 'the record'}: {first.reason}. All of"
-                " them are in etl.rejected_row.",
-                [self._reject_row(each) for each in self._rejected],
+                f" allowed, so nothing was loaded. The first: {first.field or 'the record'}: {first.reason}. It and"
+                f" those behind it, up to {KEPT_REJECTS:,}, are in etl.rejected_row.",
+                self._kept_rejects(),
             )
 
     def _find_missing(self, session: RestSession) -> None:
@@ -246,7 +259,7 @@ class DocumentUnit:
                 case Document():
                     found.append(record)
                 case RejectedRecord():
-                    self._rejected.append(record)
+                    self._reject([record])
                 case None:
                     self._deleted.append(key)
         self._stage_documents(session, found)

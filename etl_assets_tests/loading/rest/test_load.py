@@ -350,16 +350,19 @@ def test_a_record_that_cannot_be_kept_costs_no_other_and_is_told_until_it_is_men
         assert desk.query(rejects) == [(bad, "superseded")]
 
 
-def test_a_list_of_which_nothing_can_be_kept_is_refused_and_told(desk: Desk, company: Company) -> None:
+@pytest.mark.parametrize("kept", [5, 1_000])
+def test_a_list_of_which_nothing_can_be_kept_is_refused_and_told(desk, company: Company, monkeypatch, kept) -> None:
+    monkeypatch.setattr(loading, "KEPT_REJECTS", kept)
     everybody = list(company.documents("employees"))
     assert len(everybody) > SMALL_TABLE
     for someone in everybody:
         company.change_employee(someone, at=LATER, lastName="\x00")
     failure = desk.load("employees")["employees"].failure
     assert isinstance(failure, TooManyRejected)
+    assert f"{len(everybody)} of {len(everybody)} records cannot be kept" in str(failure)
     assert "\x00" not in str(failure)
     assert desk.held("employees") == {}
-    assert desk.query("select count(*) from etl.rejected_row where status = 'new'") == [(len(everybody),)]
+    assert desk.query("select count(*) from etl.rejected_row where status = 'new'") == [(min(kept, len(everybody)),)]
 
 
 def test_a_table_that_may_not_be_written_costs_no_other_and_shows_no_values(desk: Desk) -> None:
