@@ -72,7 +72,7 @@ def test_every_test_of_a_model_has_a_short_name_of_its_own_and_a_sentence() -> N
     assert max(len(check.key.name) for check in checks) <= LONGEST_NAME
     assert [check.key for check in checks if not check.description or not re.search(r"[.`]$", check.description)] == []
     names = {check.key.name for check in checks if check.key.asset_key.path[-1] == "fact_turnover"}
-    assert {"case_id_not_null", "case_id_unique", "room_key_references"} <= names
+    assert {"case_id_not_null", "case_is_unique", "room_key_references"} <= names
 
 
 @pytest.mark.parametrize(
