@@ -299,8 +299,8 @@ select
     'rows of ' || covered.slice,
     covered.rows_read || ' of ' || covered.rows_held,
     file.file_name || ' brings ' || covered.rows_read || ' of the ' || covered.rows_held || ' rows held for '
-    || covered.slice || ': it does not speak of all of that day, so its rows were merged and none was deleted. If the'
-    || ' others are gone: etl run ' || %(source)s || ' --from ' || covered.slice || ' --to ' || covered.slice
+    || covered.slice || ': it does not speak of all of that day, which was left as it was; its rows wait. If the others'
+    || ' are gone: etl run ' || %(source)s || ' --from ' || covered.slice || ' --to ' || covered.slice
     || ' --accept-shrink',
     covered.slice
 from etl.file_slice as covered

@@ -155,7 +155,6 @@ class FileUnit:
         report.files.append(self._file.file_name)
         if self._load:
             report.rows_by_slice.update(self._load.slices)
-            report.rows_by_slice.update({day: shrunken.arrived for day, shrunken in self._load.shrunken.items()})
 
     def refused(self, error: EtlError, report: LoadReport) -> bool:
         """A file that cannot be loaded is told by itself, and stops no other."""
@@ -192,6 +191,6 @@ def _notes(load: FileLoad) -> str | None:
 
 def _shrunken_notes(load: FileLoad) -> list[str]:
     return [
-        f"{each.arrived:,} of {each.held:,} rows came for {day}: they were merged, and none was deleted"
+        f"{each.arrived:,} of {each.held:,} rows came for {day}: they wait, and the date was left as it was"
         for day, each in load.shrunken.items()
     ]

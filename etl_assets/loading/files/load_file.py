@@ -46,7 +46,7 @@ class FileLoad:
     slices: dict[date, int] = field(default_factory=dict)
     """Slice date -> rows of the file, of the dates that it replaced and of which it is in force now."""
     shrunken: dict[date, Shrunken] = field(default_factory=dict)
-    """The dates that it did not replace, for it brings too few of the rows held; its rows were merged by key."""
+    """The dates that it did not replace, for it brings too few of the rows held; its rows for them wait."""
     vacated_slices: tuple[date, ...] = ()
     """Previous dates of rows that the file moved to another date."""
     ignored: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ class ReplaceResult:
     slices: dict[date, int]
     """Slice date -> rows of the file, of the dates that it replaced and of which it is in force now."""
     shrunken: dict[date, Shrunken]
-    """The dates that it did not replace, as it brings so few of the rows held: its rows were merged by their keys."""
+    """The dates that it did not replace, as it brings so few of the rows held: nothing was written of them."""
     vacated_slices: tuple[date, ...]
     """Previous dates of rows that the file moved to another date."""
 
@@ -181,7 +181,7 @@ def replace_slices(
             candidate stay.
         unreadable_keys: Lines whose key nobody knows. If there are any, no row is deleted: each may be what they say.
         shrink_floor: The share of the rows held for a date under which the file does not speak of all of it, so that
-            nothing of the date is deleted; 0 to believe it.
+            the date is left as it is; 0 to believe it.
     """
     day = file.source(file.slice_by).expression("incoming")
     in_scope = sql.SQL("true") if only is None else sql.SQL("{} = any ({})").format(day, sql.Literal(list(only)))
@@ -193,6 +193,8 @@ def replace_slices(
     slices: dict[date, int] = dict(counts.fetchall())
     held = _count_held(connection, file, list(slices))
     shrunken = {day: Shrunken(slices.pop(day), rows) for day, rows in held.items() if slices[day] < shrink_floor * rows}
+    if shrunken:
+        in_scope = sql.SQL("{} = any ({}::date[])").format(day, sql.Literal(list(slices)))
     missing = 0
     if not held.keys() <= shrunken.keys():
         missing = _delete_missing(connection, file, list(slices), candidate_fields, delete=not unreadable_keys)
