@@ -217,7 +217,7 @@ def test_every_file_is_taken_by_the_feed_of_its_table(year) -> None:
         assert feed.table == table_of(path.name)
     for table in tables.TABLES:
         assert set(rows[table.name][0]) == set(table.names) & set(rows[table.name][0])
-        assert set(table.keys) | {table.load.slice_by} <= set(rows[table.name][0])
+        assert set(table.required_columns) <= set(rows[table.name][0])
 
 
 def test_keys_are_given_once_in_a_year(year) -> None:
