@@ -14,7 +14,7 @@ class TablesTakenIn(Rule):
     """
 
     left_out: Mapping[str, str]
-    """The tables that are not loaded, each with why: `Catalogue.left_out`."""
+    """The tables that are not loaded, each with why: `CatalogueFile.left_out`."""
     severity: str = "warning"
     by_slice: bool = False
 

@@ -6,8 +6,7 @@ dbt builds.
 
 from functools import cache
 
-import yaml
-
+from etl_assets.declare.yaml_text import parse_yaml
 from etl_assets.orchestration.dbt_project import SQL
 
 PATH = SQL / "column_types.yaml"
@@ -16,7 +15,7 @@ PATH = SQL / "column_types.yaml"
 @cache
 def model_column_types() -> dict[str, dict[str, str]]:
     """The type of each column, by the name of its relation."""
-    relations = yaml.safe_load(PATH.read_text())
+    relations = parse_yaml(PATH.read_text())
     return {
         relation: {name: kind for kind, names in by_type.items() for name in names.split()}
         for relation, by_type in relations.items()

@@ -64,7 +64,7 @@ def test_what_is_said_by_hand_wins(tmp_path: Path) -> None:
         never_load="password ssn",
         not_secret="tokentype",  # noqa: S106 (the name of a column)
     )
-    (table,) = catalogue_of(tmp_path, STAMPED, not_secret="rowhash", overrides={"visit": said}).tables()  # noqa: S106 (a name)
+    (table,) = catalogue_of(tmp_path, STAMPED, not_secret="rowhash", overrides={"visit": said}).read().tables.values()  # noqa: S106 (a name)
     assert (table.load, table.batch_size, table.event_date) == (said.load, 7, "visitdate")
     assert table.monitoring.max_extraction_time_minutes == 90
     assert (table.importance, table.size, table.retain_deleted) == ("critical", "medium", True)
@@ -75,14 +75,14 @@ def test_what_is_said_by_hand_wins(tmp_path: Path) -> None:
 
 def test_a_key_is_loaded_even_if_its_name_sounds_secret(tmp_path: Path) -> None:
     token = CopiedTable(name="token", key="tokennum", load=Full(), importance="audit", why="log")
-    (table,) = catalogue_of(tmp_path, token).tables()
+    (table,) = catalogue_of(tmp_path, token).read().tables.values()
     assert table.left_out(["TokenNum", "TokenText"]) == ["tokentext"]
 
 
 def test_a_table_said_of_that_the_source_has_dropped_costs_no_other(tmp_path: Path) -> None:
     """Else a listing that was written anew could not be imported, nor written once more."""
     said = {"vsit": Override(batch_size=1)}
-    assert [table.name for table in catalogue_of(tmp_path, STAMPED, overrides=said).tables()] == [STAMPED.name]
+    assert list(catalogue_of(tmp_path, STAMPED, overrides=said).read().tables) == [STAMPED.name]
 
 
 @pytest.mark.parametrize(

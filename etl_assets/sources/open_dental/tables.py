@@ -224,4 +224,5 @@ CATALOGUE = Catalogue(
     },
 )
 
-TABLES = CATALOGUE.tables()
+LISTED = CATALOGUE.read()
+TABLES = tuple(LISTED.tables.values())
