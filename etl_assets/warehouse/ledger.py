@@ -12,10 +12,7 @@ from etl_assets.declare.dates import Span
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.relation import Relation
-
-# A batch's session holds this lock for as long as it lives. PostgreSQL frees it when the session ends, however
-# it ends, so a batch that is 'running' and not locked has died.
-_HELD = "hashtextextended('etl batch ' || %(batch)s::text, 0)"
+from etl_assets.warehouse.sessions import hold_session, is_session_alive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +75,7 @@ def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None
     with connect(settings, autocommit=True) as connection:
         abandon_dead_batches(connection)
         batch = Batch(uuid4(), source, connection)
-        connection.execute(f"select pg_advisory_lock({_HELD})", {"batch": batch.id})
+        hold_session(connection, str(batch.id))
         connection.execute(
             "insert into etl.batch (batch_id, source, kind, run_id) values (%s, %s, %s, %s)",
             [batch.id, source, kind, run_id],
@@ -105,8 +102,7 @@ def abandon_dead_batches(connection: psycopg.Connection) -> int:
 
 def _abandon_if_dead(connection: psycopg.Connection, batch: UUID) -> bool:
     with connection.transaction():
-        free = connection.execute(f"select pg_try_advisory_xact_lock({_HELD})", {"batch": batch}).fetchone()
-        if free is None or not free[0]:
+        if is_session_alive(connection, str(batch)):
             return False
         connection.execute(
             "update etl.batch set status = 'abandoned', ended_at = now(),"

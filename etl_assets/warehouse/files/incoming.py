@@ -241,7 +241,8 @@ def _invalid(alias: str, at: int, kind: str) -> sql.Composed:
 
 def readable_key(file: IncomingFile, fields: Sequence[tuple[str, str]]) -> tuple[sql.Composed, list[sql.Composable]]:
     """SQL condition of whether the key of a reject candidate can be parsed, and the key's expressions."""
-    names = {name: f"f{at}" for at, (name, _) in enumerate(fields)}
+    positions = {name: at for at, (name, _) in enumerate(fields)}
+    names = {name: f"f{at}" for name, at in positions.items()}
     readable: list[sql.Composable] = [sql.SQL("true")]
     key: list[sql.Composable] = []
     for source in map(file.source, file.keys):
@@ -249,8 +250,8 @@ def readable_key(file: IncomingFile, fields: Sequence[tuple[str, str]]) -> tuple
             key.append(source.expression("candidate", names))
             continue
         field = sql.Identifier("candidate", names[source.field])
-        at = list(names).index(source.field)
-        readable.append(sql.SQL("{} is not null and not {}").format(field, _invalid("candidate", at, source.type)))
+        invalid = _invalid("candidate", positions[source.field], source.type)
+        readable.append(sql.SQL("{} is not null and not {}").format(field, invalid))
         key.append(sql.SQL("{}::{}").format(field, sql.SQL(source.type)))
     return sql.SQL(" and ").join(readable), key
 

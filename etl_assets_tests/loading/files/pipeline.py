@@ -47,3 +47,7 @@ def cases(warehouse: psycopg.Connection) -> list[tuple]:
     return warehouse.execute(
         "select case_id, surgery_date - date '2026-03-02', room_id from stg.or_case order by case_id"
     ).fetchall()
+
+
+def statuses(warehouse: psycopg.Connection) -> dict[str, str]:
+    return dict(warehouse.execute("select file_name, status from stg.file_tracking").fetchall())

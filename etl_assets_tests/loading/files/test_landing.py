@@ -11,25 +11,11 @@ import pytest
 from etl_assets.errors import FileRefused
 from etl_assets.loading.files.landing import landed_file, scan_landing_folder
 from etl_assets.readers.files import open as file_reader
-from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
-from etl_assets_tests.loading.files.test_load import HEADER, cases, drop, load, row, statuses
+from etl_assets_tests.loading.files.pipeline import HEADER, cases, drop, load, row, statuses
 
 ELSEWHERE = "root:x:0:0"
-
-
-@pytest.fixture
-def warehouse(settings):
-    with connect(settings, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def landing(settings: Settings) -> Path:
-    folder = settings.landing("operating_room")
-    folder.mkdir(parents=True)
-    return folder
 
 
 def notes(warehouse: psycopg.Connection) -> dict[str, str]:

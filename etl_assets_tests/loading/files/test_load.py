@@ -17,12 +17,8 @@ from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import abandon_dead_batches, open_batch
-from etl_assets_tests.loading.files.pipeline import EVER, HEADER, MONDAY, cases, drop, load, row
+from etl_assets_tests.loading.files.pipeline import EVER, HEADER, MONDAY, cases, drop, load, row, statuses
 from etl_assets_tests.loading.runs import load_by
-
-
-def statuses(warehouse: psycopg.Connection) -> dict[str, str]:
-    return dict(warehouse.execute("select file_name, status from stg.file_tracking").fetchall())
 
 
 def test_a_file_is_loaded_once(settings, landing, warehouse) -> None:
@@ -190,7 +186,7 @@ def test_a_run_that_is_killed_in_mid_load_leaves_nothing_and_the_next_one_comple
     drop(landing, "or_case_1.csv", *(row(f"C{n}") for n in range(200_000)))
     scan_landing_folder(settings, SOURCE, warehouse)
     program = (
-        "from etl_assets_tests.loading.files.test_load import EVER, SOURCE, FileStrategy, load_by, open_batch\n"
+        "from etl_assets_tests.loading.files.pipeline import EVER, SOURCE, FileStrategy, load_by, open_batch\n"
         "from etl_assets.settings import read_settings\n"
         "with open_batch(read_settings(), 'operating_room', 'load') as batch:\n"
         "    load_by(FileStrategy, read_settings(), SOURCE, ['or_case'], span=EVER, batch=batch)\n"

@@ -18,7 +18,7 @@ from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets_tests.loading.files.mutations import Dropped, drop_mutated
-from etl_assets_tests.loading.files.test_load import EVER
+from etl_assets_tests.loading.files.pipeline import EVER
 from etl_assets_tests.loading.runs import load_by
 
 NUMBER = int(os.environ.get("ETL_MUTATED_FILES", "200"))
