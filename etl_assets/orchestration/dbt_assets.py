@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -14,12 +14,12 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from etl_assets.declare.dates import Span
 from etl_assets.declare.hours import source_zone
 from etl_assets.declare.source import Source
+from etl_assets.orchestration.column_lineage import relation_of
 from etl_assets.orchestration.column_types import model_column_types
 from etl_assets.orchestration.dbt_project import SQL, dbt_project, loaded_manifest, model_lineage, reach_warehouse
-from etl_assets.orchestration.dbt_tests import describe_test, with_short_check_names
+from etl_assets.orchestration.dbt_tests import describe_test, leading_comment, with_short_check_names
 from etl_assets.orchestration.drawings import drawn
-from etl_assets.orchestration.groups import FOLDERS as GROUPED_FOLDERS
-from etl_assets.orchestration.groups import SOURCE_TAG, model_group
+from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.pending import extend_to_changed_dates
 from etl_assets.orchestration.resources import WarehouseResource
@@ -86,7 +86,7 @@ def _shown_manifest() -> dict[str, Any]:
 
 def _shown_columns(node: Mapping[str, Any]) -> dict[str, Any]:
     """The columns with their types, and in words with what they are made of: the UI draws no lineage of columns."""
-    relation = f"{node['schema']}.{node['alias']}"
+    relation = relation_of(node)
     types, made_of = model_column_types().get(relation, {}), model_lineage().get(relation, {})
     return {
         name: {
@@ -107,11 +107,10 @@ def _describe_parents(parents: Sequence[tuple[str, str]]) -> str:
 def _description(node: Mapping[str, Any]) -> str:
     """What the yml says; before it, where that does not say what a row is, the first sentence of the SQL's comment."""
     described: str = node["description"]
-    comment = re.match(r"(?:--[^\n]*\n)+", node["raw_code"])
-    if comment is None or re.search(r"\brows?\b", described):
+    comment = leading_comment(node["raw_code"])
+    if not comment or re.search(r"\brows?\b", described):
         return described
-    text = " ".join(line.lstrip("- ") for line in comment[0].splitlines())
-    return f"{text.partition('. ')[0].rstrip('.')}. {described}"
+    return f"{comment.partition('. ')[0].rstrip('.')}. {described}"
 
 
 def local_day(settings: Settings, source: Source, moment: datetime) -> date:
@@ -151,7 +150,7 @@ def _write_down(settings: Settings, batch: Batch, source: Source, invocation: Db
         if node["resource_type"] == "model":
             record_build(
                 batch,
-                f"{node['schema']}.{node['alias']}",
+                relation_of(node),
                 status=result["status"],
                 rows_changed=_rows_changed(node, result),
                 seconds=result["execution_time"],
@@ -171,7 +170,7 @@ def _rows_changed(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | N
 def _as_test(nodes: Mapping[str, Any], node: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
     tested = nodes.get(node.get("attached_node") or "")
     return {
-        "relation": f"{tested['schema']}.{tested['alias']}" if tested else "(several)",
+        "relation": relation_of(tested) if tested else "(several)",
         "rule": node["name"],
         "why": node.get("description") or describe_test(node, nodes),
         "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
@@ -200,7 +199,7 @@ class _Translator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """By source and layer."""
-        return model_group(self._source, _folder(dbt_resource_props, GROUPED_FOLDERS))
+        return model_group(self._source, dbt_resource_props["fqn"])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """The source's."""
@@ -208,21 +207,13 @@ class _Translator(DagsterDbtTranslator):
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         """The layer, which is the folder the model lies in."""
-        layers = {
-            "staging": "staging",
-            "intermediate": "intermediate",
-            "dimensions": "dimension",
-            "facts": "fact",
-            "marts": "mart",
-        }
-        folder = _folder(dbt_resource_props, layers)
-        layer = {"layer": layers[folder]} if folder else {}
-        return {**super().get_tags(dbt_resource_props), SOURCE_TAG: self._source.name, **layer}
+        layer = model_layer(dbt_resource_props["fqn"])
+        tags = {SOURCE_TAG: self._source.name, **({"layer": layer} if layer else {})}
+        return {**super().get_tags(dbt_resource_props), **tags}
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the lineage of its columns, as far as its SQL could be read."""
-        relation = f"{dbt_resource_props['schema']}.{dbt_resource_props.get('alias') or dbt_resource_props['name']}"
-        columns = model_lineage().get(relation)
+        columns = model_lineage().get(relation_of(dbt_resource_props))
         metadata = super().get_metadata(dbt_resource_props)
         if not columns:
             return metadata
@@ -237,8 +228,3 @@ class _Translator(DagsterDbtTranslator):
         if PARTITIONED.isdisjoint(dbt_resource_props.get("tags", ())):
             return None
         return partitions_of(self._source)
-
-
-def _folder(node: Mapping[str, Any], known: Container[str]) -> str | None:
-    """Which of these folders a node lies in."""
-    return next((folder for folder in node["fqn"] if folder in known), None)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from etl_assets.orchestration.column_lineage import relation_of
+
 MAX_CONDITION = 300
 _REF = re.compile(r"ref\('(\w+)'\)")
 
@@ -39,9 +41,14 @@ def describe_test(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:
     if kind == "always":
         text = " ".join(arguments["condition"].split())
         return f"{words}. Of every row: `{text[:MAX_CONDITION]}{'…' * (len(text) > MAX_CONDITION)}`"
-    comment = re.match(r"(?:--[^\n]*\n)+", node.get("raw_code", "").lstrip())
-    breaking = " ".join(line.lstrip("- ") for line in comment[0].splitlines()) if comment else ""
+    breaking = leading_comment(node.get("raw_code", "").lstrip())
     return f"{words}. What breaks it: {breaking}" if breaking else f"{words}."
+
+
+def leading_comment(sql: str) -> str:
+    """The comment that SQL begins with, in one line; empty where it begins with none."""
+    comment = re.match(r"(?:--[^\n]*\n)+", sql)
+    return " ".join(line.lstrip("- ") for line in comment[0].splitlines()) if comment else ""
 
 
 def _names(node: Mapping[str, Any], tested: Mapping[str, Any]) -> Iterator[str]:
@@ -74,7 +81,7 @@ def _tested_id(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:
 def _refers(arguments: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:
     reference = _REF.search(arguments["to"])
     other = next((node for node in nodes.values() if reference and node["name"] == reference[1]), None)
-    relation = f"{other['schema']}.{other['alias']}" if other else arguments["to"]
+    relation = relation_of(other) if other else arguments["to"]
     return f"What `{arguments['column_name']}` names is a `{arguments['field']}` of `{relation}`."
 
 

@@ -3,21 +3,21 @@
 Staging tables with an importance are a group for each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
 
 SOURCE_TAG = "source"
 """The tag of every asset with the name of its source: groups are smaller."""
-FOLDERS: Mapping[str, str] = {
-    "staging": "typed",
-    "intermediate": "intermediate",
-    "dimensions": "dimensions",
-    "facts": "facts",
-    "marts": "marts",
+FOLDERS: Mapping[str, tuple[str, str]] = {
+    "staging": ("staging", "typed"),
+    "intermediate": ("intermediate", "intermediate"),
+    "dimensions": ("dimension", "dimensions"),
+    "facts": ("fact", "facts"),
+    "marts": ("mart", "marts"),
 }
-"""Folder of a dbt model -> what follows the source's name in that of its group."""
+"""Folder of a dbt model -> its layer, and what follows the source's name in that of its group."""
 LOOKUPS = "lookups"
 """What others refer to and nothing is built for: calendars and seeds."""
 
@@ -28,6 +28,11 @@ def staging_group(source: Source, table: Table) -> str:
     return f"{source.name}_staging" + (f"_{importance}" if importance else "")
 
 
-def model_group(source: Source, folder: str | None) -> str:
-    """The group of a dbt model in this folder of its source, or of a seed."""
-    return f"{source.name}_{FOLDERS.get(folder or '', LOOKUPS)}"
+def model_group(source: Source, path: Sequence[str]) -> str:
+    """The group of a dbt model, by the folders that it lies in, or of a seed."""
+    return f"{source.name}_{next((FOLDERS[folder][1] for folder in path if folder in FOLDERS), LOOKUPS)}"
+
+
+def model_layer(path: Sequence[str]) -> str | None:
+    """The layer of a dbt model, by the folders that it lies in; a seed is of none."""
+    return next((FOLDERS[folder][0] for folder in path if folder in FOLDERS), None)

@@ -167,7 +167,7 @@ def _calendar_spec(source: Source, key: dg.AssetKey) -> dg.AssetSpec:
         key,
         description="The billing calendar, from its one definition: one row per billing period. Its periods are the"
         " partitions of what is built by period.",
-        group_name=model_group(source, None),
+        group_name=model_group(source, ()),
         owners=[source.owner],
         kinds={"postgres"},
         tags={"layer": "dimension", SOURCE_TAG: source.name},

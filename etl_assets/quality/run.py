@@ -184,25 +184,22 @@ def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
 
 def _columns(table: Table) -> sql.Composable:
     """The columns that rules read. A field of a document that is not of its type reads as null."""
-    typed = [
-        sql.SQL("case when {0} ~ {4} and pg_input_is_valid({0}, {1}) then ({0})::{2}{5} end as {3}").format(
-            sql.SQL("(raw_data #>> {})").format(sql.Literal(each.path.split("."))),
-            sql.Literal(each.type),
-            sql.SQL(each.type),
-            sql.Identifier(each.name),
-            # PostgreSQL would read a moment into `tomorrow`, and one without end into `infinity`.
-            sql.Literal(r"^\d{4}-" if each.type in {"date", "timestamp", "timestamptz"} else ""),
-            _unix_time(each) if each.type == "timestamptz" else sql.SQL(""),
-        )
-        for each in table.parsed_fields
-    ]
-    return sql.SQL(", ").join([sql.SQL("*"), *typed])
+    return sql.SQL(", ").join([sql.SQL("*"), *map(_typed_field, table.parsed_fields)])
 
 
-def _unix_time(field: Field) -> sql.Composable:
-    """One more case of a field: the moment may also be a Unix time in seconds."""
+def _typed_field(field: Field) -> sql.Composable:
     text = sql.SQL("(raw_data #>> {})").format(sql.Literal(field.path.split(".")))
-    return sql.SQL(r" when {0} ~ '^\d{{9,11}}(\.\d+)?$' then to_timestamp(({0})::double precision)").format(text)
+    # PostgreSQL would read a moment into `tomorrow`, and one without end into `infinity`.
+    form = sql.Literal(r"^\d{4}-" if field.type in {"date", "timestamp", "timestamptz"} else "")
+    cases = [
+        sql.SQL("when {0} ~ {1} and pg_input_is_valid({0}, {2}) then ({0})::{3}").format(
+            text, form, sql.Literal(field.type), sql.SQL(field.type)
+        )
+    ]
+    if field.type == "timestamptz":  # it may also be a Unix time in seconds
+        unix_time = sql.SQL(r"when {0} ~ '^\d{{9,11}}(\.\d+)?$' then to_timestamp(({0})::double precision)")
+        cases.append(unix_time.format(text))
+    return sql.SQL("case {} end as {}").format(sql.SQL(" ").join(cases), sql.Identifier(field.name))
 
 
 def _counts(connection: psycopg.Connection, source: Source, table: Table, scope: Span | None) -> tuple[int, int, int]:
