@@ -75,7 +75,12 @@ def run(options: argparse.Namespace) -> bool:
         for span, _ in plan
     ]
     if not plan:
-        print(f"{source.name}: no new files, nothing to do.")
+        print(f"{source.name}: no new files in {settings.landing(source.name)}, nothing to do.")
+        if stray := [path for path in settings.landing_dir.glob("*") if path.is_file()]:
+            print(
+                f"{len(stray)} files lie in {settings.landing_dir} itself, where no source looks, such as"
+                f" {stray[0].name}: move them to the folder of their source."
+            )
     lines = report([source], [run for outcome in outcomes for run in outcome.run_ids])
     broken = [error for outcome in outcomes for error in outcome.errors]
     if broken or not all(outcome.success for outcome in outcomes):

@@ -83,9 +83,18 @@ def test_counts_add_up_in_every_file(installation, planted) -> None:
 def test_running_again_changes_no_row_and_says_so(installation, planted) -> None:
     before = installation.fingerprint()
     said = installation.etl("run", "operating_room")
-    assert "no new files, nothing to do" in said
+    assert f"no new files in {installation.landing}, nothing to do" in said
     assert ", 0 rows changed;" in said
     assert installation.fingerprint() == before
+
+
+def test_a_file_in_no_source_s_folder_is_told_of(installation, planted) -> None:
+    stray = installation.landing.parent / "or_case_stray.csv"
+    stray.touch()
+    said = installation.etl("run", "operating_room")
+    stray.unlink()
+    assert "1 files lie in" in said
+    assert "or_case_stray.csv: move them to the folder of their source" in said
 
 
 def test_loading_every_date_again_writes_nothing_either(installation, planted) -> None:
