@@ -4,7 +4,6 @@ import dagster as dg
 
 from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.dbt_assets import model_assets
-from etl_assets.orchestration.dbt_project import dbt_resource
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import source_job
 from etl_assets.orchestration.resources import WarehouseResource
@@ -25,6 +24,6 @@ defs = dg.Definitions(
         nightly_housekeeping,
     ],
     sensors=[*map(work_sensor, SOURCES)],
-    resources={"warehouse": WarehouseResource(), "dbt": dbt_resource()},
+    resources={"warehouse": WarehouseResource()},
     executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.declare.copied_table import IMPORTANCES
+from etl_assets.declare.dates import Calendar
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadOptions
@@ -14,7 +15,8 @@ from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES
 from etl_assets.warehouse.calendars import write_calendar
-from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.connection import Connection, connect
+from etl_assets.warehouse.ledger import Counts, built_relations, open_batch, record_load
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.table_failures import table_failures
@@ -41,15 +43,12 @@ def run(options: argparse.Namespace) -> bool:
     for name in scan.unsettled:
         print(f"etl: {name} is still being written, and was left alone.", file=sys.stderr)
     by_hand = bool(options.first or options.last or options.period)
-    if by_hand:
-        plan = [
-            (
-                launch.requested_span(source, first=options.first, last=options.last, period=options.period),
-                "all there is",
-            )
-        ]
-    else:
-        plan = list(kind_of(source).due(settings, source))
+    asked = (
+        launch.requested_span(source, first=options.first, last=options.last, period=options.period)
+        if by_hand
+        else None
+    )
+    plan = [(asked, "all there is")] if asked else list(kind_of(source).due(settings, source))
     load_options = LoadOptions(
         reload=by_hand,
         accept_shrink=options.accept_shrink,
@@ -70,22 +69,40 @@ def run(options: argparse.Namespace) -> bool:
             span,
             tables=tables,
             models=not options.only_load,
+            build="asked" if options.rebuild else "changed",
             options=load_options,
         )
         for span, _ in plan
     ]
     if not plan:
-        print(f"{source.name}: no new files in {settings.landing(source.name)}, nothing to do.")
-        if stray := [path for path in settings.landing_dir.glob("*") if path.is_file()]:
-            print(
-                f"{len(stray)} files lie in {settings.landing_dir} itself, where no source looks, such as"
-                f" {stray[0].name}: move them to the folder of their source."
-            )
+        _say_nothing_waits(settings, source)
     lines = report([source], [run for outcome in outcomes for run in outcome.run_ids])
+    if plan and not options.only_load:
+        print(_say_what_was_built(settings, source, [run for outcome in outcomes for run in outcome.run_ids]))
     broken = [error for outcome in outcomes for error in outcome.errors]
     if broken or not all(outcome.success for outcome in outcomes):
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
     return not any(line.failed for line in lines)
+
+
+def _say_nothing_waits(settings: Settings, source: Source) -> None:
+    print(f"{source.name}: no new files in {settings.landing(source.name)}, nothing to do.")
+    if stray := [path for path in settings.landing_dir.glob("*") if path.is_file()]:
+        print(
+            f"{len(stray)} files lie in {settings.landing_dir} itself, where no source looks, such as"
+            f" {stray[0].name}: move them to the folder of their source."
+        )
+
+
+def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str]) -> str:
+    from etl_assets.orchestration.build_plan import source_builds
+
+    with connect(settings, autocommit=True) as connection:
+        built = built_relations(connection, runs)
+    models = source_builds(source.name)
+    passed = len(models.keys() - built)
+    why = "what they read has not changed"
+    return f"{len(built)} of {len(models)} models were built; {passed} were passed over, for {why}."
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -128,8 +145,16 @@ def migrate_quietly(settings: Settings) -> list[str]:
     with connect(settings) as connection:
         for source in SOURCES:
             if source.calendar:
-                write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
+                _write_calendar(settings, connection, source, source.calendar)
     return applied
+
+
+def _write_calendar(settings: Settings, connection: Connection, source: Source, calendar: Calendar) -> None:
+    relation = Relation(source.name, "billing_periods")
+    if new := write_calendar(connection, calendar, relation):
+        with open_batch(settings, source.name, "calendar") as batch:  # models are built of it
+            record_load(connection, batch, relation, Counts(rows_read=new, rows_inserted=new), seconds=0)
+            connection.commit()
 
 
 def report(sources: Sequence[Source], runs: Sequence[str]) -> list[Line]:
@@ -180,6 +205,9 @@ def add_run_commands(commands: Commands) -> None:
     )
     made.add_argument("--any-hour", action="store_true", help="read a source outside of its hours, too")
     made.add_argument("--only-load", action="store_true", help="load and check staging, and build nothing on it")
+    made.add_argument(
+        "--rebuild", action="store_true", help="build every model, and not only what something happened to"
+    )
     made.add_argument("--retry-failed", action="store_true", help="look again at files that were refused")
     made.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
 

@@ -12,6 +12,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 from sqlglot.schema import MappingSchema
 
+from etl_assets.orchestration.model_builds import relation_of
+
 DIALECT = "postgres"
 Column = tuple[str, str]
 """The name of a relation, such as `tracktik.dim_clients`, and that of its column."""
@@ -33,11 +35,6 @@ def column_lineage(manifest: Mapping[str, Any]) -> Lineage:
         described = node["columns"]
         found[relation_of(node)] = {name: columns[name] for name in columns if name in described}
     return found
-
-
-def relation_of(node: Mapping[str, Any]) -> str:
-    """The name of a node's relation in the warehouse."""
-    return f"{node['schema']}.{node.get('alias') or node['identifier']}"
 
 
 def _read(sql: str, schema: MappingSchema) -> dict[str, list[Column]]:

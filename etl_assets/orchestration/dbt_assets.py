@@ -1,183 +1,178 @@
-"""dbt models as Dagster assets, with their tests as asset checks; one dbt call a run."""
+"""dbt models as Dagster assets, their tests as asset checks; one dbt call a run, and none where nothing changed."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from functools import cache
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from etl_assets.declare.dates import Span
-from etl_assets.declare.hours import source_zone
 from etl_assets.declare.source import Source
-from etl_assets.orchestration.column_lineage import relation_of
-from etl_assets.orchestration.column_types import model_column_types
-from etl_assets.orchestration.dbt_project import SQL, dbt_project, loaded_manifest, model_lineage, reach_warehouse
-from etl_assets.orchestration.dbt_tests import describe_test, leading_comment, with_short_check_names
-from etl_assets.orchestration.drawings import drawn
+from etl_assets.errors import EtlError
+from etl_assets.orchestration.asset_keys import staging_keys
+from etl_assets.orchestration.build_plan import plan_build, source_builds
+from etl_assets.orchestration.dbt_build import BuildRequest, NodeResult, run_dbt
+from etl_assets.orchestration.dbt_project import source_manifest
+from etl_assets.orchestration.dbt_tests import described_tests
+from etl_assets.orchestration.drawings import with_drawing
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
-from etl_assets.orchestration.partitions import partitions_of, span_of
-from etl_assets.orchestration.pending import extend_to_changed_dates
+from etl_assets.orchestration.model_builds import ModelBuild, relation_of
+from etl_assets.orchestration.partitions import local_day, partitions_of, span_of, with_local_day
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.quality.dbt_tests import record_tests
-from etl_assets.settings import Settings
-from etl_assets.warehouse.ledger import Batch, open_batch, record_build
+from etl_assets.quality.dbt_tests import BROKEN, record_tests
+from etl_assets.warehouse.ledger import (
+    Batch,
+    full_build_differences,
+    open_batch,
+    record_code_built,
+    record_failed_build,
+)
 
 PARTITIONED = {"daily", "periodic"}
 """The tags of models that are built by schedule date or by billing period."""
-FOLDERS = ("models", "seeds")
-SHOWN_PARENTS = 4
-"""Columns that are named of those which a column is made of."""
-WHOLE = "build"
-"""The kind of a batch that builds all of a source's models; the ledger tells by it what is still to be built."""
+MODE_TAG = "etl/build"
+"""The run tag that says what is built: changed, asked or full; see `BuildRequest`."""
+DIFFERENCE = "full_build_agrees"
+"""The rule that a full build finds nothing to change in what was built as it changed."""
+UNIQUE_ID = "dagster_dbt/unique_id"
+MOST_NAMED = 10
 
 
 def model_assets(source: Source) -> dg.AssetsDefinition:
     """Build the assets of the models under `models/<source>`, in one op that can be subset."""
 
     @dbt_assets(
-        manifest=_shown_manifest(),
-        project=dbt_project(),
-        select=" ".join(f"path:{folder}/{source.name}" for folder in FOLDERS if (SQL / folder / source.name).exists()),
+        manifest=source_manifest(source.name)["manifest"],
         name=f"build_{source.name}",
         dagster_dbt_translator=_Translator(source),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="dbt",
     )
-    def build(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: WarehouseResource) -> Iterator[Any]:
+    def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
         settings = warehouse.settings()
-        reach_warehouse(settings)
-        whole = context.selected_asset_keys == context.assets_def.keys
-        with open_batch(settings, source.name, WHOLE if whole else "build a part", run_id=context.run.run_id) as batch:
-            span = span_of(source, context.run.tags)
-            if whole and span:
-                span = extend_to_changed_dates(batch.connection, source, span)
-            now = datetime.now(UTC)
-            as_of = local_day(settings, source, now)
-            words = ["build", "--vars", json.dumps(_variables(with_local_day(span, as_of, now), batch, as_of))]
-            invocation = dbt.cli(words, context=context, raise_on_error=False)
-            for event in invocation.stream():
-                yield drawn(context, settings, event)
-            error, built = invocation.get_error(), _write_down(settings, batch, source, invocation)
-            if error and not built:
-                raise error  # in the batch: what was not built is behind, and is asked for again
-        if error:
-            raise error
+        builds, now, mode = source_builds(source.name), datetime.now(UTC), _mode(context, source)
+        as_of = local_day(settings, source, now)
+        with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
+            selected = {".".join(key.path) for key in context.selected_asset_keys}
+            plan = plan_build(batch.connection, builds, selected, as_of=as_of, force=mode != "changed")
+            tests = _tests(context, source, {build.relation for build in plan.chosen}, alone=not selected)
+            if plan.current:
+                context.log.info(f"Passed over, for nothing that they read has changed: {', '.join(plan.current)}")
+            if not plan.chosen and not tests:
+                return
+            request = BuildRequest(
+                source=source.name,
+                nodes={*tests, *(build.unique_id for build in plan.chosen)},
+                mode=mode,
+                as_of=as_of,
+                span=with_local_day(span_of(source, context.run.tags), as_of, now),
+            )
+            results = run_dbt(settings, batch, request)
+            _write_down(batch, source, plan.chosen, results)
+            by_id = {build.unique_id: build for build in plan.chosen}
+            for result in results:
+                if result.unique_id in tests:
+                    yield from _check_result(tests[result.unique_id], source, result)
+                elif result.status == "success" and not result.is_current:
+                    yield with_drawing(settings, source.name, _materialization(by_id[result.unique_id], result))
+            _raise_failures(results)
 
     return build
 
 
-@cache
-def _shown_manifest() -> dict[str, Any]:
-    """The manifest as the UI is to show it: tests with short names, columns with types, models with what a row is."""
-    made = with_short_check_names(loaded_manifest())
-    nodes = {
-        unique_id: {**node, "description": _description(node), "columns": _shown_columns(node)}
-        if node["resource_type"] in {"model", "seed"}
-        else node
-        for unique_id, node in made["nodes"].items()
+def _mode(context: dg.AssetExecutionContext, source: Source) -> str:
+    """What the run's tag says; or else all where models alone were chosen, and what changed where tables are loaded."""
+    chosen = context.run.asset_selection
+    loads = chosen is None or not staging_keys(source).isdisjoint(chosen)
+    return context.run.tags.get(MODE_TAG, "changed" if loads else "asked")
+
+
+def _tests(
+    context: dg.AssetExecutionContext, source: Source, built: Collection[str], *, alone: bool
+) -> dict[str, dg.AssetCheckKey]:
+    """The tests of the run that look at something that is built, by dbt's id; all of them, where they are run alone."""
+    nodes = source_manifest(source.name)["manifest"]["nodes"]
+    wanted = {
+        spec.metadata[UNIQUE_ID]: spec.key
+        for spec in context.assets_def.check_specs
+        if spec.key in context.selected_asset_check_keys
     }
-    return {**made, "nodes": nodes}
-
-
-def _shown_columns(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns with their types, and in words with what they are made of: the UI draws no lineage of columns."""
-    relation = relation_of(node)
-    types, made_of = model_column_types().get(relation, {}), model_lineage().get(relation, {})
     return {
-        name: {
-            **column,
-            "data_type": types.get(name),
-            "description": f"{column['description']} {_describe_parents(made_of.get(name, []))}".strip(),
-        }
-        for name, column in node["columns"].items()
+        unique_id: key
+        for unique_id, key in wanted.items()
+        if alone
+        or any(relation_of(nodes[of]) in built for of in nodes[unique_id]["depends_on"]["nodes"] if of in nodes)
     }
 
 
-def _describe_parents(parents: Sequence[tuple[str, str]]) -> str:
-    names = ", ".join(f"`{relation}.{column}`" for relation, column in parents[:SHOWN_PARENTS])
-    more = f" and {len(parents) - SHOWN_PARENTS} more" if len(parents) > SHOWN_PARENTS else ""
-    return f"From {names}{more}." if names else ""
+def _write_down(batch: Batch, source: Source, chosen: Collection[ModelBuild], results: Collection[NodeResult]) -> None:
+    """Enter into the ledger what dbt built and what its tests found; tables have told what was done to them."""
+    found = {result.unique_id: result for result in results}
+    for build in chosen:
+        result = found.get(build.unique_id)
+        if result is None or result.status == "skipped":
+            continue
+        if result.status != "success":
+            record_failed_build(batch, build.relation, status=result.status, seconds=result.seconds)
+        elif build.kind != "table":
+            # A seed that lost its last row is another one, too.
+            rows = max(result.rows_changed or 0, 1) if build.kind == "seed" else None
+            record_code_built(batch, build.relation, build.code, rows=rows, seconds=result.seconds)
+    nodes = source_manifest(source.name)["manifest"]["nodes"]
+    differences = [
+        {
+            "relation": relation,
+            "rule": DIFFERENCE,
+            "why": "A build of everything changes nothing of what was built as it changed.",
+            "severity": "warning",
+            "status": "warn",
+            "failures": rows,
+            "message": f"a full build changed {rows} rows that were thought to be up to date",
+        }
+        for relation, rows in full_build_differences(batch).items()
+    ]
+    tests = [result for result in results if result.kind == "test" and result.status != "skipped"]
+    record_tests(batch, source.name, [*described_tests(nodes, tests), *differences])
 
 
-def _description(node: Mapping[str, Any]) -> str:
-    """What the yml says; before it, where that does not say what a row is, the first sentence of the SQL's comment."""
-    described: str = node["description"]
-    comment = leading_comment(node["raw_code"])
-    if not comment or re.search(r"\brows?\b", described):
-        return described
-    return f"{comment.partition('. ')[0].rstrip('.')}. {described}"
+def _materialization(build: ModelBuild, result: NodeResult) -> dg.MaterializeResult[None]:
+    rows = {} if result.rows_changed is None else {"rows_changed": result.rows_changed}
+    return dg.MaterializeResult(
+        asset_key=dg.AssetKey(build.relation.split(".")),
+        metadata={UNIQUE_ID: build.unique_id, "seconds": round(result.seconds, 2), **rows},
+    )
 
 
-def local_day(settings: Settings, source: Source, moment: datetime) -> date:
-    """The day that it is at a source, by its setting `timezone`: in the evening another one than in UTC.
+def _check_result(key: dg.AssetCheckKey, source: Source, result: NodeResult) -> Iterator[dg.AssetCheckResult]:
+    if result.status == "skipped":
+        return
+    node = source_manifest(source.name)["manifest"]["nodes"][result.unique_id]
+    is_warning = node["config"]["severity"].lower() == "warn" or result.status == "warn"
+    yield dg.AssetCheckResult(
+        passed=result.status not in BROKEN,
+        asset_key=key.asset_key,
+        check_name=key.name,
+        severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+        metadata={"status": result.status, "failures": result.failures, "seconds": round(result.seconds, 2)},
+    )
+
+
+def _raise_failures(results: Collection[NodeResult]) -> None:
+    """Fail the run for what failed; what was built is built all the same.
 
     Raises:
-        EtlError: The setting names no time zone.
+        EtlError: A model could not be built, or a test found an error.
     """
-    return moment.astimezone(source_zone(settings.of_source(source.name), f"ETL_{source.name}".upper())).date()
-
-
-def with_local_day(span: Span | None, as_of: date, moment: datetime) -> Span | None:
-    """The span of a run; one that has today in it, by UTC, has the source's own day in it too."""
-    if span is None or not span.first <= moment.date() <= span.last:
-        return span
-    return Span(min(span.first, as_of), max(span.last, as_of))
-
-
-def _variables(span: Span | None, batch: Batch, as_of: date) -> dict[str, str]:
-    window = {"start_date": span.first.isoformat(), "end_date": span.last.isoformat()} if span else {}
-    # Said, and not asked of a clock by each model: a run may go over midnight.
-    return {**window, "etl_batch_id": str(batch.id), "as_of": as_of.isoformat()}
-
-
-def _write_down(settings: Settings, batch: Batch, source: Source, invocation: DbtCliInvocation) -> bool:
-    """Enter into the ledger what dbt built and what its tests found. Returns whether every model was built."""
-    path = Path(invocation.target_path) / "run_results.json"
-    if not path.exists():
-        return False
-    nodes = json.loads((path.parent / "manifest.json").read_text())["nodes"]
-    results = [
-        (nodes[result["unique_id"]], result)
-        for result in json.loads(path.read_text())["results"]
-        if result["unique_id"] in nodes
-    ]
-    for node, result in results:
-        if node["resource_type"] == "model":
-            record_build(
-                batch,
-                relation_of(node),
-                status=result["status"],
-                rows_changed=_rows_changed(node, result),
-                seconds=result["execution_time"],
+    failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
+    if failed:
+        named = [f"{each.unique_id.split('.')[2]}: {each.message}" for each in failed[:MOST_NAMED]]
+        more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
+        skipped = sum(result.status == "skipped" for result in results)
+        raise EtlError(
+            "\n".join(
+                [f"dbt: {len(failed)} of {len(results)} failed, and {skipped} were not run for it.", *named, *more]
             )
-    record_tests(batch, source.name, [_as_test(nodes, *each) for each in results if each[0]["resource_type"] == "test"])
-    return all(result["status"] == "success" for node, result in results if node["resource_type"] == "model")
-
-
-def _rows_changed(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
-    """Rows that a model wrote or deleted; None for a view, which has none."""
-    if node["config"]["materialized"] == "view":
-        return None
-    changed = result["adapter_response"].get("rows_affected")
-    return max(changed, 0) if isinstance(changed, int) else None
-
-
-def _as_test(nodes: Mapping[str, Any], node: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
-    tested = nodes.get(node.get("attached_node") or "")
-    return {
-        "relation": relation_of(tested) if tested else "(several)",
-        "rule": node["name"],
-        "why": node.get("description") or describe_test(node, nodes),
-        "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
-        "status": result["status"],
-        "failures": result["failures"] or 0,
-        "message": result["message"],
-    }
+        )
 
 
 class _Translator(DagsterDbtTranslator):
@@ -213,7 +208,7 @@ class _Translator(DagsterDbtTranslator):
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the lineage of its columns, as far as its SQL could be read."""
-        columns = model_lineage().get(relation_of(dbt_resource_props))
+        columns = source_manifest(self._source.name)["lineage"].get(relation_of(dbt_resource_props))
         metadata = super().get_metadata(dbt_resource_props)
         if not columns:
             return metadata

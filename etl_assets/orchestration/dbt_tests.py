@@ -5,10 +5,11 @@ the manifest, so it is given one in which they are short; the ledger keeps dbt's
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from etl_assets.orchestration.column_lineage import relation_of
+from etl_assets.orchestration.dbt_build import NodeResult
+from etl_assets.orchestration.model_builds import relation_of
 
 MAX_CONDITION = 300
 _REF = re.compile(r"ref\('(\w+)'\)")
@@ -29,6 +30,29 @@ def with_short_check_names(manifest: Manifest) -> Manifest:
         meta = {**node.get("meta", {}), "description": node.get("description") or describe_test(node, nodes)}
         nodes[unique_id] = {**node, "name": short, "meta": meta}
     return {**manifest, "nodes": nodes}
+
+
+def described_tests(nodes: Mapping[str, Any], results: Iterable[NodeResult]) -> list[dict[str, Any]]:
+    """Results of tests in the words of the ledger.
+
+    Args:
+        nodes: Of the manifest as it is shown.
+        results: What dbt said of its tests.
+    """
+    return [_in_words(nodes, nodes[result.unique_id], result) for result in results]
+
+
+def _in_words(nodes: Mapping[str, Any], node: Mapping[str, Any], result: NodeResult) -> dict[str, Any]:
+    tested = nodes.get(node.get("attached_node") or "")
+    return {
+        "relation": relation_of(tested) if tested else "(several)",
+        "rule": node["unique_id"].split(".")[2],
+        "why": node["meta"]["description"],
+        "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
+        "status": result.status,
+        "failures": result.failures,
+        "message": result.message,
+    }
 
 
 def describe_test(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> str:

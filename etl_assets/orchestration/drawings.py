@@ -5,12 +5,11 @@ A model that is built by date would hold one drawing a date: a mart is to ask, o
 
 import base64
 from functools import cache
-from typing import Any
 
 import dagster as dg
 
-from etl_assets.drawing import columns_of, draw
-from etl_assets.orchestration.dbt_project import loaded_manifest
+from etl_assets.orchestration.dbt_project import source_manifest
+from etl_assets.orchestration.model_builds import relation_of
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import TRANSFORMER, connect
 from etl_assets.warehouse.relation import Relation, read_columns
@@ -18,32 +17,28 @@ from etl_assets.warehouse.relation import Relation, read_columns
 MOST_ROWS = 200_000
 
 
-def drawn(context: dg.AssetExecutionContext, settings: Settings, event: Any) -> Any:
-    """The event as it came or, for a model that is to be drawn, with its drawing."""
-    if not isinstance(event, dg.Output | dg.MaterializeResult):
-        return event
-    key = (
-        event.asset_key if isinstance(event, dg.MaterializeResult) else context.asset_key_for_output(event.output_name)
-    )
-    drawing = _drawings().get(tuple(key.path)) if key else None
-    if not key or not drawing:
-        return event
+def with_drawing(settings: Settings, source: str, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:
+    """The result as it came or, for a model that is to be drawn, with its drawing."""
+    relation = ".".join(result.asset_key.path) if result.asset_key else ""
+    drawing = _drawings(source).get(relation)
+    if not drawing:
+        return result
+    from etl_assets.drawing import columns_of, draw  # matplotlib takes most of a second
+
     with connect(settings, role=TRANSFORMER) as connection:
-        relation = Relation(*drawing.get("relation", ".".join(key.path)).split(".", 1))
-        rows = read_columns(connection, relation, columns_of(drawing), most=MOST_ROWS)
+        drawn = Relation(*drawing.get("relation", relation).split(".", 1))
+        rows = read_columns(connection, drawn, columns_of(drawing), most=MOST_ROWS)
     picture = base64.b64encode(draw(drawing, rows)).decode()
-    metadata = {"drawing": dg.MetadataValue.md(f"![{drawing['title']}](data:image/png;base64,{picture})")}
-    if isinstance(event, dg.MaterializeResult):
-        return event._replace(metadata={**(event.metadata or {}), **metadata})
-    return event.with_metadata({**event.metadata, **metadata})
+    shown = {"drawing": dg.MetadataValue.md(f"![{drawing['title']}](data:image/png;base64,{picture})")}
+    return result._replace(metadata={**(result.metadata or {}), **shown})
 
 
 @cache
-def _drawings() -> dict[tuple[str, ...], dict[str, str]]:
-    """What the models' yml asks for, by relation."""
-    nodes = loaded_manifest()["nodes"].values()
+def _drawings(source: str) -> dict[str, dict[str, str]]:
+    """What the yml of a source's models asks for, by relation."""
+    nodes = source_manifest(source)["manifest"]["nodes"].values()
     return {
-        (node["schema"], node["alias"]): node["meta"]["drawing"]
+        relation_of(node): node["meta"]["drawing"]
         for node in nodes
         if node["resource_type"] == "model" and "drawing" in node.get("meta", {})
     }

@@ -1,16 +1,12 @@
-"""Retention of Dagster's own records: old runs, events, results of checks and dbt targets are deleted."""
+"""Retention of Dagster's own records: old runs, events and results of checks are deleted."""
 
-import shutil
-import time
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.storage import KeptEventLogStorage
 
-KEEP_DBT_TARGETS = timedelta(days=2)
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
@@ -34,18 +30,7 @@ def forget_old_runs(context: dg.OpExecutionContext, warehouse: WarehouseResource
     )
 
 
-@dg.op
-def forget_old_dbt_targets(context: dg.OpExecutionContext) -> None:
-    """Delete the folders that dbt left behind for each of its calls."""
-    before = time.time() - KEEP_DBT_TARGETS.total_seconds()
-    folders = [path for path in TARGET.glob("*") if path.is_dir() and path.stat().st_mtime < before]
-    for path in folders:
-        shutil.rmtree(path, ignore_errors=True)
-    context.log.info(f"{len(folders)} dbt targets deleted.")
-
-
-@dg.job(description="Delete what Dagster and dbt keep of runs of long ago; the ledger in the warehouse stays.")
+@dg.job(description="Delete what Dagster keeps of runs of long ago; the ledger in the warehouse stays.")
 def housekeeping() -> None:
     """Delete old records."""
     forget_old_runs()
-    forget_old_dbt_targets()

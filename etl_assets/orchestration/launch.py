@@ -21,6 +21,7 @@ from etl_assets.loading.files.landing import ScanResult
 from etl_assets.loading.load import LoadOptions
 from etl_assets.orchestration.asset_keys import asset_key, staging_keys
 from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.dbt_assets import MODE_TAG
 from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.orphaned_runs import SESSION_TAG, fail_orphaned_runs
@@ -109,6 +110,7 @@ def run_span(
     *,
     tables: Collection[str] = (),
     models: bool = True,
+    build: str = "changed",
     options: LoadOptions = LoadOptions(),  # noqa: B008 (it is frozen)
 ) -> RunOutcome:
     """Run a span of schedule dates of a source in this process, from staging to marts.
@@ -120,6 +122,7 @@ def run_span(
         span: Which dates.
         tables: Only these staging tables; all of them where none is named.
         models: Build what is downstream as well.
+        build: Which models: `changed`, or `asked` for all of them.
         options: How the staging tables are loaded.
     """
     export_environment(dagster_environment(settings))
@@ -131,7 +134,7 @@ def run_span(
         staging = staging_keys(source)
         chosen = {asset_key(source, name) for name in tables} or staging
         built = set(job.asset_layer.executable_asset_keys) - staging if models else set()
-        tags = {**tags_of(source, span), SESSION_TAG: session}
+        tags = {**tags_of(source, span), SESSION_TAG: session, MODE_TAG: build}
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,

@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from etl_assets.declare.dates import Span
+from etl_assets.declare.hours import source_zone
 from etl_assets.declare.source import Source
+from etl_assets.settings import Settings
 
 # A quarter's file has no Sundays in it; it is still one run. Longer gaps, and gaps that others' data lie in, divide.
 BRIDGE = timedelta(days=14)
@@ -85,6 +87,22 @@ def span_of(source: Source, tags: Mapping[str, str]) -> Span | None:
     if source.calendar:
         return Span(source.calendar.named(first).first, source.calendar.named(last).last)
     return Span(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def local_day(settings: Settings, source: Source, moment: datetime) -> date:
+    """The day that it is at a source, by its setting `timezone`: in the evening another one than in UTC.
+
+    Raises:
+        EtlError: The setting names no time zone.
+    """
+    return moment.astimezone(source_zone(settings.of_source(source.name), f"ETL_{source.name}".upper())).date()
+
+
+def with_local_day(span: Span | None, as_of: date, moment: datetime) -> Span | None:
+    """The span of a run; one that has today in it, by UTC, has the source's own day in it too."""
+    if span is None or not span.first <= moment.date() <= span.last:
+        return span
+    return Span(min(span.first, as_of), max(span.last, as_of))
 
 
 def _bridged(earlier: date, later: date, held: Sequence[date]) -> bool:

@@ -3,16 +3,19 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.asset_keys import asset_key
-from etl_assets.orchestration.partitions import recent_span, spans, today, whole_periods
+from etl_assets.orchestration.build_plan import plan_build, source_builds
+from etl_assets.orchestration.partitions import local_day, recent_span, spans, today, whole_periods
+from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.files.ledger import LedgerFile, loaded_slices, pending_files
-from etl_assets.warehouse.ledger import loads_to_build
+from etl_assets.warehouse.ledger import changed_dates, newest_changes
 
 
 @dataclass(frozen=True)
@@ -23,45 +26,53 @@ class Work:
     files: tuple[LedgerFile, ...]
     digest: str
     """The same for the same work, and for no other."""
+    models: frozenset[dg.AssetKey] = frozenset()
+    """The models to build, where nothing is to be loaded."""
 
     def staging(self, source: Source) -> set[dg.AssetKey]:
         """The staging assets that the files are for."""
         return {asset_key(source, file.table_name) for file in self.files}
 
 
-def pending_work(connection: Connection, source: Source) -> list[Work]:
-    """The spans to run, oldest first, each file in exactly one of them; then what is only to be built."""
+def pending_work(connection: Connection, settings: Settings, source: Source) -> list[Work]:
+    """The spans to run, oldest first, each file in exactly one of them; or what is only to be built.
+
+    A run that loads files builds whatever is behind, so that it waits for nobody else.
+    """
     files = pending_files(connection, source.name)
     dates = {day for file in files for day in file.slices}
     held = loaded_slices(connection, source.name, Span(min(dates), max(dates))) if dates else []
     found = [_files_of(span, files) for span in _one_run_a_file(spans(dates, held), files)]
-    behind = stale_models(connection, source)
-    covered = behind and any(
-        each.span.first <= behind.span.first and behind.span.last <= each.span.last for each in found
-    )
-    return found + ([behind] if behind and not covered else [])
+    if found:
+        return found
+    behind = stale_models(connection, settings, source)
+    return [behind] if behind else []
 
 
-def stale_models(connection: Connection, source: Source) -> Work | None:
-    """The dates that were loaded since the models were last built; None where the models are up to date."""
-    newest, days = loads_to_build(connection, source.name, source.dates(today()))
-    if not newest:
+def stale_models(connection: Connection, settings: Settings, source: Source) -> Work | None:
+    """The models that something has happened to since they were last built; None where all are up to date."""
+    builds = source_builds(source.name)
+    plan = plan_build(connection, builds, builds, as_of=local_day(settings, source, datetime.now(UTC)))
+    if not plan.chosen:
         return None
-    # What is read whole has no date; what it says anew is in force from now on.
-    span = whole_periods(source, Span(min(days), max(days))) if days else recent_span(source, 1)
-    return Work(span, (), f"build after load {newest}")
-
-
-def extend_to_changed_dates(connection: Connection, source: Source, span: Span) -> Span:
-    """Extend a span to the dates that a load has changed beside it: a case that was moved leaves its old date."""
-    behind = stale_models(connection, source)
-    return Span(min(span.first, behind.span.first), max(span.last, behind.span.last)) if behind else span
+    days = changed_dates(connection, plan.seen, source.dates(today()))
+    newest = newest_changes(connection, plan.seen)
+    return Work(
+        # The ledger knows which dates are built; the run is only called by these.
+        whole_periods(source, days) if days else recent_span(source, 1),
+        (),
+        _digest([*plan.behind, *(f"{name} {change}" for name, change in newest.items())]),
+        frozenset(dg.AssetKey(build.relation.split(".")) for build in plan.chosen),
+    )
 
 
 def _files_of(span: Span, files: Iterable[LedgerFile]) -> Work:
     chosen = tuple(file for file in files if _touches(file, span))
-    numbers = ",".join(str(file.file_id) for file in chosen)
-    return Work(span, chosen, hashlib.sha256(numbers.encode()).hexdigest()[:16])
+    return Work(span, chosen, _digest(str(file.file_id) for file in chosen))
+
+
+def _digest(words: Iterable[str]) -> str:
+    return hashlib.sha256(",".join(sorted(words)).encode()).hexdigest()[:16]
 
 
 def _one_run_a_file(found: list[Span], files: Iterable[LedgerFile]) -> list[Span]:

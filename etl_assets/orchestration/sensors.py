@@ -9,6 +9,7 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.loading.files.landing import ScanResult
 from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.dbt_assets import MODE_TAG
 from etl_assets.orchestration.jobs import everything_of, models_of
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
@@ -53,7 +54,7 @@ def work_sensor(source: Source) -> dg.SensorDefinition:
             fail_orphaned_runs(context.instance, connection)
             for reason in scan.failed.values():
                 context.log.error(reason)
-            work = pending_work(connection, source)
+            work = pending_work(connection, settings, source)
             failed = failed_keys(connection, source)
         requests = list(_requests(context, source, work, failed))[:MOST_RUNS]
         if requests:
@@ -75,11 +76,10 @@ def _requests(
     context: dg.SensorEvaluationContext, source: Source, work: list[Work], failed: AbstractSet[dg.AssetKey]
 ) -> Iterator[dg.RunRequest]:
     graph = context.repository_def.asset_graph  # type: ignore[union-attr]  # a sensor in use has one
-    models = models_of(source).resolve(graph)
-    fresh = models - stale_in(graph, models, failed)
     for each in work:
+        models = models_of(source).resolve(graph) if each.files else each.models
         # What is loaded now may be what had failed; what is only built is not built on it.
-        chosen = models if each.files else fresh
+        chosen = models if each.files else models - stale_in(graph, models, failed)
         digest = each.digest if chosen == models else f"{each.digest} without {_digest(failed)}"
         earlier = context.instance.get_runs(dg.RunsFilter(tags={WORK_TAG: digest}))
         if any(not run.is_finished for run in earlier) or (not each.files and _at_work(context.instance, models)):
@@ -94,7 +94,7 @@ def _requests(
             continue
         yield dg.RunRequest(
             run_key=f"{digest}:{len(earlier)}",
-            tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: digest},
+            tags={**RETRIES, **tags_of(source, each.span), WORK_TAG: digest, MODE_TAG: "changed"},
             run_config=load_config(source, {file.table_name for file in each.files}, {"reload": False}),
             asset_selection=sorted(each.staging(source) | chosen),
             # Where nothing is loaded, the rules of staging still stand between it and what is built on it.

@@ -1,6 +1,6 @@
 """The ledger: batches (runs), table loads, watermarks and rejected rows, in schema `etl`."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -213,41 +213,100 @@ def record_rejects(
     )
 
 
-def record_build(batch: Batch, relation: str, *, status: str, rows_changed: int | None, seconds: float) -> None:
-    """Record what a dbt run did to one model; `rows_changed` is None where it cannot be told."""
+@dataclass(frozen=True)
+class ModelState:
+    """What a model was last built of."""
+
+    code_version: str
+    seen: dict[str, int]
+    """Of each table that it reads, the last change that was built."""
+    as_of: date | None
+
+
+def record_failed_build(batch: Batch, relation: str, *, status: str, seconds: float) -> None:
+    """Record that a model could not be built. What one that could did to it, it records itself (`etl.end_build`)."""
     batch.connection.execute(
-        "insert into etl.model_build (batch_id, relation, status, rows_changed, seconds) values (%s, %s, %s, %s, %s)"
+        "insert into etl.model_build (batch_id, relation, status, seconds) values (%s, %s, %s, %s)"
         " on conflict do nothing",
-        [batch.id, relation, status, rows_changed, seconds],
+        [batch.id, relation, status, seconds],
     )
 
 
-def loads_to_build(connection: psycopg.Connection, source: str, possible: Span) -> tuple[int, list[date]]:
-    """What loads have changed since the last whole build of the source's models began.
+def record_code_built(batch: Batch, relation: str, code_version: str, *, rows: int | None, seconds: float) -> None:
+    """Record that a view or a seed was made anew, which depends on its code alone; a view has no rows."""
+    with batch.connection.transaction():
+        batch.connection.execute(
+            "insert into etl.model_build (batch_id, relation, status, rows_changed, seconds)"
+            " values (%s, %s, 'success', %s, %s) on conflict do nothing",
+            [batch.id, relation, rows, seconds],
+        )
+        batch.connection.execute(
+            "insert into etl.model_state (relation, code_version, seen, batch_id) values (%s, %s, '{}', %s)"
+            " on conflict (relation) do update set code_version = excluded.code_version, built_at = now(),"
+            " batch_id = excluded.batch_id",
+            [relation, code_version, batch.id],
+        )
+
+
+def model_states(connection: psycopg.Connection, relations: Collection[str]) -> dict[str, ModelState]:
+    """What models were last built of, by their relation; those that never were are left out."""
+    rows = connection.execute(
+        "select relation, code_version, seen, as_of from etl.model_state where relation = any(%s)", [list(relations)]
+    )
+    return {name: ModelState(code, seen, as_of) for name, code, seen, as_of in rows}
+
+
+def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -> dict[str, int]:
+    """The number of the last change of each of these tables and models; 0 where there is none."""
+    rows = connection.execute(
+        "select relation, etl.newest_change(relation) from unnest(%s::text[]) as relation", [sorted(relations)]
+    )
+    return dict(rows.fetchall())
+
+
+def missing_relations(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
+    """Those of these relations that are not there."""
+    rows = connection.execute(
+        "select relation from unnest(%s::text[]) as relation where not etl.is_there(relation)", [list(relations)]
+    )
+    return {name for (name,) in rows}
+
+
+def changed_dates(connection: psycopg.Connection, seen: Mapping[str, int], possible: Span) -> Span | None:
+    """The dates of what has changed since; None where it has none that may be built.
 
     Args:
         connection: As the loader.
-        source: Whose.
+        seen: Of each table or model, the last change that is known.
         possible: The dates that may be built.
-
-    Returns:
-        The newest load's number, 0 where there is none, and the dates, in order; none where what changed has no date.
     """
+    row = connection.execute(
+        "select min(greatest(change.first_date, %(first)s)), max(least(change.last_date, %(last)s))"
+        " from unnest(%(names)s::text[], %(numbers)s::bigint[]) as known (relation, change_id)"
+        " inner join etl.relation_change as change on change.relation = known.relation"
+        " and change.change_id > known.change_id"
+        " where change.first_date <= %(last)s and coalesce(change.last_date, 'infinity') >= %(first)s",
+        {"names": list(seen), "numbers": list(seen.values()), "first": possible.first, "last": possible.last},
+    ).fetchone()
+    return Span(*row) if row and row[0] and row[1] else None
+
+
+def built_relations(connection: psycopg.Connection, runs: Collection[str]) -> set[str]:
+    """The relations that Dagster's runs of these ids built."""
     rows = connection.execute(
-        "with fresh as ("
-        "     select load.* from etl.table_load as load join etl.batch as batch using (batch_id)"
-        "     where batch.source = %(source)s and rows_inserted + rows_updated + rows_deleted > 0 and not exists ("
-        "         select from etl.batch as build where build.source = %(source)s and build.kind = 'build'"
-        "         and build.status = 'success' and build.started_at > load.loaded_at)"
-        " ), touched as ("
-        "     select load_id, said.slice from fresh join etl.file_slice as said using (file_id)"
-        "     union all select load_id, unnest(slices_left || slices_changed) from fresh"
-        "     union all select load_id, null from fresh where file_id is null and slices_changed = '{}'"
-        " ) select slice, max(load_id) from touched"
-        " where slice is null or slice between %(first)s and %(last)s group by slice order by slice",
-        {"source": source, "first": possible.first, "last": possible.last},
-    ).fetchall()
-    return max((load for _, load in rows), default=0), [day for day, _ in rows if day]
+        "select relation from etl.model_build inner join etl.batch using (batch_id)"
+        " where run_id = any(%s) and model_build.status = 'success'",
+        [list(runs)],
+    )
+    return {name for (name,) in rows}
+
+
+def full_build_differences(batch: Batch) -> dict[str, int]:
+    """Rows that a build of this batch changed though nothing that the model reads had, by its relation."""
+    rows = batch.connection.execute(
+        "select relation, rows_changed from etl.model_build where batch_id = %s and is_difference", [batch.id]
+    )
+    return dict(rows.fetchall())
 
 
 def date_bounds(connection: psycopg.Connection, source: str, possible: Span) -> Span | None:

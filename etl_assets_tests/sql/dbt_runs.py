@@ -17,6 +17,8 @@ SQL = PROJECT / "sql"
 TRIAL = Path(__file__).parent / "project"
 OPERATING_ROOM = ("--select", *(f"path:{folder}/operating_room" for folder in ("models", "seeds", "tests")))
 """All that is built of one source's files, and of nothing else."""
+SETTINGS = ("start_date", "end_date", "as_of", "batch_id")
+"""What dbt is told by settings of its session, and not by vars."""
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ class Dbt:
         from dbt.cli.main import dbtRunner  # slow to import, and only these tests need it
 
         folders = ["--project-dir", str(self.project), "--profiles-dir", str(SQL)]
-        with _environment(self.url, self.folder), warnings.catch_warnings():
+        settings = {name: value for name, value in variables.items() if name in SETTINGS}
+        rest = {name: value for name, value in variables.items() if name not in SETTINGS}
+        with _environment(self.url, self.folder, settings), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # dbt's own
-            done = dbtRunner().invoke(["--quiet", *words, *folders, "--vars", json.dumps(variables)])
+            done = dbtRunner().invoke(["--quiet", *words, *folders, "--vars", json.dumps(rest)])
         if done.exception:
             raise done.exception
         return done.result
 
 
 @contextmanager
-def _environment(url: str, folder: Path) -> Iterator[None]:
+def _environment(url: str, folder: Path, settings: dict[str, object]) -> Iterator[None]:
     parts = conninfo_to_dict(url)
     wanted = {
         "ETL_DBT_HOST": str(parts["host"]),
@@ -74,6 +78,7 @@ def _environment(url: str, folder: Path) -> Iterator[None]:
         "ETL_DBT_NAME": str(parts["dbname"]),
         "DBT_TARGET_PATH": str(folder / "target"),
         "DBT_LOG_PATH": str(folder / "logs"),
+        "PGOPTIONS": " ".join(f"-c etl.{name}={value}" for name, value in settings.items()),
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

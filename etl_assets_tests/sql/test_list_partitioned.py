@@ -130,12 +130,12 @@ def runs(warehouse: psycopg.Connection, trial: Dbt) -> Runs:
     """)
     chosen = ("--select", "staged_parts", "parts", "odd_parts")
     set_source(warehouse, BEFORE)
-    outcomes = [trial("build", *chosen, etl_batch_id=str(FIRST))]
+    outcomes = [trial("build", *chosen, batch_id=str(FIRST))]
     first, own = table_rows(warehouse), [bookkeeping(warehouse)]
     outcomes.append(trial("build", *chosen))
     own.append(bookkeeping(warehouse))
     set_source(warehouse, AFTER)
-    outcomes.append(trial("run", *chosen, etl_batch_id=str(SECOND), **WINDOW))
+    outcomes.append(trial("run", *chosen, batch_id=str(SECOND), **WINDOW))
     window = table_rows(warehouse)
     own.append(bookkeeping(warehouse))
     outcomes.append(trial("run", *chosen))

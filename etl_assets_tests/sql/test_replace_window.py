@@ -127,19 +127,32 @@ def test_a_key_said_twice_or_null_is_refused_and_leaves_the_table(
     set_source(warehouse, AFTER)
 
 
+def test_a_window_that_is_no_date_is_refused(trial: Dbt, runs: Runs) -> None:
+    outcome = trial("run", "--select", "days", start_date="2026-01-03", end_date="soon")["days"]
+    assert outcome.status == "error"
+    assert 'invalid input syntax for type date: "soon"' in outcome.message
+
+
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "changed"),
     [
-        pytest.param({"start_date": "2026-01-03"}, "give both", id="one end only"),
-        pytest.param({"start_date": "2026-01-03", "end_date": "soon"}, "ISO dates", id="no date"),
-        pytest.param(
-            {"start_date": "2026-01-03", "end_date": "2026-01-02"}, "is after end_date", id="the wrong way round"
-        ),
+        pytest.param({"start_date": "2026-01-05", "end_date": "2026-01-02"}, set(), id="the wrong way round"),
+        pytest.param({"start_date": "2026-01-05"}, {5, 6}, id="open to the right"),
+        pytest.param({"end_date": "2026-01-02"}, {1, 2}, id="open to the left"),
     ],
 )
-def test_a_window_that_makes_no_sense_is_refused(trial: Dbt, runs: Runs, variables: dict, words: str) -> None:
-    with pytest.raises(CompilationError, match=words):
-        trial("run", "--select", "days", **variables)
+def test_a_window_may_be_open_and_an_empty_one_changes_nothing(
+    warehouse: psycopg.Connection, trial: Dbt, runs: Runs, variables: dict, changed: set[int]
+) -> None:
+    rows = {(day, "on all days"): 1 for day in range(1, 7)}
+    set_source(warehouse, rows)
+    trial("run", "--select", "days")
+    set_source(warehouse, dict.fromkeys(rows, 2))
+    outcome = trial("run", "--select", "days", **variables)["days"]
+    assert {day for (day, _), worth in table_rows(warehouse).items() if worth == 2} == changed
+    assert outcome.rows == len(changed)
+    set_source(warehouse, AFTER)
+    trial("run", "--select", "days")
 
 
 def test_a_changed_day_changes_the_rows_of_the_day_before(runs: Runs) -> None:

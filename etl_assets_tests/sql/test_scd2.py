@@ -247,10 +247,10 @@ def history(warehouse: psycopg.Connection, trial: Dbt) -> History:
     warehouse.execute(TABLES)
     chosen = ("run", "--select", "members", "inferred", "pairs")
     arrive(warehouse, 0)
-    trial(*chosen, etl_batch_id=str(FIRST))
+    trial(*chosen, batch_id=str(FIRST))
     first = rows_of(warehouse)
     arrive(warehouse, 1)
-    outcomes = trial(*chosen, etl_batch_id=str(SECOND))
+    outcomes = trial(*chosen, batch_id=str(SECOND))
     second = rows_of(warehouse)
     assert {outcome.rows for outcome in trial(*chosen).values()} == {0}
     return History(first, second, rows_of(warehouse), outcomes)

@@ -26,7 +26,7 @@ def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
     put(warehouse, "employees", employee(1))
     put(warehouse, "positions", position(5, 3))
     put(warehouse, "shifts", *SHIFTS)
-    return dbt("run", "--select", "path:models/tracktik", etl_batch_id=str(uuid4()))
+    return dbt("run", "--select", "path:models/tracktik", batch_id=str(uuid4()))
 
 
 BRIEFS_COLUMNS = {

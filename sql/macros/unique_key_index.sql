@@ -1,6 +1,6 @@
 {#- A post-hook: the relation has a unique index on its unique_key. -#}
 {%- macro unique_key_index() -%}
-    {%- if execute and config.get('unique_key') is not none -%}
+    {%- if execute and is_new_code() and config.get('unique_key') is not none -%}
         {%- set keys = config.get('unique_key') -%}
         {%- set keys = [keys] if keys is string else keys -%}
         {#- Not by its name: PostgreSQL gave it one. -#}

@@ -15,7 +15,7 @@ from etl_assets.warehouse.connection import connect
 def files_due(settings: Settings, source: Source) -> list[tuple[Span, str]]:
     """The spans that pending files speak of, or whose models are behind."""
     with connect(settings, autocommit=True) as connection:
-        return [(each.span, f"{len(each.files)} files") for each in pending_work(connection, source)]
+        return [(each.span, f"{len(each.files)} files") for each in pending_work(connection, settings, source)]
 
 
 def not_by_the_clock(source: Source) -> Sequence[LoadSchedule]:

@@ -36,7 +36,9 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {#- 1. Stage: what the model says, refused before anything is touched where it makes no sense. -#}
-    {%- do serialize_builds() -%}
+    {%- if begin_build() == 'current' -%}
+        {{ return(pass_over()) }}
+    {%- endif -%}
     {%- call statement('incoming') -%}
         create temporary table {{ incoming }} on commit drop as
         {{ sql }}
@@ -63,7 +65,7 @@
     {%- do store_raw_result(
         'main', message='LIST_PARTITIONED ' ~ written, code='LIST_PARTITIONED', rows_affected=written) -%}
 
-    {%- do persist_docs(target_relation, model) -%}
+    {{ finish_build(target_relation, written) }}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}

@@ -16,8 +16,8 @@
 
 
 {#- A condition: the row lies in the window that this run replaces, and is deleted where the model no longer says it.
-    These are the dates of `window_column` in the window of the vars start_date and end_date, or in the one that the
-    macro named by `window_macro` makes of it, widened by `window_days_before` and `window_days_after`; without a window
+    These are the dates of `window_column` in the window that is built, or in the one that the macro named by
+    `window_macro` makes of it, widened by `window_days_before` and `window_days_after`; without a window
     or a `window_column`, all. -#}
 {%- macro in_replaced_window(relation) -%}
     {%- set window_column, window_macro = config.get('window_column'), config.get('window_macro') -%}

@@ -1,31 +1,69 @@
 {#-
-  An incremental strategy: make the table hold what the model says, and write only what differs.
+  A table that is made to hold what the model says, and of which only what differs is written.
 
-      {{ config(materialized='incremental', incremental_strategy='replace_window', unique_key='case_id',
-                window_column='surgery_date') }}
+      {{ config(materialized='replace_window', unique_key='case_id', window_column='surgery_date') }}
       select ... where {{ in_window('surgery_date') }}
 
   Rows are matched by `unique_key` over the whole table, so that a row which moves from one date to another is
   moved and not doubled. A row that is gone from the model is deleted, within the window: the dates of `window_column`
-  in the window of the vars start_date and end_date, widened by `window_days_before` and `window_days_after` where
-  a date's rows depend on its neighbours; without a window or a `window_column`, over the whole table. The model must
-  say no less than its window.
+  in the window that is built, widened by `window_days_before` and `window_days_after` where a date's rows depend on
+  its neighbours; without a window or a `window_column`, over the whole table. The model must say no less than its
+  window. An equal row is not written and keeps its xmin.
 
-  The statement returns one row for each row it inserted, updated or deleted, so `rows_affected` in dbt's
-  adapter_response is the number of rows that changed: 0 where nothing did, and no row's xmin moves then.
+  - `indexes` is dbt's own, and heeded when the table is made.
+  - A column the model gains is added, null in what is not built; one it loses stays, and is not written. A changed type
+    is refused; a full refresh makes the table anew.
+  - One transaction: a failure at any step leaves the old rows. Builds of one table take turns.
 -#}
-{%- macro get_incremental_replace_window_sql(arg_dict) -%}
-    {%- set target = arg_dict['target_relation'] -%}
-    {%- set incoming = arg_dict['temp_relation'] -%}
-    {%- set unique_key = arg_dict['unique_key'] -%}
+{%- materialization replace_window, adapter='postgres' -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set incoming = model.alias ~ '__incoming' -%}
+    {%- set unique_key = config.get('unique_key') -%}
     {%- if not unique_key -%}
-        {{ exceptions.raise_compiler_error(target ~ ": replace_window needs a unique_key to match rows by.") }}
+        {{ exceptions.raise_compiler_error(this ~ ": replace_window needs a unique_key to match rows by.") }}
     {%- endif -%}
     {%- set keys = [unique_key] if unique_key is string else unique_key -%}
-    {%- do run_query("analyze " ~ incoming ~ " (" ~ keys | join(', ') ~ ")") -%}
-    {%- do validate_unique_key(target, incoming, keys) -%}
-    {#- A column that the model lost is one of the table's still, and not written. -#}
-    {%- set incoming_names = adapter.get_columns_in_relation(incoming) | map(attribute='name') | list -%}
-    {%- set names = arg_dict['dest_columns'] | map(attribute='name') | select('in', incoming_names) | list -%}
-    {{ merge_changed_rows(target, incoming, keys, names, delete_where=in_replaced_window('existing')) }}
-{%- endmacro -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- if begin_build() == 'current' -%}
+        {{ return(pass_over()) }}
+    {%- endif -%}
+    {%- set found = run_query("select relkind from pg_class where oid = to_regclass('" ~ this ~ "')").rows -%}
+    {%- if found and (should_full_refresh() or found[0][0] != 'r') -%}
+        {%- do run_query(
+            "drop " ~ {'v': 'view', 'm': 'materialized view'}.get(found[0][0], 'table') ~ " " ~ this) -%}
+    {%- endif -%}
+
+    {#- The first time, the table is the model. -#}
+    {%- if not found or should_full_refresh() or found[0][0] != 'r' -%}
+        {%- call statement('main') -%}
+            create table {{ this }} as
+            {{ sql }}
+        {%- endcall -%}
+        {%- do validate_unique_key(this, this, keys) -%}
+        {%- do create_indexes(target_relation) -%}
+        {%- set written = load_result('main')['response'].rows_affected -%}
+    {%- else -%}
+        {%- call statement('incoming') -%}
+            create temporary table {{ incoming }} on commit drop as
+            {{ sql }}
+        {%- endcall -%}
+        {%- do run_query("analyze pg_temp." ~ incoming ~ " (" ~ keys | join(', ') ~ ")") -%}
+        {%- do validate_unique_key(this, incoming, keys) -%}
+        {%- set types = column_types('pg_temp.' ~ incoming) -%}
+        {%- do append_new_columns(target_relation, types) -%}
+        {%- set written = run_steps([('write', merge_changed_rows(
+            target_relation, incoming, keys, types | list, delete_where=in_replaced_window('existing')
+        ))]) -%}
+        {%- do store_raw_result(
+            'main', message='REPLACE_WINDOW ' ~ written, code='REPLACE_WINDOW', rows_affected=written) -%}
+    {%- endif -%}
+
+    {{ finish_build(target_relation, written) }}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{%- endmaterialization -%}

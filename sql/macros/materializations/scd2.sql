@@ -43,7 +43,9 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {#- 1. The model, as a view: it has the columns in their exact types, and no rows of its own to write. -#}
-    {%- do serialize_builds() -%}
+    {%- if begin_build() == 'current' -%}
+        {{ return(pass_over()) }}
+    {%- endif -%}
     {%- call statement('incoming') -%}
         drop view if exists {{ spec.incoming }};
         create temporary view {{ model.alias }}__incoming as {{ sql }}
@@ -70,6 +72,7 @@
     {%- call statement('compared') -%}
         {{ scd2_compare_all(target_relation, spec) }}
     {%- endcall -%}
+    {%- do run_query("create temporary table " ~ spec.moments ~ " (moment timestamptz)") -%}
     {%- set counts = namespace(written=0) -%}
     {%- set changes = scd2_classify_changes(spec) -%}
     {%- if changes.are_all_simple -%}
@@ -89,7 +92,8 @@
         {%- endif -%}
     {%- endif -%}
 
-    {#- 5. Finish. -#}
+    {#- 5. Finish. What was valid before the first of these moments still is. -#}
+    {%- set changed_from = run_query("select coalesce(min(moment), 'infinity')::date from " ~ spec.moments).rows[0][0] -%}
     {%- if spec.is_new -%}
         {%- call statement('index') -%}
             {{ scd2_create_indexes(target_relation, spec) }}
@@ -98,11 +102,12 @@
     {%- call statement('clean_up') -%}
         drop view {{ spec.incoming }};
         drop view if exists {{ spec.source_state }};
-        drop table if exists {{ spec.compared }}, {{ spec.changes }}, {{ spec.timeline_rows }}, {{ spec.versions }}
+        drop table if exists {{ spec.compared }}, {{ spec.changes }}, {{ spec.timeline_rows }}, {{ spec.versions }},
+            {{ spec.moments }}
     {%- endcall -%}
     {%- do store_raw_result('main', message='SCD2 ' ~ counts.written, code='SCD2', rows_affected=counts.written) -%}
 
-    {%- do persist_docs(target_relation, model) -%}
+    {{ finish_build(target_relation, counts.written, changed_from) }}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
@@ -112,7 +117,7 @@
 
 {#- What the model's config says, with its defaults; and the temporary relations of a run, in the order in which they
     are made. `incoming` is the model, `compared` what of it may change the table, `changes` the members that do,
-    `timeline_rows` the rows of those whose timelines are rebuilt, `versions` what is to be written of these. -#}
+    `timeline_rows` the rows of those whose timelines are rebuilt, `versions` what is to be written of these, `moments` from when on what was written counts. -#}
 {%- macro scd2_config() -%}
     {%- set natural_key = config.require('natural_key') -%}
     {%- set temporary = 'pg_temp.' ~ model.alias ~ '__' -%}
@@ -128,6 +133,7 @@
         'changes': temporary ~ 'changes',
         'timeline_rows': temporary ~ 'timeline_rows',
         'versions': temporary ~ 'versions',
+        'moments': temporary ~ 'moments',
     }) }}
 {%- endmacro -%}
 

@@ -152,14 +152,9 @@ where existing.ctid = incoming.existing_ctid
     member's first. -#}
 {%- macro scd2_insert_next_versions(target, simple, spec) -%}
 {%- set names = spec.natural_key + spec.tracked + spec.overwritten -%}
-insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
-select
-    {{ names | join(', ') }},
-    {{ spec.effective_at }},
-    valid_to,
-    valid_to is null,
-    {{ run_batch_id() }}
-from (
+with
+
+next_version as (
     select
         *,
         case
@@ -171,7 +166,23 @@ from (
             else existing_valid_to
         end as valid_to
     from {{ simple }} as incoming
-) as next_version
+),
+
+-- A member's first version stands for the time before it, too.
+noted as (
+    insert into {{ spec.moments }}
+    select min(case when precedes_version and valid_to is not null then '-infinity' else {{ spec.effective_at }} end)
+    from next_version
+)
+
+insert into {{ target }} ({{ names | join(', ') }}, valid_from, valid_to, is_current, etl_batch_id)
+select
+    {{ names | join(', ') }},
+    {{ spec.effective_at }},
+    valid_to,
+    valid_to is null,
+    {{ run_batch_id() }}
+from next_version
 order by {{ spec.natural_key | join(', ') }}
 {%- endmacro -%}
 
@@ -233,18 +244,24 @@ where incoming.{{ inferred }} and (
     )
 );
 -- the first row of a member that the table has inferred becomes that version, under its surrogate key
-update {{ target }} as existing
-set
-    {{ column_assignments(spec.tracked + spec.overwritten + [inferred], 'incoming') }},
-    valid_from = least(existing.valid_from, incoming.{{ at }}),
-    etl_batch_id = {{ run_batch_id() }},
-    updated_at = now()
-from (
-    select distinct on ({{ key_list }}) *
-    from {{ spec.timeline_rows }}
-    order by {{ key_list }}, {{ at }}
-) as incoming
-where existing.{{ inferred }} and {{ same_member }}
+with completed as (
+    update {{ target }} as existing
+    set
+        {{ column_assignments(spec.tracked + spec.overwritten + [inferred], 'incoming') | indent }},
+        valid_from = least(existing.valid_from, incoming.{{ at }}),
+        etl_batch_id = {{ run_batch_id() }},
+        updated_at = now()
+    from (
+        select distinct on ({{ key_list }}) *
+        from {{ spec.timeline_rows }}
+        order by {{ key_list }}, {{ at }}
+    ) as incoming
+    where existing.{{ inferred }} and {{ same_member }}
+    returning existing.valid_from
+)
+
+-- It was inferred from the first fact that refers to it: none is older.
+insert into {{ spec.moments }} select valid_from from completed
 {%- endmacro -%}
 
 
@@ -293,6 +310,7 @@ moments as (
 compared as (
     select
         *,
+        lag(valid_from) over timeline is null as is_first,
         lag(valid_from) over timeline is null
         or ({{ tracked | join(', ') }})
         is distinct from ({% for name in tracked %}lag({{ name }}) over timeline{{ ', ' if not loop.last }}{% endfor %})
@@ -315,10 +333,25 @@ select
     surrogate_key,
     existing_ctid,
     valid_from,
-    valid_to
+    valid_to,
+    is_restated,
+    is_first
 from chained
 where surrogate_key is null or is_restated or valid_to is distinct from existing_valid_to;
-analyze {{ spec.versions }} (surrogate_key)
+analyze {{ spec.versions }} (surrogate_key);
+-- A member's first version stands for the time before it, too, unless nobody knew the member.
+insert into {{ spec.moments }}
+select
+    min(
+        case
+            when not is_first or (surrogate_key is null and not exists (
+                select from {{ target }} as existing where {{ columns_equal(keys, 'existing', 'version') }}
+            )) then valid_from
+            else '-infinity'
+        end
+    )
+from {{ spec.versions }} as version
+where surrogate_key is null or is_restated
 {%- endmacro -%}
 
 

@@ -1,8 +1,6 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='replace_window',
-        on_schema_change='append_new_columns',
+        materialized='replace_window',
         unique_key=['day', 'name'],
         window_column='day',
         post_hook=["{{ unique_key_index() }}", "{{ grant_to_reader() }}"],

@@ -1,8 +1,7 @@
 {#- Each row tells of the day after, so a change of one day changes the rows of the day before. -#}
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='replace_window',
+        materialized='replace_window',
         unique_key='day',
         window_column='day',
         window_days_before=1,

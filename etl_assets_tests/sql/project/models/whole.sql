@@ -1,4 +1,4 @@
-{{ config(materialized='incremental', incremental_strategy='replace_window', unique_key='name') }}
+{{ config(materialized='replace_window', unique_key='name') }}
 
 select
     name,

@@ -3,8 +3,7 @@
 
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='replace_window',
+        materialized='replace_window',
         unique_key='date_day',
         post_hook=["{{ unique_key_index() }}"],
     )

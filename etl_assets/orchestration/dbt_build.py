@@ -1,0 +1,125 @@
+"""Build models by dbt, in this process, from a manifest that is at hand: nothing is parsed.
+
+What varies from run to run reaches SQL by settings of the session, and never by vars: those would be part of the code.
+"""
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+from etl_assets.declare.dates import Span
+from etl_assets.errors import EtlError
+from etl_assets.orchestration.dbt_project import SQL, dbt_manifest, reach_warehouse
+from etl_assets.settings import Settings, temporary_environment
+from etl_assets.warehouse.ledger import Batch
+
+CURRENT = "CURRENT"
+"""What a materialization answers of a table that turned out to be up to date."""
+_PLANNED = "planned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeResult:
+    """What became of a model, a seed or a test."""
+
+    unique_id: str
+    kind: str
+    status: str
+    """dbt's: success, error, skipped; of a test pass, fail, warn, error, skipped."""
+    is_current: bool
+    """It was found up to date, and passed over."""
+    rows_changed: int | None
+    """Rows that were written or deleted; null for a view."""
+    failures: int
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """What one run of dbt is told."""
+
+    source: str
+    nodes: Collection[str]
+    """The unique ids of the models, seeds and tests."""
+    mode: str
+    """`changed`: what something happened to; `asked`: all, in the span and where something changed; `full`: all."""
+    as_of: date
+    span: Span | None = None
+
+
+def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[NodeResult]:
+    """Run `dbt build` of some nodes; what each came to, in the order in which they ended.
+
+    Raises:
+        EtlError: dbt itself failed, and not a node: it says why.
+    """
+    from dbt.cli.main import dbtRunner  # two seconds, which a run that builds nothing need not pay
+    from dbt.contracts.graph.manifest import Manifest
+
+    reach_warehouse(settings)
+    manifest = Manifest.from_msgpack(dbt_manifest(request.source).read_bytes())
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        node.tags = [_PLANNED] if node.unique_id in request.nodes else []
+        _set_database(node, os.environ["ETL_DBT_NAME"])
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    with TemporaryDirectory() as folder, temporary_environment({"PGOPTIONS": _options(batch, request)}):
+        done = dbtRunner(manifest=manifest).invoke(_words(Path(folder), settings))
+    if done.exception or done.result is None:
+        raise EtlError(f"dbt failed: {done.exception}")
+    return list(_results(cast("Any", done.result).results))
+
+
+def _set_database(node: Any, name: str) -> None:
+    """Have a node be of this database: the manifest was made for any."""
+    if node.relation_name:
+        node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{name}".', 1)
+    node.database = name
+
+
+def _words(folder: Path, settings: Settings) -> list[str]:
+    return [
+        *(
+            "build",
+            "--select",
+            f"tag:{_PLANNED}",
+            "--indirect-selection",
+            "empty",
+            "--exclude-resource-type",
+            "unit_test",
+        ),
+        *("--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", str(folder)),
+        *("--log-path", str(settings.home / "logs" / "dbt"), "--log-level-file", "warn"),
+        *("--no-write-json", "--no-version-check", "--no-use-colors", "--no-print"),
+    ]
+
+
+def _options(batch: Batch, request: BuildRequest) -> str:
+    given = {
+        "batch_id": str(batch.id),
+        "build": request.mode,
+        "as_of": request.as_of.isoformat(),
+        "start_date": request.span.first.isoformat() if request.span else "",
+        "end_date": request.span.last.isoformat() if request.span else "",
+    }
+    return " ".join(f"-c etl.{name}={value}" for name, value in given.items() if value)
+
+
+def _results(results: Any) -> Iterator[NodeResult]:
+    for each in results:
+        response = each.adapter_response or {}
+        rows = response.get("rows_affected")
+        yield NodeResult(
+            unique_id=each.node.unique_id,
+            kind=str(each.node.resource_type),
+            status=str(each.status),
+            is_current=response.get("code") == CURRENT,
+            rows_changed=max(int(rows), 0) if isinstance(rows, int | str) and str(rows).lstrip("-").isdigit() else None,
+            failures=each.failures or 0,
+            message=" ".join((each.message or "").split()),
+            seconds=each.execution_time,
+        )
