@@ -22,6 +22,8 @@ class BuildPlan:
     """The relations that are passed over."""
     seen: Mapping[str, int]
     """Of each table that models are behind of, the last change that all of them were built of."""
+    changed: frozenset[str]
+    """Those of these tables that something has happened to since."""
 
 
 def source_builds(source: str) -> dict[str, ModelBuild]:
@@ -59,12 +61,35 @@ def plan_build(
         touched |= more
     # What a view reads may change without the view.
     chosen = {name for name in touched if name in behind or builds[name].kind == "table"}
+    seen = _seen([(builds[name], states.get(name)) for name in behind])
     return BuildPlan(
         chosen=tuple(builds[name] for name in sorted(chosen)),
         behind=tuple(sorted(behind)),
         current=tuple(sorted(set(selected) - chosen)),
-        seen=_seen([(builds[name], states.get(name)) for name in behind]),
+        seen=seen,
+        changed=frozenset(name for name, number in seen.items() if newest[name] > number),
     )
+
+
+def plan_tests(
+    plan: BuildPlan, tests: Mapping[str, Collection[str]], *, run_all: bool = False
+) -> dict[str, Collection[str]]:
+    """The tests to run, each with the tables of which one must be written for it to be; with none if it always is.
+
+    Args:
+        plan: What is built.
+        tests: The relations that each test looks at, by its id.
+        run_all: Run each of them.
+    """
+    tables = {build.relation for build in plan.chosen if build.kind == "table"}
+    certain = plan.changed | {build.relation for build in plan.chosen if build.kind != "table"}
+    planned: dict[str, Collection[str]] = {}
+    for name, relations in tests.items():
+        if run_all or not certain.isdisjoint(relations):
+            planned[name] = ()
+        elif not tables.isdisjoint(relations):
+            planned[name] = sorted(tables.intersection(relations))
+    return planned
 
 
 def _seen(models: Iterable[tuple[ModelBuild, ModelState | None]]) -> dict[str, int]:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.asset_keys import staging_keys
-from etl_assets.orchestration.build_plan import plan_build, source_builds
+from etl_assets.orchestration.build_plan import plan_build, plan_tests, source_builds
+from etl_assets.orchestration.dagster_dbt_alone import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from etl_assets.orchestration.dbt_build import BuildRequest, NodeResult, run_dbt
 from etl_assets.orchestration.dbt_project import source_manifest
 from etl_assets.orchestration.dbt_tests import described_tests
@@ -20,12 +20,13 @@ from etl_assets.orchestration.model_builds import ModelBuild, relation_of
 from etl_assets.orchestration.partitions import local_day, partitions_of, span_of, with_local_day
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import BROKEN, record_tests
+from etl_assets.settings import Settings
 from etl_assets.warehouse.ledger import (
     Batch,
     full_build_differences,
     open_batch,
-    record_code_built,
     record_failed_build,
+    record_view,
 )
 
 PARTITIONED = {"daily", "periodic"}
@@ -55,26 +56,24 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
         with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
             selected = {".".join(key.path) for key in context.selected_asset_keys}
             plan = plan_build(batch.connection, builds, selected, as_of=as_of, force=mode != "changed")
-            tests = _tests(context, source, {build.relation for build in plan.chosen}, alone=not selected)
+            keys = _test_keys(context)
+            looked_at = {name: source_manifest(source.name)["tests"][name] for name in keys}
+            tests = plan_tests(plan, looked_at, run_all=mode != "changed" or not selected)
             if plan.current:
                 context.log.info(f"Passed over, for nothing that they read has changed: {', '.join(plan.current)}")
             if not plan.chosen and not tests:
                 return
             request = BuildRequest(
                 source=source.name,
-                nodes={*tests, *(build.unique_id for build in plan.chosen)},
+                models={build.unique_id for build in plan.chosen},
+                tests=tests,
                 mode=mode,
                 as_of=as_of,
                 span=with_local_day(span_of(source, context.run.tags), as_of, now),
             )
             results = run_dbt(settings, batch, request)
             _write_down(batch, source, plan.chosen, results)
-            by_id = {build.unique_id: build for build in plan.chosen}
-            for result in results:
-                if result.unique_id in tests:
-                    yield from _check_result(tests[result.unique_id], source, result)
-                elif result.status == "success" and not result.is_current:
-                    yield with_drawing(settings, source.name, _materialization(by_id[result.unique_id], result))
+            yield from _events(settings, source, keys, plan.chosen, [each for each in results if _has_news(each, mode)])
             _raise_failures(results)
 
     return build
@@ -87,26 +86,39 @@ def _mode(context: dg.AssetExecutionContext, source: Source) -> str:
     return context.run.tags.get(MODE_TAG, "changed" if loads else "asked")
 
 
-def _tests(
-    context: dg.AssetExecutionContext, source: Source, built: Collection[str], *, alone: bool
-) -> dict[str, dg.AssetCheckKey]:
-    """The tests of the run that look at something that is built, by dbt's id; all of them, where they are run alone."""
-    nodes = source_manifest(source.name)["manifest"]["nodes"]
-    wanted = {
+def _test_keys(context: dg.AssetExecutionContext) -> dict[str, dg.AssetCheckKey]:
+    """The checks of the run, by dbt's id of their tests."""
+    return {
         spec.metadata[UNIQUE_ID]: spec.key
         for spec in context.assets_def.check_specs
         if spec.key in context.selected_asset_check_keys
     }
-    return {
-        unique_id: key
-        for unique_id, key in wanted.items()
-        if alone
-        or any(relation_of(nodes[of]) in built for of in nodes[unique_id]["depends_on"]["nodes"] if of in nodes)
-    }
+
+
+def _has_news(result: NodeResult, mode: str) -> bool:
+    """Whether Dagster is told: of what was looked at and, where nobody asked for it, of tables that were written."""
+    if result.is_current or result.status == "skipped":
+        return False
+    return result.kind == "test" or (result.status == "success" and (mode != "changed" or result.rows_changed != 0))
+
+
+def _events(
+    settings: Settings,
+    source: Source,
+    keys: Mapping[str, dg.AssetCheckKey],
+    chosen: Collection[ModelBuild],
+    results: Collection[NodeResult],
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    by_id = {build.unique_id: build for build in chosen}
+    for result in results:
+        if result.kind == "test":
+            yield _check_result(keys[result.unique_id], source, result)
+        else:
+            yield with_drawing(settings, source.name, _materialization(by_id[result.unique_id], result))
 
 
 def _write_down(batch: Batch, source: Source, chosen: Collection[ModelBuild], results: Collection[NodeResult]) -> None:
-    """Enter into the ledger what dbt built and what its tests found; tables have told what was done to them."""
+    """Enter into the ledger what dbt built and what its tests found; tables and seeds have told it themselves."""
     found = {result.unique_id: result for result in results}
     for build in chosen:
         result = found.get(build.unique_id)
@@ -114,10 +126,8 @@ def _write_down(batch: Batch, source: Source, chosen: Collection[ModelBuild], re
             continue
         if result.status != "success":
             record_failed_build(batch, build.relation, status=result.status, seconds=result.seconds)
-        elif build.kind != "table":
-            # A seed that lost its last row is another one, too.
-            rows = max(result.rows_changed or 0, 1) if build.kind == "seed" else None
-            record_code_built(batch, build.relation, build.code, rows=rows, seconds=result.seconds)
+        elif build.kind == "view":
+            record_view(batch, build.relation, build.code, seconds=result.seconds)
     nodes = source_manifest(source.name)["manifest"]["nodes"]
     differences = [
         {
@@ -131,7 +141,7 @@ def _write_down(batch: Batch, source: Source, chosen: Collection[ModelBuild], re
         }
         for relation, rows in full_build_differences(batch).items()
     ]
-    tests = [result for result in results if result.kind == "test" and result.status != "skipped"]
+    tests = [each for each in results if each.kind == "test" and each.status != "skipped" and not each.is_current]
     record_tests(batch, source.name, [*described_tests(nodes, tests), *differences])
 
 
@@ -143,12 +153,10 @@ def _materialization(build: ModelBuild, result: NodeResult) -> dg.MaterializeRes
     )
 
 
-def _check_result(key: dg.AssetCheckKey, source: Source, result: NodeResult) -> Iterator[dg.AssetCheckResult]:
-    if result.status == "skipped":
-        return
+def _check_result(key: dg.AssetCheckKey, source: Source, result: NodeResult) -> dg.AssetCheckResult:
     node = source_manifest(source.name)["manifest"]["nodes"][result.unique_id]
     is_warning = node["config"]["severity"].lower() == "warn" or result.status == "warn"
-    yield dg.AssetCheckResult(
+    return dg.AssetCheckResult(
         passed=result.status not in BROKEN,
         asset_key=key.asset_key,
         check_name=key.name,

@@ -3,8 +3,7 @@
 What varies from run to run reaches SQL by settings of the session, and never by vars: those would be part of the code.
 """
 
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -44,8 +43,10 @@ class BuildRequest:
     """What one run of dbt is told."""
 
     source: str
-    nodes: Collection[str]
-    """The unique ids of the models, seeds and tests."""
+    models: Collection[str]
+    """The unique ids of the models and seeds."""
+    tests: Mapping[str, Collection[str]]
+    """The unique ids of the tests, and of each the tables of which one must have been written for it to be run."""
     mode: str
     """`changed`: what something happened to; `asked`: all, in the span and where something changed; `full`: all."""
     as_of: date
@@ -61,17 +62,19 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
     from dbt.cli.main import dbtRunner  # two seconds, which a run that builds nothing need not pay
     from dbt.contracts.graph.manifest import Manifest
 
-    reach_warehouse(settings)
+    database = reach_warehouse(settings)
     manifest = Manifest.from_msgpack(dbt_manifest(request.source).read_bytes())
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
-        node.tags = [_PLANNED] if node.unique_id in request.nodes else []
-        _set_database(node, os.environ["ETL_DBT_NAME"])
+        node.tags = [_PLANNED] if node.unique_id in request.models or node.unique_id in request.tests else []
+        _set_database(node, database)
+    for unique_id, relations in request.tests.items():
+        manifest.nodes[unique_id].config.meta["reads"] = list(relations)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     with TemporaryDirectory() as folder, temporary_environment({"PGOPTIONS": _options(batch, request)}):
         done = dbtRunner(manifest=manifest).invoke(_words(Path(folder), settings))
     if done.exception or done.result is None:
         raise EtlError(f"dbt failed: {done.exception}")
-    return list(_results(cast("Any", done.result).results))
+    return list(_results(cast("Any", done.result).results, request.tests))
 
 
 def _set_database(node: Any, name: str) -> None:
@@ -109,16 +112,22 @@ def _options(batch: Batch, request: BuildRequest) -> str:
     return " ".join(f"-c etl.{name}={value}" for name, value in given.items() if value)
 
 
-def _results(results: Any) -> Iterator[NodeResult]:
+def _results(results: Any, tests: Mapping[str, Collection[str]]) -> Iterator[NodeResult]:
+    written = set()
     for each in results:
-        response = each.adapter_response or {}
-        rows = response.get("rows_affected")
+        unique_id, response = each.node.unique_id, each.adapter_response or {}
+        rows = str(response.get("rows_affected"))
+        changed = max(int(rows), 0) if rows.lstrip("-").isdigit() else None
+        if unique_id not in tests and changed:
+            written.add(f"{each.node.schema}.{each.node.alias}")
+        # The tests of a table come after it.
+        is_current = bool(tests.get(unique_id)) and written.isdisjoint(tests[unique_id])
         yield NodeResult(
-            unique_id=each.node.unique_id,
+            unique_id=unique_id,
             kind=str(each.node.resource_type),
             status=str(each.status),
-            is_current=response.get("code") == CURRENT,
-            rows_changed=max(int(rows), 0) if isinstance(rows, int | str) and str(rows).lstrip("-").isdigit() else None,
+            is_current=is_current or response.get("code") == CURRENT,
+            rows_changed=None if each.node.config.materialized == "view" else changed,
             failures=each.failures or 0,
             message=" ".join((each.message or "").split()),
             seconds=each.execution_time,

@@ -17,7 +17,7 @@ import dagster as dg
 from dbt.contracts.graph.manifest import Manifest
 
 from etl_assets.orchestration.column_lineage import column_lineage
-from etl_assets.orchestration.model_builds import ModelBuild, describe_builds
+from etl_assets.orchestration.model_builds import ModelBuild, describe_builds, describe_tests
 from etl_assets.orchestration.shown_manifest import shown_manifest
 
 DBT = str(Path(sys.executable).with_name("dbt"))
@@ -53,12 +53,16 @@ def make_manifest(project: Path, target: Path) -> None:
         made = Path(folder) / "manifest.json"
         compiled = json.loads(made.read_text())
         lineage, builds = column_lineage(compiled), describe_builds(compiled, project / "macros")
+        tests = describe_tests(compiled)
         shown = shown_manifest(compiled, lineage)
         sources = sorted({node["fqn"][1] for node in compiled["nodes"].values()})
         for source in sources:
             part = {
                 "manifest": _part(shown, source),
                 "lineage": {name: columns for name, columns in lineage.items() if name in _relations(builds, source)},
+                "tests": {
+                    name: relations for name, relations in tests.items() if compiled["nodes"][name]["fqn"][1] == source
+                },
                 "builds": {name: asdict(build) for name, build in builds.items() if name in _relations(builds, source)},
             }
             (target / f"{source}.json").write_text(json.dumps(part))
@@ -102,7 +106,7 @@ def _bare(node: Mapping[str, Any]) -> dict[str, Any]:
 def _dbt_part(manifest: Manifest, source: str, builds: Mapping[str, ModelBuild]) -> Manifest:
     """The same, of what dbt itself reads; each table's node says of itself what the ledger must know."""
     nodes = {key: node for key, node in manifest.nodes.items() if node.fqn[1] == source}
-    by_id = {build.unique_id: build for build in builds.values() if build.kind == "table"}
+    by_id = {build.unique_id: build for build in builds.values() if build.kind != "view"}
     for key in nodes.keys() & by_id.keys():
         nodes[key].config.meta["build"] = by_id[key].for_ledger()
     read = {parent for node in nodes.values() for parent in node.depends_on_nodes}

@@ -47,9 +47,15 @@ def loaded_manifest() -> dict[str, Any]:
 
 @cache
 def source_manifest(source: str) -> dict[str, Any]:
-    """What is made of one source's part of the manifest: `manifest`, as the UI shows it, `lineage` and `builds`."""
+    """What is made of one source's part of the manifest.
+
+    Returns:
+        `manifest`, as the UI shows it, `lineage` of columns, `builds` of models, and `tests`: what each of them reads.
+    """
     path = manifest().with_name(f"{source}.json")
-    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"builds": {}, "lineage": {}}
+    content: dict[str, Any] = (
+        json.loads(path.read_text()) if path.exists() else {"builds": {}, "lineage": {}, "tests": {}}
+    )
     return content
 
 
@@ -58,8 +64,8 @@ def dbt_manifest(source: str) -> Path:
     return manifest().with_name(f"{source}.msgpack")
 
 
-def reach_warehouse(settings: Settings) -> None:
-    """Export the warehouse's connection settings for dbt."""
+def reach_warehouse(settings: Settings) -> str:
+    """Export the warehouse's connection settings for dbt; returns the database's name."""
     url = urlsplit(warehouse_url(settings))
     export_environment(
         {
@@ -71,6 +77,7 @@ def reach_warehouse(settings: Settings) -> None:
             "DO_NOT_TRACK": "1",
         }
     )
+    return url.path.lstrip("/")
 
 
 def _is_fresh(path: Path) -> bool:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.storage import KeptEventLogStorage
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -13,6 +12,8 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 @dg.op
 def forget_old_runs(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
     """Delete runs of long ago and what they logged; those that made what the UI shows today keep just that."""
+    from etl_assets.orchestration.storage import KeptEventLogStorage  # SQLAlchemy, which no other process loads
+
     instance, before = context.instance, datetime.now(UTC) - timedelta(days=warehouse.settings().dagster_keep_days)
     storage = instance.event_log_storage
     if not isinstance(storage, KeptEventLogStorage):

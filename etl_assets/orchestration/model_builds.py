@@ -79,6 +79,13 @@ def describe_builds(manifest: Mapping[str, Any], macros: Path) -> dict[str, Mode
     return {build.relation: build for build in builds}
 
 
+def describe_tests(manifest: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The relations that each test looks at, by its id: tables and views, and the tables behind these."""
+    reader = _Reader(manifest, "")
+    nodes = (node for node in manifest["nodes"].values() if node["resource_type"] == "test")
+    return {node["unique_id"]: reader.relations(node) for node in nodes}
+
+
 class _Reader:
     """Reads what models are built of out of one manifest."""
 
@@ -111,6 +118,10 @@ class _Reader:
             undated_inputs=tuple(sorted(r for r, days in reaches.items() if days == ANY_DATE)),
             by_day="etl.as_of" in code or kind == "daily_snapshot",
         )
+
+    def relations(self, node: Mapping[str, Any]) -> list[str]:
+        """The relations that a node reads, and the tables behind them."""
+        return sorted({relation_of(each) for each in (*self._parents(node), *self._tables(node))})
 
     def _parents(self, node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """What it reads that is a relation."""

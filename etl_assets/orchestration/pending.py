@@ -53,10 +53,11 @@ def stale_models(connection: Connection, settings: Settings, source: Source) -> 
     """The models that something has happened to since they were last built; None where all are up to date."""
     builds = source_builds(source.name)
     plan = plan_build(connection, builds, builds, as_of=local_day(settings, source, datetime.now(UTC)))
-    if not plan.chosen:
+    newest = newest_changes(connection, plan.seen)
+    # Before anything is loaded there is nothing to build it of.
+    if not plan.chosen or not any(newest.values()):
         return None
     days = changed_dates(connection, plan.seen, source.dates(today()))
-    newest = newest_changes(connection, plan.seen)
     return Work(
         # The ledger knows which dates are built; the run is only called by these.
         whole_periods(source, days) if days else recent_span(source, 1),

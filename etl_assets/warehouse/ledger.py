@@ -232,13 +232,13 @@ def record_failed_build(batch: Batch, relation: str, *, status: str, seconds: fl
     )
 
 
-def record_code_built(batch: Batch, relation: str, code_version: str, *, rows: int | None, seconds: float) -> None:
-    """Record that a view or a seed was made anew, which depends on its code alone; a view has no rows."""
+def record_view(batch: Batch, relation: str, code_version: str, *, seconds: float) -> None:
+    """Record that a view was made anew, which depends on its code alone."""
     with batch.connection.transaction():
         batch.connection.execute(
-            "insert into etl.model_build (batch_id, relation, status, rows_changed, seconds)"
-            " values (%s, %s, 'success', %s, %s) on conflict do nothing",
-            [batch.id, relation, rows, seconds],
+            "insert into etl.model_build (batch_id, relation, status, seconds) values (%s, %s, 'success', %s)"
+            " on conflict do nothing",
+            [batch.id, relation, seconds],
         )
         batch.connection.execute(
             "insert into etl.model_state (relation, code_version, seen, batch_id) values (%s, %s, '{}', %s)"

@@ -10,6 +10,7 @@ import pytest
 from etl_assets.declare.dates import Span
 from etl_assets.definitions import defs
 from etl_assets.loading.files.load import FileStrategy
+from etl_assets.orchestration.build_plan import source_builds
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import nightly_rebuild
@@ -71,8 +72,18 @@ def load(settings: Settings) -> None:
 
 
 def build(settings: Settings) -> None:
-    with open_batch(settings, "operating_room", "build"):
-        pass
+    """Have every model stand as built of what there is now, without its rows."""
+    with connect(settings, role=None, autocommit=True) as connection:
+        for build in source_builds("operating_room").values():
+            schema, name = build.relation.split(".")
+            connection.execute(f"create table if not exists {schema}.{name} ()")
+            connection.execute(
+                "insert into etl.model_state as held (relation, code_version, seen)"
+                " select %s, %s, coalesce(jsonb_object_agg(input, etl.newest_change(input)), '{}')"
+                " from unnest(%s::text[]) as input"
+                " on conflict (relation) do update set seen = excluded.seen",
+                [build.relation, build.code, list(build.inputs)],
+            )
 
 
 def test_nothing_new_starts_nothing(landing, instance) -> None:

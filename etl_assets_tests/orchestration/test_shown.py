@@ -11,13 +11,18 @@ from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.definitions import defs
 from etl_assets.orchestration.column_lineage import column_lineage
 from etl_assets.orchestration.column_types import model_column_types
-from etl_assets.orchestration.dbt_project import loaded_manifest, model_lineage
+from etl_assets.orchestration.dbt_project import loaded_manifest, source_manifest
 from etl_assets.orchestration.dbt_tests import describe_test, with_short_check_names
 from etl_assets.sources import SOURCES
 
 GRAPH = defs.get_repository_def().asset_graph
 ASSETS = sorted(GRAPH.materializable_asset_keys)
 LONGEST_NAME = 55
+LINEAGE = {
+    relation: {name: [tuple(parent) for parent in parents] for name, parents in columns.items()}
+    for source in SOURCES
+    for relation, columns in source_manifest(source.name)["lineage"].items()
+}
 MODELS = [node for node in loaded_manifest()["nodes"].values() if node["resource_type"] == "model"]
 TESTS = [node for node in loaded_manifest()["nodes"].values() if node["resource_type"] == "test"]
 # Of functions that give rows, and of tables joined to a document's field, sqlglot cannot tell whose a bare name is.
@@ -121,7 +126,7 @@ def test_tests_of_one_name_keep_apart() -> None:
 
 
 def made_of(relation: str, column: str) -> set[str]:
-    return {f"{of}.{name}" for of, name in model_lineage()[relation][column]}
+    return {f"{of}.{name}" for of, name in LINEAGE[relation][column]}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +150,7 @@ def test_assets_carry_the_lineage_of_their_columns() -> None:
     shown = GRAPH.get(dg.AssetKey(["tracktik", "v_standby_shifts"])).metadata["dagster/column_lineage"]
     (parent,) = shown.deps_by_column["employee_last_name"]
     assert parent == dg.TableColumnDep(dg.AssetKey(["tracktik", "dim_employees"]), "last_name")
-    shown = [GRAPH.get(dg.AssetKey(of.split("."))).metadata["dagster/column_lineage"] for of in model_lineage()]
+    shown = [GRAPH.get(dg.AssetKey(of.split("."))).metadata["dagster/column_lineage"] for of in LINEAGE]
     parents = {dep.asset_key for each in shown for deps in each.deps_by_column.values() for dep in deps}
     assert parents <= GRAPH.get_all_asset_keys()
 
@@ -184,7 +189,7 @@ def test_every_column_of_a_model_has_a_type() -> None:
 
 def test_the_sql_of_every_model_but_a_few_can_be_read() -> None:
     models = {f"{node['schema']}.{node['alias']}" for node in MODELS if node["config"]["materialized"] != "ephemeral"}
-    assert models - set(model_lineage()) == NOT_READ
+    assert models - set(LINEAGE) == NOT_READ
 
 
 def test_a_model_that_cannot_be_read_has_no_lineage() -> None:
@@ -214,7 +219,7 @@ def test_whatever_is_made_of_a_personal_column_is_personal_or_says_why_not() -> 
     assert ("stg.or_case", "primary_surgeon") in personal
     unmarked = [
         (relation, column)
-        for relation, columns in model_lineage().items()
+        for relation, columns in LINEAGE.items()
         for column, parents in columns.items()
         if marks[relation, column] is None and not personal.isdisjoint(parents)
     ]

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from dbt_common.exceptions import CompilationError
 
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 

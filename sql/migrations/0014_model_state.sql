@@ -205,6 +205,23 @@ begin
 end
 $$;
 
+-- In the transaction that loads a seed: what it holds is its code, and one that lost its last row is another one, too.
+create function etl.seed_built(of_relation text, code_version text, changed bigint) returns void
+language plpgsql security definer
+as $$
+declare
+    batch constant uuid := nullif(current_setting('etl.batch_id', true), '')::uuid;
+begin
+    insert into etl.model_build (batch_id, relation, status, rows_changed, seconds)
+    values (batch, of_relation, 'success', greatest(changed, 1), 0)
+    on conflict do nothing;
+    insert into etl.model_state as held (relation, code_version, seen, batch_id)
+    values (of_relation, code_version, '{}', batch)
+    on conflict (relation) do update set
+        code_version = excluded.code_version, built_at = now(), batch_id = excluded.batch_id;
+end
+$$;
+
 -- dbt was run without the ledger's word: nobody knows of what, so the next run builds the model, and what reads it.
 create function etl.built_by_hand(of_relation text, changed bigint) returns void
 language plpgsql security definer
@@ -217,8 +234,8 @@ end
 $$;
 
 revoke execute on function etl.begin_build(text, jsonb), etl.built_by_hand(text, bigint),
-    etl.end_build(text, jsonb, bigint, date, integer, integer) from public;
+    etl.seed_built(text, text, bigint), etl.end_build(text, jsonb, bigint, date, integer, integer) from public;
 grant execute on function etl.begin_build(text, jsonb), etl.built_by_hand(text, bigint),
-    etl.end_build(text, jsonb, bigint, date, integer, integer) to etl_transformer;
+    etl.seed_built(text, text, bigint), etl.end_build(text, jsonb, bigint, date, integer, integer) to etl_transformer;
 
 reset role;

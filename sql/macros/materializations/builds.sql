@@ -50,9 +50,25 @@
 
 {#- End a materialization that has nothing to do. -#}
 {%- macro pass_over() -%}
+    {%- call statement('nothing') -%}
+        select
+    {%- endcall -%}
     {%- do store_raw_result('main', message='CURRENT', code='CURRENT', rows_affected='0') -%}
     {%- do adapter.commit() -%}
     {{ return({'relations': [this.incorporate(type='table')]}) }}
+{%- endmacro -%}
+
+{#- A post-hook: record that a seed was loaded, in the transaction that loaded it. -#}
+{%- macro record_seed() -%}
+    {%- if execute -%}
+        {%- set build = config.get('meta', {}).get('build') -%}
+        {%- set written = load_result('main')['response'].rows_affected -%}
+        {%- if build -%}
+            select etl.seed_built('{{ relation_name() }}', '{{ build.code }}', {{ written }})
+        {%- else -%}
+            select etl.built_by_hand('{{ relation_name() }}', greatest({{ written }}, 1))
+        {%- endif -%}
+    {%- endif -%}
 {%- endmacro -%}
 
 {#- The batch of this run, for SQL. -#}
