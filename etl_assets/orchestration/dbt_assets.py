@@ -1,7 +1,6 @@
 """dbt models as Dagster assets, their tests as asset checks; one dbt call a run, and none where nothing changed."""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -9,32 +8,23 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.asset_keys import staging_keys
-from etl_assets.orchestration.build_plan import plan_build, plan_tests, source_builds
 from etl_assets.orchestration.dagster_dbt_alone import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
-from etl_assets.orchestration.dbt_build import BuildRequest, NodeResult, run_dbt
+from etl_assets.orchestration.dbt_build import NodeResult
 from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.dbt_tests import described_tests
 from etl_assets.orchestration.drawings import with_drawing
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
 from etl_assets.orchestration.model_builds import ModelBuild, relation_of
-from etl_assets.orchestration.partitions import local_day, partitions_of, span_of, with_local_day
+from etl_assets.orchestration.model_run import build_models
+from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.quality.dbt_tests import BROKEN, record_tests
+from etl_assets.quality.dbt_tests import BROKEN
 from etl_assets.settings import Settings
-from etl_assets.warehouse.ledger import (
-    Batch,
-    full_build_differences,
-    open_batch,
-    record_failed_build,
-    record_view,
-)
+from etl_assets.warehouse.ledger import open_batch
 
 PARTITIONED = {"daily", "periodic"}
 """The tags of models that are built by schedule date or by billing period."""
 MODE_TAG = "etl/build"
 """The run tag that says what is built: changed, asked or full; see `BuildRequest`."""
-DIFFERENCE = "full_build_agrees"
-"""The rule that a full build finds nothing to change in what was built as it changed."""
 UNIQUE_ID = "dagster_dbt/unique_id"
 MOST_NAMED = 10
 
@@ -50,29 +40,19 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
         pool="dbt",
     )
     def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
-        settings = warehouse.settings()
-        builds, now, mode = source_builds(source.name), datetime.now(UTC), _mode(context, source)
-        as_of = local_day(settings, source, now)
+        settings, mode, keys = warehouse.settings(), _mode(context, source), _test_keys(context)
         with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
-            selected = {".".join(key.path) for key in context.selected_asset_keys}
-            plan = plan_build(batch.connection, builds, selected, as_of=as_of, force=mode != "changed")
-            keys = _test_keys(context)
-            looked_at = {name: source_manifest(source.name)["tests"][name] for name in keys}
-            tests = plan_tests(plan, looked_at, run_all=mode != "changed" or not selected)
+            plan, results = build_models(
+                settings,
+                batch,
+                source,
+                mode=mode,
+                selected={".".join(key.path) for key in context.selected_asset_keys},
+                tests=keys,
+                span=span_of(source, context.run.tags),
+            )
             if plan.current:
                 context.log.info(f"Passed over, for nothing that they read has changed: {', '.join(plan.current)}")
-            if not plan.chosen and not tests:
-                return
-            request = BuildRequest(
-                source=source.name,
-                models={build.unique_id for build in plan.chosen},
-                tests=tests,
-                mode=mode,
-                as_of=as_of,
-                span=with_local_day(span_of(source, context.run.tags), as_of, now),
-            )
-            results = run_dbt(settings, batch, request)
-            _write_down(batch, source, plan.chosen, results)
             yield from _events(settings, source, keys, plan.chosen, [each for each in results if _has_news(each, mode)])
             _raise_failures(results)
 
@@ -115,34 +95,6 @@ def _events(
             yield _check_result(keys[result.unique_id], source, result)
         else:
             yield with_drawing(settings, source.name, _materialization(by_id[result.unique_id], result))
-
-
-def _write_down(batch: Batch, source: Source, chosen: Collection[ModelBuild], results: Collection[NodeResult]) -> None:
-    """Enter into the ledger what dbt built and what its tests found; tables and seeds have told it themselves."""
-    found = {result.unique_id: result for result in results}
-    for build in chosen:
-        result = found.get(build.unique_id)
-        if result is None or result.status == "skipped":
-            continue
-        if result.status != "success":
-            record_failed_build(batch, build.relation, status=result.status, seconds=result.seconds)
-        elif build.kind == "view":
-            record_view(batch, build.relation, build.code, seconds=result.seconds)
-    nodes = source_manifest(source.name)["manifest"]["nodes"]
-    differences = [
-        {
-            "relation": relation,
-            "rule": DIFFERENCE,
-            "why": "A build of everything changes nothing of what was built as it changed.",
-            "severity": "warning",
-            "status": "warn",
-            "failures": rows,
-            "message": f"a full build changed {rows} rows that were thought to be up to date",
-        }
-        for relation, rows in full_build_differences(batch).items()
-    ]
-    tests = [each for each in results if each.kind == "test" and each.status != "skipped" and not each.is_current]
-    record_tests(batch, source.name, [*described_tests(nodes, tests), *differences])
 
 
 def _materialization(build: ModelBuild, result: NodeResult) -> dg.MaterializeResult[None]:

@@ -71,7 +71,7 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
         manifest.nodes[unique_id].config.meta["reads"] = list(relations)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     with TemporaryDirectory() as folder, temporary_environment({"PGOPTIONS": _options(batch, request)}):
-        done = dbtRunner(manifest=manifest).invoke(_words(Path(folder), settings))
+        done = dbtRunner(manifest=manifest).invoke(_words(Path(folder)))
     if done.exception or done.result is None:
         raise EtlError(f"dbt failed: {done.exception}")
     return list(_results(cast("Any", done.result).results, request.tests))
@@ -84,7 +84,7 @@ def _set_database(node: Any, name: str) -> None:
     node.database = name
 
 
-def _words(folder: Path, settings: Settings) -> list[str]:
+def _words(folder: Path) -> list[str]:
     return [
         *(
             "build",
@@ -96,7 +96,7 @@ def _words(folder: Path, settings: Settings) -> list[str]:
             "unit_test",
         ),
         *("--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", str(folder)),
-        *("--log-path", str(settings.home / "logs" / "dbt"), "--log-level-file", "warn"),
+        *("--log-path", str(folder), "--log-level-file", "none"),
         *("--no-write-json", "--no-version-check", "--no-use-colors", "--no-print"),
     ]
 

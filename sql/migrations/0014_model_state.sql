@@ -205,7 +205,7 @@ begin
 end
 $$;
 
--- In the transaction that loads a seed: what it holds is its code, and one that lost its last row is another one, too.
+-- In the transaction that loads a seed: what it holds is its code; one that lost its last row is another one, too.
 create function etl.seed_built(of_relation text, code_version text, changed bigint) returns void
 language plpgsql security definer
 as $$
@@ -213,7 +213,19 @@ declare
     batch constant uuid := nullif(current_setting('etl.batch_id', true), '')::uuid;
 begin
     insert into etl.model_build (batch_id, relation, status, rows_changed, seconds)
-    values (batch, of_relation, 'success', greatest(changed, 1), 0)
+    values (
+        batch,
+        of_relation,
+        'success',
+        case
+            when exists (
+                select from etl.model_state as held
+                where held.relation = of_relation and held.code_version = seed_built.code_version
+            ) then 0
+            else greatest(changed, 1)
+        end,
+        0
+    )
     on conflict do nothing;
     insert into etl.model_state as held (relation, code_version, seen, batch_id)
     values (of_relation, code_version, '{}', batch)

@@ -1,7 +1,12 @@
 -- One row per cancelled case, whether the case file says so, the booking, or both. A case whose patient was in the
 -- room was not cancelled, whatever its booking says.
 
-{{ config(unique_key=['site_id', 'booking_id']) }}
+{{
+    config(
+        unique_key=['site_id', 'booking_id'],
+        input_reach={'operating_room__stg_or_case': 'any', 'operating_room__stg_or_schedule': 'any'},
+    )
+}}
 
 with
 

@@ -1,6 +1,11 @@
 -- One row per surgical case, cancelled ones too. Room, surgeon, service and location are those in force on its date.
 
-{{ config(unique_key=['site_id', 'case_id']) }}
+{{
+    config(
+        unique_key=['site_id', 'case_id'],
+        input_reach={'operating_room__stg_or_schedule': 'any'},
+    )
+}}
 
 with
 

@@ -5,6 +5,7 @@
     config(
         natural_key='employee_id',
         tracked=['custom_id', 'first_name', 'last_name', 'status', 'region_id', 'region_name'],
+        window_from=['tracktik__stg_shifts'],
     )
 }}
 

@@ -1,7 +1,7 @@
 -- One row per position and version of it, with how it was billed and paid; -1 is the position nobody knows.
 -- The client's name is the one it had at the time.
 
-{{ config(natural_key='position_id') }}
+{{ config(natural_key='position_id', window_from=['tracktik__stg_shifts']) }}
 
 with
 

@@ -9,6 +9,10 @@
         unique_key=['billing_period_id', 'shift_id'],
         partition_move_key='shift_id',
         window_column='week_ending',
+        input_reach={
+            'tracktik__stg_work_sessions': var('document_reach_days'),
+            'tracktik__stg_shift_summaries': var('document_reach_days') | int + 6,
+        },
         not_null=[
             'employee_id', 'position_id', 'client_id', 'employee_key', 'position_key', 'client_key', 'region_key',
             'shift_date', 'week_ending', 'bill_basis',
