@@ -5,11 +5,12 @@ that, each event opens one or two connections (docs/decisions/0005). And the log
 three of four events of an ordinary run say no more than those that follow them (docs/decisions/0016).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 from sqlalchemy import text
@@ -21,8 +22,9 @@ from etl_assets.warehouse.connection import dagster_url
 KEPT: Mapping[str, int] = {"statement_timeout": 0, "pool_recycle": 1800, "max_overflow": 20}
 NEVER_STORED = dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 """The UI would show a check that a run did not come to as failed, and not as it was found before."""
+PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 OF_NO_USE_AFTER_SUCCESS = (
-    "ASSET_MATERIALIZATION_PLANNED",
+    PLANNED.value,
     "STEP_OUTPUT",
     "HANDLED_OUTPUT",
     "LOADED_INPUT",
@@ -60,10 +62,18 @@ class KeptRunStorage(_AsSettingsSay, PostgresRunStorage):
 class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
     """Events of runs and assets, but for those that say nothing once their run has ended well."""
 
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Dagster plans an asset by one event, however many partitions the run has; `_store_planned` has a row each."""
+        return True
+
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event; the end of a run that went well takes the place of its details."""
         kind = event.dagster_event_type
         if kind is NEVER_STORED:
+            return
+        if kind is PLANNED:
+            self._store_planned([event])
             return
         super().store_event(event)
         if kind is dg.DagsterEventType.RUN_SUCCESS:
@@ -75,7 +85,25 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events that come together."""
-        super().store_event_batch([event for event in events if event.dagster_event_type is not NEVER_STORED])
+        self._store_planned([event for event in events if event.dagster_event_type is PLANNED])
+        super().store_event_batch(
+            [event for event in events if event.dagster_event_type not in {NEVER_STORED, PLANNED}]
+        )
+
+    def _store_planned(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store what is planned, a row a partition: by these the UI shows which partitions failed or are under way."""
+        rows = [
+            {**row, "partition": partition}
+            for event in events
+            for row in [self._event_to_row(event)]
+            for partition in _planned_partitions(event)
+        ]
+        if not rows:
+            return
+        with self.index_transaction() as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+            for event in events:
+                self._store_asset_event(connection, event, event_id=0)  # what is planned notes no id there
 
     def runs_in_force(self) -> set[str]:
         """The runs that last materialised an asset or one of its partitions: the UI shows these by their events."""
@@ -108,3 +136,11 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
 
 class KeptScheduleStorage(_AsSettingsSay, PostgresScheduleStorage):
     """Ticks of schedules and sensors."""
+
+
+def _planned_partitions(event: dg.EventLogEntry) -> Iterable[str | None]:
+    """The partitions that an event plans; None alone where its asset has none."""
+    planned = event.get_dagster_event().asset_materialization_planned_data
+    if planned.partitions_subset is None:
+        return [planned.partition]
+    return list(planned.partitions_subset.get_partition_keys())

@@ -6,12 +6,14 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from etl_assets.orchestration.housekeeping import forget_old_runs
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT
 
 DAYS = dg.StaticPartitionsDefinition(["mon", "tue"])
+YEAR = dg.DailyPartitionsDefinition("2025-01-01", end_date="2026-01-01")
 
 
 @dg.multi_asset(
@@ -32,6 +34,19 @@ def wholes():
     yield dg.MaterializeResult(asset_key="whole", metadata={"rows": 9})
 
 
+@dg.multi_asset(
+    specs=[dg.AssetSpec(name, partitions_def=YEAR) for name in ("loaded", "late")],
+    can_subset=True,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def year(context: dg.AssetExecutionContext):
+    """Of a run that is told to fail, one asset comes to be made and the other does not."""
+    for name in ("loaded", "late"):
+        if name == "late" and context.run.tags.get("fails"):
+            raise dg.Failure("as it is told to", allow_retries=False)
+        yield dg.MaterializeResult(asset_key=name)
+
+
 class Records:
     """A Dagster instance as the project's own dagster.yaml makes it, and its database."""
 
@@ -44,6 +59,26 @@ class Records:
         done = dg.materialize(assets, instance=self.instance, partition_key=partition, tags=tags, raise_on_error=False)
         assert done.success == success
         return done.run_id
+
+    def run_dates(self, first: str, last: str, *, success: bool = True) -> str:
+        """Run the daily assets over dates, in one run."""
+        job = dg.Definitions(assets=[year], jobs=[dg.define_asset_job("year")]).resolve_job_def("year")
+        done = job.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            tags={
+                "dagster/asset_partition_range_start": first,
+                "dagster/asset_partition_range_end": last,
+                **({} if success else {"fails": "yes"}),
+            },
+        )
+        assert done.success == success
+        return done.run_id
+
+    def failed_partitions(self, asset: str, partitions: dg.PartitionsDefinition) -> list[str]:
+        """Those that the UI shows as failed."""
+        cached = get_and_update_asset_status_cache_value(self.instance, dg.AssetKey(asset), partitions)
+        return sorted(cached.deserialize_failed_partition_subsets(partitions).get_partition_keys())
 
     def query(self, statement: str, *values: object) -> list[tuple]:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -109,6 +144,40 @@ def test_a_run_that_failed_keeps_all_that_tells_why_and_what_it_did_not_come_to(
     assert kept["STEP_FAILURE"] == 1
     assert kept["STEP_OUTPUT"] == 1
     assert "ASSET_CHECK_EVALUATION_PLANNED" not in kept
+
+
+def test_a_year_in_one_run_is_planned_by_one_write_an_asset(records: Records) -> None:
+    run = records.run_dates("2025-01-01", "2025-12-31", success=False)
+    planned = records.query(
+        "select asset_key, count(distinct partition), count(*), count(distinct xmin::text) from event_logs"
+        " where run_id = %s and dagster_event_type = 'ASSET_MATERIALIZATION_PLANNED' group by 1 order by 1",
+        run,
+    )
+    assert planned == [('["late"]', 365, 365, 1), ('["loaded"]', 365, 365, 1)]
+
+
+def test_the_dates_that_a_run_over_many_did_not_make_are_shown_as_failed_until_they_are_made(records: Records) -> None:
+    records.run_dates("2025-03-01", "2025-03-03", success=False)
+    assert records.failed_partitions("late", YEAR) == ["2025-03-01", "2025-03-02", "2025-03-03"]
+    assert records.failed_partitions("loaded", YEAR) == []
+
+    records.run_dates("2025-03-02", "2025-03-02")
+    assert records.failed_partitions("late", YEAR) == ["2025-03-01", "2025-03-03"]
+
+
+def test_a_partition_by_name_is_shown_as_failed_until_it_is_made(records: Records) -> None:
+    records.run([facts], partition="tue", success=False)
+    assert records.failed_partitions("fact", DAYS) == ["tue"]
+    records.run([facts], partition="tue")
+    assert records.failed_partitions("fact", DAYS) == []
+
+
+def test_the_last_run_that_planned_an_asset_is_found_by_its_partition_too(records: Records) -> None:
+    failed = records.run_dates("2025-03-01", "2025-03-03", success=False)
+    storage, late = records.instance.event_log_storage, dg.AssetKey("late")
+    assert storage.get_latest_planned_materialization_info(late).run_id == failed
+    assert storage.get_latest_planned_materialization_info(late, "2025-03-02").run_id == failed
+    assert storage.get_latest_planned_materialization_info(late, "2025-03-04") is None
 
 
 def test_a_check_that_a_failed_run_did_not_come_to_shows_what_was_found_before(records: Records) -> None:

@@ -1,21 +1,25 @@
 """What a look into the landing folder asks for."""
 
 import os
+import time
 from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._daemon.sensor import MIN_INTERVAL_LOOP_TIME
 
 from etl_assets.declare.dates import Span
 from etl_assets.definitions import defs
 from etl_assets.loading.files.load import FileStrategy
 from etl_assets.orchestration.build_plan import source_builds
 from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.orphaned_runs import SESSION_TAG
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import nightly_rebuild
-from etl_assets.orchestration.sensors import ATTEMPTS, WORK_TAG, work_sensor
+from etl_assets.orchestration.sensors import ATTEMPTS, ORPHANS_SECONDS, WORK_TAG, work_sensor
 from etl_assets.settings import Settings
+from etl_assets.sources import SOURCES
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
@@ -50,11 +54,18 @@ def drop(landing: Path, name: str, *days: int) -> None:
     os.utime(path, (1_700_000_000, 1_700_000_000))
 
 
-def look(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
+def look(instance: dg.DagsterInstance | None, *, cursor: str | None = None) -> list[dg.RunRequest]:
     context = dg.build_sensor_context(
-        instance=instance, repository_def=defs.get_repository_def(), resources={"warehouse": WarehouseResource()}
+        instance=instance,
+        cursor=cursor,
+        repository_def=defs.get_repository_def(),
+        resources={"warehouse": WarehouseResource()},
     )
     return list(work_sensor(SOURCE).evaluate_tick(context).run_requests)
+
+
+def seconds_ago(seconds: float) -> str:
+    return str(time.time() - seconds)
 
 
 def dates_of(request: dg.RunRequest) -> tuple[str, str]:
@@ -88,6 +99,43 @@ def build(settings: Settings) -> None:
 
 def test_nothing_new_starts_nothing(landing, instance) -> None:
     assert look(instance) == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_where_files_are_dropped_every_round_of_the_daemon_is_a_look_and_elsewhere_every_third(source) -> None:
+    rounds = 1 if source.name == "operating_room" else 3
+    seconds = work_sensor(source).minimum_interval_seconds
+    assert (rounds - 1) * MIN_INTERVAL_LOOP_TIME < seconds < rounds * MIN_INTERVAL_LOOP_TIME
+
+
+def test_where_nothing_is_to_be_done_dagsters_records_are_not_opened(landing) -> None:
+    assert look(None, cursor=seconds_ago(1)) == []
+
+
+def test_a_run_whose_process_died_is_found_within_a_minute(landing, instance) -> None:
+    request = dg.RunRequest(tags={SESSION_TAG: "of a process that is gone", WORK_TAG: "some"}, asset_selection=[])
+    start(instance, request, dg.DagsterRunStatus.STARTED)
+    [run] = instance.get_runs()
+    for cursor, found in ((seconds_ago(1), False), (seconds_ago(ORPHANS_SECONDS + 1), True)):
+        look(instance, cursor=cursor)
+        assert (instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE) == found
+
+
+def test_a_run_whose_process_died_is_found_at_once_where_work_waits(landing, instance) -> None:
+    drop(landing, "or_case_1.csv", 0)
+    request = dg.RunRequest(tags={SESSION_TAG: "of a process that is gone", WORK_TAG: "some"}, asset_selection=[])
+    start(instance, request, dg.DagsterRunStatus.STARTED)
+    [run] = instance.get_runs()
+    look(instance, cursor=seconds_ago(1))
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_clock_that_was_put_back_does_not_stop_the_looks_for_orphaned_runs(landing, instance) -> None:
+    request = dg.RunRequest(tags={SESSION_TAG: "of a process that is gone", WORK_TAG: "some"}, asset_selection=[])
+    start(instance, request, dg.DagsterRunStatus.STARTED)
+    look(instance, cursor=seconds_ago(-3_600))
+    [run] = instance.get_runs()
+    assert run.status is dg.DagsterRunStatus.FAILURE
 
 
 def test_a_new_file_starts_one_run_for_its_dates_and_tables(landing, instance) -> None:
