@@ -27,7 +27,7 @@ from etl_assets.orchestration.staleness import dependents, name_stale
 from etl_assets.orchestration.storage import let_results_stand
 from etl_assets.orchestration.table_checks import check_results, check_specs, results_as_before
 from etl_assets.warehouse.ledger import open_batch
-from etl_assets.warehouse.results import latest_results
+from etl_assets.warehouse.results import LatestResult, latest_results
 from etl_assets.warehouse.table_failures import record_load_outcomes
 
 SHOWN_SLICES = 60
@@ -134,8 +134,7 @@ def _assets_of(
                     )
                     standing += as_before
                     yield from new
-            yield from results_as_before(let_results_stand(context.instance, standing), before)
-            context.log.info(f"{len(standing)} checks stand as they were, for nothing has changed in their tables.")
+            yield from _let_stand(context, standing, before)
             if absent := [report.relation.name for report in reports.values() if report.is_absent]:
                 shown = ", ".join(absent[:SHOWN_ABSENT]) + (", ..." if len(absent) > SHOWN_ABSENT else "")
                 context.log.info(f"{source.title} does not have {len(absent)} of the tables: {shown}")
@@ -150,6 +149,17 @@ def _assets_of(
             _raise_failures(context, source, reports, stale=dependents(parents, failed))
 
     return load
+
+
+def _let_stand(
+    context: dg.AssetExecutionContext,
+    standing: Collection[dg.AssetCheckKey],
+    before: Mapping[tuple[str, str], LatestResult],
+) -> Iterator[dg.AssetCheckResult]:
+    """Let the results of checks stand; only those that Dagster does not have are told again."""
+    if standing:
+        yield from results_as_before(let_results_stand(context.instance, standing), before)
+        context.log.info(f"{len(standing)} checks stand as they were, for nothing has changed in their tables.")
 
 
 def _raise_failures(
