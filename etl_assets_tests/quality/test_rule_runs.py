@@ -117,6 +117,13 @@ def test_a_rule_of_several_rows_and_one_that_blocks_look_at_all_their_dates(load
     assert loaded.run_due(rule, ALL).rows_checked == len(DAYS)
 
 
+def test_a_change_beside_the_dates_is_looked_at_where_rows_are_compared(loaded) -> None:
+    loaded.visit(1, TUE, at=1)
+    assert loaded.run_due(OVERLAP, Span(WED, WED)).open == 0
+    loaded.visit(0, MON, at=23, hours=4)  # Tuesday is looked at, and Monday read for it
+    assert loaded.run_due(OVERLAP, Span(WED, WED)).open == 1
+
+
 def test_a_change_of_the_other_table_is_looked_at_everywhere(loaded) -> None:
     rule = known_room(loaded)
     assert loaded.run_due(rule, ALL).open == 0
