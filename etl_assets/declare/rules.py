@@ -16,7 +16,34 @@ from datetime import timedelta
 from etl_assets.declare.rule_sql import is_column, literal, message_sql, select_findings
 
 SEVERITIES = ("error", "warning")
+LOOKED_AT = "looked_at"
+"""What a rule's SELECT calls the rows of its own table."""
 EXCEPTION_TYPES = ("InvalidValue", "MissingValue", "InvalidSequence", "Overlap", "OutOfRange")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadPast:
+    """Which rows wait: those that were last changed after other tables were last read."""
+
+    read_until: str
+    """How far the tables were read, as an aggregate of `etl.extraction`."""
+    relations: Sequence[str]
+    """The tables, each `schema.table`."""
+    stamps: Mapping[str, str]
+    """The columns that say when a row was last changed, by table; a row's last change is the latest of them."""
+
+    @property
+    def bound(self) -> str:
+        """The SQL expression of the moment that rows were last changed before; without end where none was read so."""
+        names = ", ".join(map(literal, self.relations))
+        return (
+            f"coalesce(\n        (select {self.read_until} from etl.extraction where relation in ({names})),\n"
+            "        'infinity'\n    )"
+        )
+
+    def condition(self, last_change: str) -> str:
+        """The SQL condition that a row does not wait, of the expression of its last change."""
+        return f"{last_change} < {self.bound}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +84,16 @@ class Rule:
         """The values of the SELECT's parameters."""
         return {}
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """Whether what is found of a row has nothing to do with the other rows of its table."""
+        return False
+
+    @property
+    def read_past(self) -> ReadPast | None:
+        """Which rows are left alone until other tables were read further; None where none are."""
+        return None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnRule(Rule):
@@ -74,6 +111,11 @@ class ColumnRule(Rule):
     def reads(self) -> Sequence[str]:
         """The column it names."""
         return [self.column]
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """So are most."""
+        return True
 
     def findings(
         self,
@@ -114,6 +156,11 @@ class Required(Rule):
         """The columns it names."""
         return self.columns
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """It is."""
+        return True
+
     def breaking_rows(self) -> str:
         """One branch a column."""
         return "\nunion all\n".join(
@@ -138,6 +185,11 @@ class InOrder(Rule):
     def reads(self) -> Sequence[str]:
         """The columns it names."""
         return [column for pair in self.pairs for column in pair]
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """It is."""
+        return True
 
     def breaking_rows(self) -> str:
         """One branch a pair."""
@@ -171,6 +223,11 @@ class MinutesBetween(Rule):
     def reads(self) -> Sequence[str]:
         """The columns it names."""
         return [self.start, self.end, self.zone]
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """It is."""
+        return True
 
     def breaking_rows(self) -> str:
         """The rows outside [low, high]."""

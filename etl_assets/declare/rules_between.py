@@ -8,8 +8,8 @@ source need not.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from etl_assets.declare.rule_sql import is_column, is_relation, literal, message_sql, select_findings
-from etl_assets.declare.rules import ColumnRule, Rule
+from etl_assets.declare.rule_sql import is_column, is_relation, message_sql, select_findings
+from etl_assets.declare.rules import LOOKED_AT, ColumnRule, ReadPast, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,14 @@ class Settled:
         if wrong or not is_column(self.updated_at):
             raise ValueError(f"{[*wrong, self.updated_at]} cannot be names of relations and of their column")
 
-    def condition(self, last_change: str) -> str:
-        """The SQL condition, of the expression of the rows' last change."""
-        return _is_read_past(last_change, "min(least(read_until, swept_at))", self.relations)
+    @property
+    def read_past(self) -> ReadPast:
+        """The rows that are not looked at yet."""
+        return ReadPast(
+            read_until="min(least(read_until, swept_at))",
+            relations=self.relations,
+            stamps=dict.fromkeys(self.relations, self.updated_at),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,18 @@ class RefersTo(ColumnRule):
         """The columns it names."""
         return [self.column, *([self.once_read] if self.once_read else [])]
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """Unless it refers to its own table."""
+        return not _is_own(self, self.relation)
+
+    @property
+    def read_past(self) -> ReadPast | None:
+        """Those changed since the other table was read."""
+        if self.once_read is None:
+            return None
+        return ReadPast(read_until="min(read_until)", relations=[self.relation], stamps={LOOKED_AT: self.once_read})
+
     def breaking_rows(self) -> str:
         """The rows that refer to nothing."""
         itself = f" and other.{self.key} <> looked_at.{self.key}" if self.another else ""
@@ -73,8 +90,8 @@ class RefersTo(ColumnRule):
         ]
         if not self.required:
             conditions.insert(0, f"{self.column} is not null")
-        if self.once_read:
-            conditions.append(_is_read_past(f"looked_at.{self.once_read}", "min(read_until)", [self.relation]))
+        if self.read_past:
+            conditions.append(self.read_past.condition(f"looked_at.{self.once_read}"))
         return self.findings(
             *conditions,
             message=f"'{self.column} ' || coalesce({self.column}::text, 'null') || ' is not in {self.relation}'",
@@ -107,13 +124,23 @@ class SameAsParent(ColumnRule):
         """The columns it names."""
         return [self.column, self.foreign_key]
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """Unless the parent is in the same table."""
+        return not _is_own(self, self.relation)
+
+    @property
+    def read_past(self) -> ReadPast | None:
+        """Those of which one of both tables was not read far enough."""
+        return self.settled.read_past if self.settled else None
+
     def breaking_rows(self) -> str:
         """The rows that have another value than their parent."""
         own = f"looked_at.{self.column}"
         conditions = [f"{own} <> {self.same_as}"]
         if self.settled:
             stamp = self.settled.updated_at
-            conditions.append(self.settled.condition(f"greatest(looked_at.{stamp}, parent.{stamp})"))
+            conditions.append(self.settled.read_past.condition(f"greatest(looked_at.{stamp}, parent.{stamp})"))
         return self.findings(
             *conditions,
             value=f"{own}::text",
@@ -153,11 +180,21 @@ class SumOfDetails(ColumnRule):
         """The columns it names."""
         return [self.column, self.key]
 
+    @property
+    def is_row_by_row(self) -> bool:
+        """Unless the details are in the same table."""
+        return not _is_own(self, self.relation)
+
+    @property
+    def read_past(self) -> ReadPast | None:
+        """Those of which one of both tables was not read far enough."""
+        return self.settled.read_past if self.settled else None
+
     def breaking_rows(self) -> str:
         """The headers that are not the sum of their details."""
         conditions = ["difference > %(tolerance)s"]
         if self.settled:
-            conditions.append(self.settled.condition("updated_at"))
+            conditions.append(self.settled.read_past.condition("updated_at"))
         found = select_findings(
             field=self.field or self.column,
             value="header::text",
@@ -205,6 +242,11 @@ class Unique(ColumnRule):
     Rows that `where` leaves out are no duplicates of others either. `message` may name `times`: how many have it. Where
     duplicates may lie in different slices, the rule is to look at the whole table (`by_slice=False`).
     """
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """It asks for others."""
+        return False
 
     def breaking_rows(self) -> str:
         """All rows of which there are several."""
@@ -307,12 +349,6 @@ def _check_other(rule: str, relation: str, *columns: str) -> None:
         raise ValueError(f"{rule}: {relation}.{wrong[0]} cannot be the name of a column")
 
 
-def _is_read_past(last_change: str, read_until: str, relations: Sequence[str]) -> str:
-    """Whether rows were last changed before these relations were last read; true where none was read by watermark."""
-    names = ", ".join(map(literal, relations))
-    return (
-        f"{last_change} < coalesce(\n"
-        f"        (select {read_until} from etl.extraction where relation in ({names})),\n"
-        "        'infinity'\n"
-        "    )"
-    )
+def _is_own(rule: Rule, relation: str) -> bool:
+    """Whether a relation may be the rule's own table, whose schema it does not know."""
+    return relation.partition(".")[2] == rule.table

@@ -1,6 +1,11 @@
-"""Asset checks of the declared quality rules; a broken blocking rule stops what is downstream."""
+"""Asset checks of the declared quality rules; a broken blocking rule stops what is downstream.
 
-from collections.abc import Iterator
+In a run that loads, a rule looks at what has changed since it last looked; where nothing has, its latest result stands.
+A check that is run without its table looks at all of its dates.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -9,7 +14,8 @@ from etl_assets.declare.source import Source
 from etl_assets.orchestration.asset_keys import asset_key
 from etl_assets.orchestration.partitions import span_of
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.quality.run import NotThereYet, RuleResult, run_rule
+from etl_assets.orchestration.storage import let_results_stand
+from etl_assets.quality.run import NotThereYet, RuleResult, run_due_rule, run_rule
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 
@@ -40,20 +46,41 @@ def rule_checks(source: Source) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
         settings = warehouse.settings()
         span = span_of(source, context.run.tags)
+        loaded = set() if _looks_at_all(context.run) else context.job_def.asset_layer.executable_asset_keys
+        standing = []
         with (
             open_batch(settings, source.name, "check", run_id=context.run.run_id) as batch,
             connect(settings, autocommit=True) as connection,
         ):
-            for key in sorted(context.selected_asset_check_keys, key=str):
-                rule = rules[key]
+
+            def result_of(
+                key: dg.AssetCheckKey, run: Callable[..., RuleResult | None]
+            ) -> Iterator[dg.AssetCheckResult]:
                 try:
-                    result = run_rule(connection, batch, source, rule, span, max_findings=settings.max_findings)
+                    result = run(connection, batch, source, rules[key], span, max_findings=settings.max_findings)
                 except NotThereYet as error:
                     context.log.info(str(error))
-                    continue
-                yield _result(key, rule, result, f"{span.first} to {span.last}" if span else "everything")
+                    return
+                if result is None:
+                    standing.append(key)
+                else:
+                    yield _result(key, rules[key], result)
+
+            for key in sorted(context.selected_asset_check_keys, key=str):
+                yield from result_of(key, run_due_rule if key.asset_key in loaded else run_rule)
+            for key in sorted(let_results_stand(context.instance, standing), key=str):
+                yield from result_of(key, run_rule)
+        if standing:
+            context.log.info(f"{len(standing)} rules were passed over: nothing that they look at has changed.")
 
     return check
+
+
+def _looks_at_all(run: dg.DagsterRun) -> bool:
+    """Whether a run was told to load again what is there, or to compare every row: rules then look at it again."""
+    ops: Any = run.run_config.get("ops", {})
+    configs = [op.get("config", {}) for op in ops.values()]
+    return any(config.get("full_compare") or config.get("reload") for config in configs)
 
 
 def _description(rule: Rule) -> str:
@@ -61,7 +88,7 @@ def _description(rule: Rule) -> str:
     return rule.why + blocks
 
 
-def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult, looked_at: str) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult) -> dg.AssetCheckResult:
     # Only an error can block: a blocking rule that is broken here and there warns.
     as_error = result.blocks if rule.blocks_above is not None else rule.severity == "error"
     resolved = result.rows_broken - result.open
@@ -75,7 +102,7 @@ def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult, looked_at: st
         + (f"; {result.open_elsewhere:,} open at other dates" if result.open_elsewhere else ""),
         metadata={
             "why": rule.why,
-            "looked_at": looked_at,
+            "looked_at": f"{result.looked_at.first} to {result.looked_at.last}" if result.looked_at else "everything",
             "rows_checked": result.rows_checked,
             "findings": result.rows_broken,
             "findings_open": result.open,

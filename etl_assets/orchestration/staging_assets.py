@@ -24,9 +24,10 @@ from etl_assets.orchestration.partitions import partitions_of, recent_span, span
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import no_retry_on_permanent_error
 from etl_assets.orchestration.staleness import dependents, name_stale
-from etl_assets.orchestration.table_checks import check_results, check_specs
+from etl_assets.orchestration.storage import let_results_stand
+from etl_assets.orchestration.table_checks import check_results, check_specs, results_as_before
 from etl_assets.warehouse.ledger import open_batch
-from etl_assets.warehouse.results import latest_results
+from etl_assets.warehouse.results import LatestResult, latest_results
 from etl_assets.warehouse.table_failures import record_load_outcomes
 
 SHOWN_SLICES = 60
@@ -113,10 +114,11 @@ def _assets_of(
                 batch=batch,
                 options=LoadOptions(**dict(config)),
             )
+            relations = [f"{source.schema}.{name}" for name in request.tables] if checks else []
+            before = latest_results(batch.connection, relations, {spec.name for spec in checks})
+            standing: list[dg.AssetCheckKey] = []
             with no_retry_on_permanent_error(context):
                 reports = load_tables(kind.strategy(request), request)
-            relations = [str(report.relation) for report in reports.values()] if checks else []
-            latest = latest_results(batch.connection, relations, {spec.name for spec in checks})
             for key in chosen:
                 report = reports[tables[key].name]
                 if report.is_absent and key in needed:
@@ -127,9 +129,12 @@ def _assets_of(
                     yield dg.MaterializeResult(
                         asset_key=key, metadata={**_metadata(report), "etl_batch_id": str(batch.id)}
                     )
-                    yield from check_results(
-                        key, kind.checks(tables[key]), report, latest, context.selected_asset_check_keys
+                    new, as_before = check_results(
+                        key, kind.checks(tables[key]), report, before, context.selected_asset_check_keys
                     )
+                    standing += as_before
+                    yield from new
+            yield from _let_stand(context, standing, before)
             if absent := [report.relation.name for report in reports.values() if report.is_absent]:
                 shown = ", ".join(absent[:SHOWN_ABSENT]) + (", ..." if len(absent) > SHOWN_ABSENT else "")
                 context.log.info(f"{source.title} does not have {len(absent)} of the tables: {shown}")
@@ -144,6 +149,17 @@ def _assets_of(
             _raise_failures(context, source, reports, stale=dependents(parents, failed))
 
     return load
+
+
+def _let_stand(
+    context: dg.AssetExecutionContext,
+    standing: Collection[dg.AssetCheckKey],
+    before: Mapping[tuple[str, str], LatestResult],
+) -> Iterator[dg.AssetCheckResult]:
+    """Let the results of checks stand; only those that Dagster does not have are told again."""
+    if standing:
+        yield from results_as_before(let_results_stand(context.instance, standing), before)
+        context.log.info(f"{len(standing)} checks stand as they were, for nothing has changed in their tables.")
 
 
 def _raise_failures(

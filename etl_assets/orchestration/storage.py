@@ -32,6 +32,34 @@ OF_NO_USE_AFTER_SUCCESS = (
     "RESOURCE_INIT_SUCCESS",
 )
 """What is planned is done, and what an output says, its materialisation or its check says again."""
+_STAND = """
+    update asset_check_executions as held
+    set
+        materialization_event_storage_id = made.id,
+        evaluation_event = jsonb_set(
+            evaluation_event::jsonb,
+            '{dagster_event,event_specific_data,target_materialization_data}',
+            jsonb_build_object(
+                '__class__', 'AssetCheckEvaluationTargetMaterializationData',
+                'storage_id', made.id,
+                'run_id', made.run_id,
+                'timestamp', extract(epoch from made.timestamp)
+            )
+        )::text
+    from unnest(:assets, :names) as stands (asset_key, check_name)
+    cross join lateral (
+        select max(id) as id from asset_check_executions as result
+        where result.asset_key = stands.asset_key and result.check_name = stands.check_name
+    ) as latest
+    cross join lateral (
+        select id, run_id, timestamp from event_logs as event
+        where event.asset_key = stands.asset_key and dagster_event_type = 'ASSET_MATERIALIZATION'
+        order by id desc
+        limit 1
+    ) as made
+    where held.id = latest.id
+    returning held.asset_key, held.check_name
+"""
 _IN_FORCE = """
     select max(id) from event_logs
     where dagster_event_type = 'ASSET_MATERIALIZATION' group by asset_key, partition
@@ -105,6 +133,20 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
             for event in events:
                 self._store_asset_event(connection, event, event_id=0)  # what is planned notes no id there
 
+    def let_stand(self, checks: Collection[dg.AssetCheckKey]) -> set[dg.AssetCheckKey]:
+        """Say of the latest results of these checks that they are of what their assets are now; returns their keys.
+
+        It takes one statement, and an event for each of them 20 to 40 ms. Of a check that is not returned nothing was
+        ever found.
+        """
+        if not checks:
+            return set()
+        by_name = {(key.asset_key.to_string(), key.name): key for key in checks}
+        assets, names = [asset for asset, _ in by_name], [name for _, name in by_name]
+        with self.index_connection() as connection:
+            rows = connection.execute(text(_STAND), {"assets": assets, "names": names})
+            return {by_name[asset, name] for asset, name in rows}
+
     def runs_in_force(self) -> set[str]:
         """The runs that last materialised an asset or one of its partitions: the UI shows these by their events."""
         with self.index_connection() as connection:
@@ -132,6 +174,12 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
     def _execute(self, statement: str, **values: object) -> int:
         with self.index_connection() as connection:
             return int(connection.execute(text(statement), values).rowcount)
+
+
+def let_results_stand(instance: dg.DagsterInstance, checks: Collection[dg.AssetCheckKey]) -> set[dg.AssetCheckKey]:
+    """Let the latest results of these checks stand; returns the checks of which Dagster has none."""
+    storage = instance.event_log_storage
+    return set(checks) - (storage.let_stand(checks) if isinstance(storage, KeptEventLogStorage) else set())
 
 
 class KeptScheduleStorage(_AsSettingsSay, PostgresScheduleStorage):

@@ -18,19 +18,40 @@ def check_results(
     key: dg.AssetKey,
     checks: Mapping[str, str],
     report: LoadReport,
-    standing: Mapping[tuple[str, str], LatestResult],
+    before: Mapping[tuple[str, str], LatestResult],
     selected: Collection[dg.AssetCheckKey],
-) -> Iterator[dg.AssetCheckResult]:
-    """What a load found; of a table of which nothing was read, what was found before still stands."""
+) -> tuple[list[dg.AssetCheckResult], list[dg.AssetCheckKey]]:
+    """What a load found, and the checks whose result of an earlier load stands.
+
+    A check that passes again of a table of which nothing has changed tells nothing new.
+
+    Args:
+        key: The table's.
+        checks: Its checks, as `check_specs` has them.
+        report: What was loaded of it.
+        before: The latest results before this load, by relation and check.
+        selected: The checks that the run is to tell of.
+    """
     found = {check.name: check for check in report.checks}
+    new, standing = [], []
     for name in checks:
-        if dg.AssetCheckKey(key, name) not in selected:
+        check_key, earlier = dg.AssetCheckKey(key, name), before.get((str(report.relation), name))
+        if check_key not in selected:
             continue
-        before = standing.get((str(report.relation), name))
-        if name in found:
-            yield _result(key, found[name])
-        elif before:
-            yield _result(key, _as_before(name, before))
+        is_repeated = earlier and earlier.passed and not report.counts.changed
+        if name in found and not (is_repeated and found[name].passed):
+            new.append(_result(key, found[name]))
+        elif earlier:
+            standing.append(check_key)
+    return new, standing
+
+
+def results_as_before(
+    standing: Collection[dg.AssetCheckKey], before: Mapping[tuple[str, str], LatestResult]
+) -> Iterator[dg.AssetCheckResult]:
+    """The results of earlier loads that stand, of checks of which Dagster has none."""
+    for key in sorted(standing, key=str):
+        yield _result(key.asset_key, _as_before(key.name, before[".".join(key.asset_key.path), key.name]))
 
 
 def _as_before(name: str, before: LatestResult) -> TableCheck:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import psycopg
 from psycopg import sql
@@ -13,12 +12,12 @@ from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Field, Table
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import CheckedRule, count_findings, open_counts, upsert_issues
+from etl_assets.quality.rule_runs import NEIGHBOURS, begin_rule, dates_due, record_rule_run
 from etl_assets.settings import MAX_FINDINGS
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.relation import MANY_ROWS
 from etl_assets.warehouse.results import record_result
 
-DAY = timedelta(days=1)
 SAMPLE = 5
 FINDINGS = sql.Identifier("pg_temp", "finding")
 """What a run of a rule found, whole, until its transaction ends."""
@@ -55,6 +54,8 @@ class RuleResult:
     blocks: bool
     """Whether so many rows are broken that nothing may be built on the table."""
     sample: Sequence[Finding]
+    looked_at: Span | None
+    """The dates that were looked at; None where that was the whole table."""
 
     @property
     def passed(self) -> bool:
@@ -85,8 +86,40 @@ def run_rule(
     Raises:
         NotThereYet: A table that it reads was never loaded; nothing was found and nothing written.
     """
+    result = _run(connection, batch, source, rule, span, max_findings=max_findings, only_due=False)
+    if result is None:
+        raise AssertionError("it looks at all that it is asked to look at")
+    return result
+
+
+def run_due_rule(
+    connection: psycopg.Connection,
+    batch: Batch,
+    source: Source,
+    rule: Rule,
+    span: Span | None,
+    *,
+    max_findings: int = MAX_FINDINGS,
+) -> RuleResult | None:
+    """Run one rule over what has changed since it last looked at the span; None where nothing has.
+
+    Its findings are then those of `run_rule`, whose arguments and errors it has.
+    """
+    return _run(connection, batch, source, rule, span, max_findings=max_findings, only_due=True)
+
+
+def _run(
+    connection: psycopg.Connection,
+    batch: Batch,
+    source: Source,
+    rule: Rule,
+    span: Span | None,
+    *,
+    max_findings: int,
+    only_due: bool,
+) -> RuleResult | None:
     table = source.table(rule.table)
-    scope = span.extended(DAY) if span and rule.by_slice and table.partition_column else None
+    scope = span.extended(NEIGHBOURS) if span and rule.by_slice and table.partition_column else None
     checked_rule = CheckedRule(
         source=source.name,
         relation=f"{source.schema}.{table.name}",
@@ -95,7 +128,16 @@ def run_rule(
         severity=rule.severity,
         exception_type=rule.exception_type,
     )
+    select = psycopg.ClientCursor(connection).mogrify(_breaking_rows(source, table, rule), _values(table, rule, None))
     with connection.transaction():
+        query = begin_rule(
+            connection, source, rule, scope, select=select, wording=f"{checked_rule} {rule.blocks_above} {max_findings}"
+        )
+        if only_due:
+            due = dates_due(connection, query)
+            if due is None:
+                return None
+            scope = due.span
         try:
             _find(connection, source, table, rule, scope)
         except psycopg.errors.UndefinedTable as error:
@@ -103,6 +145,7 @@ def run_rule(
                 f"{source.name}: {rule.name} was not checked: {error.diag.message_primary}. Load that, and it is."
             ) from None
         checked, broken_keys, broken = _counts(connection, source, table, scope)
+        blocks = rule.blocks_above is not None and broken_keys > rule.blocks_above * max(checked, 1)
         upsert_issues(connection, batch, checked_rule, found=FINDINGS, most=max_findings)
         closed = _close_fixed(connection, batch, source, table, checked_rule, scope=scope)
         count_findings(connection, batch, checked_rule, found=FINDINGS, scope=scope)
@@ -119,24 +162,34 @@ def run_rule(
             rows_broken=broken,
             scope=scope,
         )
+        record_rule_run(connection, batch, query, blocks=blocks)
     return RuleResult(
         rows_checked=checked,
         rows_broken=broken,
         open=still_open,
         open_elsewhere=all_open - still_open,
         closed=closed,
-        blocks=rule.blocks_above is not None and broken_keys > rule.blocks_above * max(checked, 1),
+        blocks=blocks,
         sample=sample,
+        looked_at=scope,
     )
 
 
 def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Rule, scope: Span | None) -> None:
     """Put the findings of the scope into a temporary table, each key and field once."""
-    # A day more is read than findings are taken from, so that the days at the edge see their neighbours.
-    read_from, read_to = bounds_of(scope.extended(DAY) if scope else None)
-    statement = sql.SQL(
-        "create temporary table finding on commit drop as"
-        " with looked_at as {materialized} ("
+    statement = sql.SQL("create temporary table finding on commit drop as {}").format(
+        _breaking_rows(source, table, rule)
+    )
+    # A statement that makes a table takes no parameters of the server's: psycopg puts them in, quoted.
+    found = psycopg.ClientCursor(connection).execute(statement, _values(table, rule, scope))
+    if found.rowcount >= MANY_ROWS:
+        connection.execute("analyze finding")
+
+
+def _breaking_rows(source: Source, table: Table, rule: Rule) -> sql.Composed:
+    """The SELECT of the findings, with parameters for what `_values` holds."""
+    return sql.SQL(
+        "with looked_at as {materialized} ("
         "     select {columns}, concat_ws('|', {keys}) as row_key, {slice} as row_slice from {relation}"
         "     where {is_there} and (%(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s)"
         " ), found as ({rule})"
@@ -152,22 +205,22 @@ def _find(connection: psycopg.Connection, source: Source, table: Table, rule: Ru
         materialized=sql.SQL("not materialized" if table.is_wide else "materialized"),
         rule=sql.SQL(rule.breaking_rows()),  # our own declarations
     )
+
+
+def _values(table: Table, rule: Rule, scope: Span | None) -> dict[str, object]:
+    """The values of the parameters of `_breaking_rows`, for the dates of the scope or the whole table."""
+    # A day more is read than findings are taken from, so that the days at the edge see their neighbours.
+    read_from, read_to = bounds_of(scope.extended(NEIGHBOURS) if scope else None)
     scope_from, scope_to = bounds_of(scope)
-    # A statement that makes a table takes no parameters of the server's: psycopg puts them in, quoted.
-    found = psycopg.ClientCursor(connection).execute(
-        statement,
-        {
-            **rule.values,
-            "read_from": read_from,
-            "read_to": read_to,
-            "from": scope_from,
-            "to": scope_to,
-            "personal": list(table.personal),
-            "withheld": WITHHELD,
-        },
-    )
-    if found.rowcount >= MANY_ROWS:
-        connection.execute("analyze finding")
+    return {
+        **rule.values,
+        "read_from": read_from,
+        "read_to": read_to,
+        "from": scope_from,
+        "to": scope_to,
+        "personal": list(table.personal),
+        "withheld": WITHHELD,
+    }
 
 
 def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:

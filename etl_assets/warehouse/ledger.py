@@ -25,11 +25,13 @@ class Counts:
     rows_unchanged: int = 0
     rows_deleted: int = 0
     rows_rejected: int = 0
+    rows_vanished: int = 0
+    """Marked as no longer in the list: written, and not read."""
 
     @property
     def changed(self) -> int:
         """Rows of the target that were written or deleted."""
-        return self.rows_inserted + self.rows_updated + self.rows_deleted
+        return self.rows_inserted + self.rows_updated + self.rows_deleted + self.rows_vanished
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -147,13 +149,16 @@ def record_load(
     `instance` is the tenant of the source whose rows they are; `left` are the dates that rows were moved away from,
     without anything being said of these dates; `changed` those of which rows were written, where no file says it.
     """
+    if counts.changed:
+        # Until the commit: whoever sees a load that changed something sees all of these with a smaller number.
+        connection.execute("select pg_advisory_xact_lock(hashtextextended('etl load numbers', 0))")
     connection.execute(
         # Not now(): the transaction began before all of it was read, and a build may have begun meanwhile.
         "insert into etl.table_load (batch_id, relation, instance, file_id, slices_left, slices_changed, loaded_at,"
-        " seconds, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected)"
+        " seconds, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected, rows_vanished)"
         " values (%(batch_id)s, %(relation)s, %(instance)s, %(file_id)s, %(left)s, %(changed)s, clock_timestamp(),"
         " %(seconds)s, %(rows_read)s, %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s,"
-        " %(rows_rejected)s)",
+        " %(rows_rejected)s, %(rows_vanished)s)",
         {
             "batch_id": batch.id,
             "relation": str(relation),

@@ -3,11 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import psycopg
 
 from etl_assets.declare.dates import Span, bounds_of
 from etl_assets.warehouse.ledger import Batch
+from etl_assets.warehouse.relation import Relation
 
 
 def record_result(
@@ -64,3 +66,26 @@ def latest_results(
         )
         for relation, rule, passed, severity, checked, broken, at in rows
     }
+
+
+def has_passed_since(
+    connection: psycopg.Connection, relation: Relation, rule: str, *, changed_by: UUID | None, rows: int | None
+) -> bool:
+    """Whether the latest result of a check is that it passed, once the last change of its relation was loaded.
+
+    Args:
+        connection: As the loader.
+        relation: What was checked.
+        rule: The check.
+        changed_by: The batch that last wrote or deleted a row; None where none ever did.
+        rows: How many rows it must have looked at; any number where None.
+    """
+    latest = connection.execute(
+        "select passed and (%(rows)s::bigint is null or rows_checked = %(rows)s) and ("
+        "     %(batch)s::uuid is null or batch_id = %(batch)s or checked_at > ("
+        "         select max(loaded_at) from etl.table_load"
+        "         where table_load.relation = %(relation)s and table_load.batch_id = %(batch)s))"
+        " from etl.quality_result where relation = %(relation)s and rule = %(rule)s order by checked_at desc limit 1",
+        {"relation": str(relation), "rule": rule, "batch": changed_by, "rows": rows},
+    ).fetchone()
+    return bool(latest and latest[0])

@@ -78,7 +78,8 @@ class TableExtractor:
         )
         if self._without_nul and rows.has_duplicate_keys(self.connection, self.target):
             raise self.plan.unusable_key()
-        if rows_read >= rows.ANALYZE_FROM_ROWS:
+        if rows_read:
+            # Few rows too: the server takes an unknown table for a large one, and scans all of the target for it.
             self.connection.execute(f"analyze {rows.INCOMING}")
         return ExtractResult(
             rows_read=rows_read,

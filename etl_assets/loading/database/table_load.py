@@ -12,7 +12,7 @@ import psycopg
 
 from etl_assets.declare.database_reader import DatabaseReader, RowRange
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.loading.database import ranges
+from etl_assets.loading.database import ranges, verify
 from etl_assets.loading.database.changes import ALL_ROWS, Changes, detect_changed_ranges, is_small
 from etl_assets.loading.database.extract import TableExtractor
 from etl_assets.loading.database.extraction_window import ExtractionWindow
@@ -305,6 +305,8 @@ class TableLoad:
     def _verify(self, row_ranges: Sequence[RowRange], *, arrived_only: bool = False) -> None:
         """Verify row ranges against the source; one that differs is read once more, for it may have changed."""
         if not self.options.verify or (arrived_only and self._rows_expired):
+            return
+        if verify.is_verified(self.connection, self.plan, self._outcome.counts, rows_held=self.rows_held):
             return
         total = self._comparison or Comparison()
         for row_range in self._with_upper_bound(row_ranges, arrived_only=arrived_only):

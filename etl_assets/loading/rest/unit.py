@@ -120,8 +120,8 @@ class DocumentUnit:
         connection, target, batch = session.connection, self._target, self._request.batch.id
         by_date = documents.staged_counts(connection, target) + self._copied_directly
         merged = documents.merge_documents(connection, target, batch)
-        documents.mark_missing(connection, target, batch, self._vanished, as_deleted=False)
-        dates_left = documents.mark_missing(connection, target, batch, self._deleted, as_deleted=True)
+        vanished, dates = documents.mark_missing(connection, target, batch, self._vanished, as_deleted=False)
+        _, dates_left = documents.mark_missing(connection, target, batch, self._deleted, as_deleted=True)
         inserted = merged.inserted + self._copied_directly.total()
         self._rows_by_slice = {
             day: rows for day, rows in by_date.items() if day and self._window and day in self._window
@@ -134,8 +134,9 @@ class DocumentUnit:
                 rows_unchanged=by_date.total() - inserted - merged.updated,
                 rows_deleted=len(self._deleted),
                 rows_rejected=len(self._rejected),
+                rows_vanished=vanished,
             ),
-            changed={*merged.slices, *filter(None, self._copied_directly), *dates_left},
+            changed={*merged.slices, *filter(None, self._copied_directly), *dates, *dates_left},
             rejects=self._kept_rejects(),
             watermark=(self._window.last if self._window else datetime.now(UTC)).isoformat(),
             notes=self._notes(),

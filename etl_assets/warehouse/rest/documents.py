@@ -258,11 +258,11 @@ def missing_documents(
 
 def mark_missing(
     connection: psycopg.Connection, target: DocumentTable, batch: UUID, keys: Sequence[Key], *, as_deleted: bool
-) -> list[date]:
+) -> tuple[int, list[date]]:
     """Soft delete: mark records as vanished from the list or, `as_deleted`, as deleted at the source.
 
     Returns:
-        Their dates, where they have any.
+        How many were not marked so before, and their dates, where they have any.
     """
     columns = [list(values) for values in zip(*keys, strict=True)] or [[] for _ in target.keys]
     arrays = [sql.SQL("%s::{}[]").format(sql.SQL(kind)) for kind in target.key_types]
@@ -278,7 +278,7 @@ def mark_missing(
         ),
         [batch, *columns],
     )
-    return sorted({day for (day,) in marked if day})
+    return marked.rowcount, sorted({day for (day,) in marked if day})
 
 
 def resolve_rejects(connection: psycopg.Connection, target: DocumentTable, batch: UUID) -> None:

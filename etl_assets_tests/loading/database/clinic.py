@@ -179,7 +179,7 @@ class Clinic:
 
 def counts(report: LoadReport) -> tuple[int, ...]:
     """Read, inserted, updated, unchanged, deleted."""
-    read, inserted, updated, unchanged, deleted, rejected = vars(report.counts).values()
+    read, inserted, updated, unchanged, deleted, rejected, _ = vars(report.counts).values()
     assert read == inserted + updated + unchanged + rejected
     return read, inserted, updated, unchanged, deleted
 

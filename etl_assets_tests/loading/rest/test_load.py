@@ -329,6 +329,7 @@ def test_more_deletions_than_are_asked_for_at_once_are_found_load_by_load(desk: 
         company.delete_shift(shift.id, at=LATER)
     first = desk.load()["shifts"]
     assert (first.counts.rows_deleted, "3 records are missing" in " ".join(first.notes)) == (5, True)
+    assert first.counts.rows_vanished == 3
     assert desk.query("select count(*) from tracktik_staging.shifts where vanished_at is not null") == [(3,)]
     assert desk.load()["shifts"].counts.rows_deleted == 3
     assert set(desk.held()) == ids(company)

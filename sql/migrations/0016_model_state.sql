@@ -15,7 +15,7 @@ comment on column etl.model_build.first_date is
 comment on column etl.model_build.is_difference is
 'Nothing that the model reads had changed, and rows did all the same: what was built before was not all of it.';
 create index on etl.model_build (relation, build_id) where rows_changed > 0;
-create index on etl.table_load (relation, load_id) where rows_inserted + rows_updated + rows_deleted > 0;
+create index on etl.table_load (relation, load_id) where rows_inserted + rows_updated + rows_deleted + rows_vanished > 0;
 
 create table etl.model_state (
     relation text primary key,
@@ -46,7 +46,7 @@ cross join lateral (
         select unnest(load.slices_left || load.slices_changed)
     ) as said
 ) as days
-where load.rows_inserted + load.rows_updated + load.rows_deleted > 0
+where load.rows_inserted + load.rows_updated + load.rows_deleted + load.rows_vanished > 0
 union all
 select
     relation,
@@ -65,7 +65,7 @@ as $$
     select greatest(
         (
             select load_id from etl.table_load
-            where relation = of_relation and rows_inserted + rows_updated + rows_deleted > 0
+            where relation = of_relation and rows_inserted + rows_updated + rows_deleted + rows_vanished > 0
             order by load_id desc limit 1
         ),
         (
