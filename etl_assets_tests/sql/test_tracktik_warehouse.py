@@ -8,7 +8,7 @@ import pytest
 
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import Counts, open_batch, record_build, record_load, record_watermark
+from etl_assets.warehouse.ledger import Counts, open_batch, record_failed_build, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
 from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
@@ -214,8 +214,12 @@ def test_the_control_views_tell_what_the_ledger_knows(settings: Settings) -> Non
             record_watermark(ledger, load, shifts, "2025-06-12")
             refuse(ledger, load.id)
         with open_batch(settings, "tracktik", "build") as build:
-            record_build(build, "tracktik.fact_shifts", status="success", rows_changed=9, seconds=1)
-            record_build(build, "tracktik.mart_hours", status="error", rows_changed=None, seconds=1)
+            build.connection.execute(
+                "insert into etl.model_build (batch_id, relation, status, rows_changed, seconds)"
+                " values (%s, 'tracktik.fact_shifts', 'success', 9, 1)",
+                [build.id],
+            )
+            record_failed_build(build, "tracktik.mart_hours", status="error", seconds=1)
         with pytest.raises(psycopg.OperationalError):
             die(settings, ledger)
         with open_batch(settings, "operating_room", "load"):
