@@ -9,19 +9,13 @@ is an overlap. The findings must be counted exactly, and neither time nor the da
 """
 
 import argparse
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 
-from etl_assets.settings import read_settings, temporary_environment
-from etl_assets.warehouse import embedded
+from benchmarks.installation import etl, own_installation
+from etl_assets.settings import read_settings
 from etl_assets.warehouse.connection import warehouse_url
 
 HEADER = "case_id,surgery_date,room_id,location_id,patient_id,primary_surgeon_prov_id,or_in,or_out,sched_status"
@@ -59,42 +53,22 @@ def _line(number: int, room: int, begins: datetime) -> str:
 
 def measure(name: str, lines: Iterator[str]) -> tuple[float, list[int]]:
     """Load a file into an installation of its own: seconds, and overlaps found, kept, and the bytes it grew by."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        environment = {"ETL_HOME": str(home), "ETL_FILE_QUIET_SECONDS": "0"}
-        with temporary_environment(environment):
-            url = warehouse_url(read_settings())
-            _etl("migrate")
-            landing = home / "landing" / "operating_room"
-            landing.mkdir(parents=True)
-            with (landing / f"or_case_{name}.csv").open("w") as file:
-                file.write(HEADER + "\n")
-                file.writelines(lines)
-            try:
-                with psycopg.connect(url, autocommit=True) as connection:
-                    empty = _number(connection, SIZE)
-                    started = time.monotonic()
-                    _etl("run", "operating_room")
-                    seconds = time.monotonic() - started
-                    return seconds, [_number(connection, query) for query in (OVERLAPS, KEPT)] + [
-                        _number(connection, SIZE) - empty
-                    ]
-            finally:
-                embedded.stop_server(home / "postgres")
+    with own_installation() as home:
+        landing = home / "landing" / "operating_room"
+        landing.mkdir(parents=True)
+        with (landing / f"or_case_{name}.csv").open("w") as file:
+            file.write(HEADER + "\n")
+            file.writelines(lines)
+        with psycopg.connect(warehouse_url(read_settings()), autocommit=True) as connection:
+            empty = _number(connection, SIZE)
+            seconds = etl(home, "run", "operating_room").seconds
+            counts = [_number(connection, query) for query in (OVERLAPS, KEPT)]
+            return seconds, [*counts, _number(connection, SIZE) - empty]
 
 
 def _number(connection: psycopg.Connection, query: str) -> int:
     row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
-
-
-def _etl(*words: str) -> None:
-    done = subprocess.run(  # noqa: S603 (our own command)
-        [sys.executable, "-m", "etl_assets.cli", *words], env=os.environ, capture_output=True, text=True, check=False
-    )
-    if done.returncode not in {0, 2}:
-        sys.exit(done.stdout + done.stderr)
 
 
 def main() -> None:

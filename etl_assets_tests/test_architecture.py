@@ -22,11 +22,10 @@ LAYERS = [
 FLOOR = {layer: len(LAYERS) - height for height, names in enumerate(LAYERS) for layer in names}
 MAY_KNOW = {
     ("quality", "warehouse"): "rules are run in the warehouse, and their findings written into its ledger",
-    ("cli", "definitions"): "the terminal starts what the code location declares",
 }
 # Who may import what; everybody else asks them.
 CUSTOMS = {
-    "dagster": {"orchestration", "definitions"},
+    "dagster": {"orchestration"},
     "dagster_dbt": {"orchestration"},
     "requests": {"readers/rest/client"},
     "openpyxl": {"readers"},

@@ -29,8 +29,8 @@ def run(options: argparse.Namespace) -> bool:
 
     Returns whether no check of the source stands failed as an error.
     """
-    from etl_assets.definitions import defs  # Dagster: seconds, and the other commands do without
-    from etl_assets.orchestration import launch
+    from etl_assets.orchestration import launch  # Dagster: seconds, and the other commands do without
+    from etl_assets.orchestration.code_location import code_location
     from etl_assets.orchestration.kinds import kind_of
 
     settings, source = read_settings(), options.source
@@ -61,10 +61,12 @@ def run(options: argparse.Namespace) -> bool:
         for line in kind_of(source).plan(settings, source, tables, load_options):
             print(line)
         return True
+    # The others' declarations cost this run nothing, and where nothing waits, neither do its own.
+    definitions = code_location([source] if plan else [])
     outcomes = [
         launch.run_span(
             settings,
-            defs,
+            definitions,
             source,
             span,
             tables=tables,

@@ -1,0 +1,33 @@
+"""What Dagster loads of some sources: assets, checks, jobs, schedules, sensors; of every source in the same lines."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from etl_assets.declare.source import Source
+from etl_assets.orchestration.checks import rule_checks
+from etl_assets.orchestration.dbt_assets import model_assets
+from etl_assets.orchestration.housekeeping import housekeeping
+from etl_assets.orchestration.jobs import source_job
+from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.orchestration.schedules import load_schedules, nightly_housekeeping, nightly_rebuild
+from etl_assets.orchestration.sensors import work_sensor
+from etl_assets.orchestration.staging_assets import staging_assets
+
+
+def code_location(sources: Sequence[Source]) -> dg.Definitions:
+    """The definitions of these sources. Nothing is connected here, only declared."""
+    models = [(source, model_assets(source)) for source in sources]
+    return dg.Definitions(
+        assets=[assets for source, built in models for assets in (*staging_assets(source, built), built)],
+        asset_checks=[rule_checks(source) for source in sources],
+        jobs=[*map(source_job, sources), housekeeping],
+        schedules=[
+            *map(nightly_rebuild, sources),
+            *(reading for source in sources for reading in load_schedules(source)),
+            nightly_housekeeping,
+        ],
+        sensors=[*map(work_sensor, sources)],
+        resources={"warehouse": WarehouseResource()},
+        executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
+    )
