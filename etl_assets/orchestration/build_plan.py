@@ -72,20 +72,25 @@ def plan_build(
 
 
 def plan_tests(
-    plan: BuildPlan, tests: Mapping[str, Collection[str]], *, run_all: bool = False
+    plan: BuildPlan,
+    tests: Mapping[str, Collection[str]],
+    *,
+    failing: Collection[str] = (),
+    run_all: bool = False,
 ) -> dict[str, Collection[str]]:
     """The tests to run, each with the tables of which one must be written for it to be; with none if it always is.
 
     Args:
         plan: What is built.
         tests: The relations that each test looks at, by its id.
+        failing: Those that failed the last time: nothing is built on what they look at before they pass.
         run_all: Run each of them.
     """
     tables = {build.relation for build in plan.chosen if build.kind == "table"}
     certain = plan.changed | {build.relation for build in plan.chosen if build.kind != "table"}
     planned: dict[str, Collection[str]] = {}
     for name, relations in tests.items():
-        if run_all or not certain.isdisjoint(relations):
+        if run_all or (plan.chosen and name in failing) or not certain.isdisjoint(relations):
             planned[name] = ()
         elif not tables.isdisjoint(relations):
             planned[name] = sorted(tables.intersection(relations))

@@ -59,6 +59,7 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
     Raises:
         EtlError: dbt itself failed, and not a node: it says why.
     """
+    from dbt.adapters.factory import FACTORY
     from dbt.cli.main import dbtRunner  # two seconds, which a run that builds nothing need not pay
     from dbt.contracts.graph.manifest import Manifest
 
@@ -71,7 +72,12 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
         manifest.nodes[unique_id].config.meta["reads"] = list(relations)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     with TemporaryDirectory() as folder, temporary_environment({"PGOPTIONS": _options(batch, request)}):
-        done = dbtRunner(manifest=manifest).invoke(_words(Path(folder)))
+        try:
+            done = dbtRunner(manifest=manifest).invoke(_words(Path(folder)))
+        except BaseException:  # the run is interrupted: what its threads ask of the warehouse ends, too
+            for adapter in FACTORY.adapters.values():
+                list(cast("Any", adapter).cancel_open_connections())
+            raise
     if done.exception or done.result is None:
         raise EtlError(f"dbt failed: {done.exception}")
     return list(_results(cast("Any", done.result).results, request.tests))

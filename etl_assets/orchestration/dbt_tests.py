@@ -42,11 +42,16 @@ def described_tests(nodes: Mapping[str, Any], results: Iterable[NodeResult]) -> 
     return [_in_words(nodes, nodes[result.unique_id], result) for result in results]
 
 
+def name_of_test(unique_id: str) -> str:
+    """The name of a test in dbt's words, by which the ledger knows it."""
+    return unique_id.split(".")[2]
+
+
 def _in_words(nodes: Mapping[str, Any], node: Mapping[str, Any], result: NodeResult) -> dict[str, Any]:
     tested = nodes.get(node.get("attached_node") or "")
     return {
         "relation": relation_of(tested) if tested else "(several)",
-        "rule": node["unique_id"].split(".")[2],
+        "rule": name_of_test(node["unique_id"]),
         "why": node["meta"]["description"],
         "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
         "status": result.status,

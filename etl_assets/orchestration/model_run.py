@@ -9,10 +9,10 @@ from etl_assets.declare.source import Source
 from etl_assets.orchestration.build_plan import BuildPlan, plan_build, plan_tests, source_builds
 from etl_assets.orchestration.dbt_build import BuildRequest, NodeResult, run_dbt
 from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.dbt_tests import described_tests
+from etl_assets.orchestration.dbt_tests import described_tests, name_of_test
 from etl_assets.orchestration.model_builds import ModelBuild
 from etl_assets.orchestration.partitions import local_day, with_local_day
-from etl_assets.quality.dbt_tests import record_tests
+from etl_assets.quality.dbt_tests import open_rules, record_tests
 from etl_assets.settings import Settings
 from etl_assets.warehouse.ledger import Batch, full_build_differences, record_failed_build, record_view
 
@@ -49,7 +49,13 @@ def build_models(
     as_of = local_day(settings, source, now)
     plan = plan_build(batch.connection, builds, chosen, as_of=as_of, force=mode != "changed")
     looked_at = {name: source_manifest(source.name)["tests"][name] for name in tests}
-    planned = plan_tests(plan, looked_at, run_all=mode != "changed" or not chosen)
+    failing = open_rules(batch.connection, source.name)
+    planned = plan_tests(
+        plan,
+        looked_at,
+        failing={name for name in tests if name_of_test(name) in failing},
+        run_all=mode != "changed" or not chosen,
+    )
     if not plan.chosen and not planned:
         return plan, []
     request = BuildRequest(

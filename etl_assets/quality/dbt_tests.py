@@ -7,6 +7,7 @@ from psycopg import sql
 
 from etl_assets.declare.rule_sql import literal
 from etl_assets.quality.issues import CheckedRule, count_findings, upsert_issues
+from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.results import record_result
 
@@ -24,6 +25,15 @@ def record_tests(batch: Batch, source: str, tests: Iterable[Mapping[str, Any]]) 
     with batch.connection.transaction():
         for test in tests:
             _record(batch, source, test, passed=test["status"] not in BROKEN)
+
+
+def open_rules(connection: Connection, source: str) -> set[str]:
+    """The rules of a source, tests among them, that found an error which is still open."""
+    rows = connection.execute(
+        "select distinct rule from etl.quality_issue where source = %s and status = 'open' and severity = 'error'",
+        [source],
+    )
+    return {rule for (rule,) in rows}
 
 
 def _record(batch: Batch, source: str, test: Mapping[str, Any], *, passed: bool) -> None:
