@@ -1,9 +1,17 @@
-"""Builds of a history: as it changes, and of everything."""
+"""What all histories share: their seeds, and the builds, as something changes and of everything.
+
+`ETL_HISTORIES=100` runs so many of each kind, and `ETL_HISTORIES_FROM` says with which seed they begin.
+"""
+
+import os
 
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.model_run import build_models
 from etl_assets.settings import Settings
 from etl_assets.warehouse.ledger import open_batch
+
+_FIRST = int(os.environ.get("ETL_HISTORIES_FROM", "1"))
+SEEDS = range(_FIRST, _FIRST + int(os.environ.get("ETL_HISTORIES", "2")))
 
 
 def build(settings: Settings, source: Source) -> set[str]:
