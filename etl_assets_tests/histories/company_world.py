@@ -1,6 +1,6 @@
 """A guard company that changes at random: shifts, who is on them, and what was agreed; today, and long after."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -31,15 +31,25 @@ class CompanyWorld:
         for _ in range(6):
             self._add_shift()
 
-    def change(self) -> None:
-        """Change something, anywhere."""
-        changes: list[Callable[[], None]] = [
-            *[self._add_shift, self._edit_shift, self._clock_in, self._approve] * 2,
-            *(self._move_shift, self._assign, self._end_shift, self._hold_summary),
-            *(self._person, self._hire, self._profile, self._position, self._client, self._region),
-            *(self._overtime_rule, self._back_office),
+    def change(self) -> Sequence[str]:
+        """Change something, anywhere; returns the tables that tell of it."""
+        of_shifts = ["shifts", "work_sessions", "shift_summaries"]
+        changes: list[tuple[Callable[[], None], Sequence[str]]] = [
+            *[(each, of_shifts) for each in (self._add_shift, self._edit_shift, self._approve, self._move_shift)],
+            *[(each, of_shifts) for each in (self._clock_in, self._assign, self._end_shift)],
+            (self._clock_in, ["work_sessions"]),
+            (self._hold_summary, ["shift_summaries"]),
+            *[(self._person, ["employees"]), (self._position, ["positions"])] * 3,
+            (self._hire, self.random.choice([["shifts"], ["shifts", "employees"]])),
+            (self._profile, ["employment_profiles"]),
+            *[(self._client, ["clients"])] * 2,
+            (self._region, ["regions"]),
+            (self._overtime_rule, ["overtime_rules"]),
+            (self._back_office, ["back_office_settings"]),
         ]
-        self.random.choice(changes)()
+        make, tables = self.random.choice(changes)
+        make()
+        return tables
 
     def _moment(self) -> datetime:
         """When somebody changes something: any time, so that some of it is told late and out of order."""

@@ -45,17 +45,18 @@ class PracticeWorld:
         """Close the database."""
         self._database.__exit__(None, None, None)
 
-    def change(self) -> None:
-        """Change something, anywhere."""
+    def change(self) -> str:
+        """Change something, anywhere; returns the table."""
         often = [name for name in OF_MONEY_AND_VISITS if name in self.names]
         table = self.random.choice(often if self.random.random() < 0.6 else sorted(self.names))
         rows = self._editor.find(table)
         if len(rows) < 3 or table == "preference":
-            return
+            return table
         changes: list[Callable[[str, list[Found]], None]] = [self._insert, self._delete]
         if table not in APPENDED:
             changes += [self._edit] * 3 + [self._edit_silently]
         self.random.choice(changes)(table, rows)
+        return table
 
     def _insert(self, table: str, rows: list[Found]) -> None:
         """A row like another one, but for a column."""
