@@ -5,18 +5,19 @@ each was built of (`etl.model_state`), and `etl.begin_build` decides in the tran
 model's config say which dates change with what it reads:
 
 - `input_reach`: by the name of a model that it reads, how many days from a row its own rows may lie: dates of that
-  input reach so much further. One that it is not joined to by date at all is `any`: it is built whole.
+  input reach so much further. One that it is not joined to by date at all is `any`: it is built whole. `*` stands for
+  the inputs that are not named.
 - `window_from`: the inputs whose dates make its window, where others have no say in it; all of them by default.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-ANY_DATE = "any"
+ANY_DATE, EVERY_OTHER = "any", "*"
 _OF_NO_ROWS = {"view", "ephemeral"}
 _SPELLED_BY = (
     "materialized",
@@ -97,11 +98,7 @@ class _Reader:
         """What one node is built of."""
         kind = node["config"]["materialized"]
         inputs = sorted({relation_of(each) for each in self._tables(node)})
-        reaches = {
-            relation: days
-            for name, days in node["config"].get("input_reach", {}).items()
-            for relation in self._relations_behind(node, name)
-        }
+        reaches = self._reaches(node, inputs)
         chosen = node["config"].get("window_from")
         makes_window = (
             inputs if chosen is None else sorted({r for name in chosen for r in self._relations_behind(node, name)})
@@ -118,6 +115,14 @@ class _Reader:
             undated_inputs=tuple(sorted(r for r, days in reaches.items() if days == ANY_DATE)),
             by_day="etl.as_of" in code or kind == "daily_snapshot",
         )
+
+    def _reaches(self, node: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, Any]:
+        """How far each input reaches, as the config says; without those of which it says nothing."""
+        declared = dict(node["config"].get("input_reach", {}))
+        reaches: dict[str, Any] = dict.fromkeys(inputs, declared.pop(EVERY_OTHER)) if EVERY_OTHER in declared else {}
+        for name, days in declared.items():
+            reaches |= dict.fromkeys(self._relations_behind(node, name), days)
+        return reaches
 
     def relations(self, node: Mapping[str, Any]) -> list[str]:
         """The relations that a node reads, and the tables behind them."""

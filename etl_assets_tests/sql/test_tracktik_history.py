@@ -22,7 +22,7 @@ from etl_assets_tests.sql.tracktik_documents import (
 
 PERIODS = {"start_date": "2025-05-30", "end_date": "2025-06-26"}
 """2025_12 and 2025_13."""
-GATE, DEPOT, NOWHERE, GONE, YOUNG, UNKNOWN = 1101, 1102, 1103, 1104, 1105, 1999
+GATE, DEPOT, NOWHERE, GONE, YOUNG, NEW, UNKNOWN = 1101, 1102, 1103, 1104, 1105, 1106, 1999
 SHIFTS = [
     # Before and after the employee changes region and the position its name and rate.
     shift(2001, "2025-06-02T08:00:00", 8, 201, GATE),
@@ -88,6 +88,12 @@ def then_said(warehouse: psycopg.Connection) -> None:
     put(warehouse, "regions", region(2, "Pacific", parentRegion=9, **when), at="2025-07-01T12:00:00Z")
     put(warehouse, "clients", client(11, "Old harbour", 1, **when), at="2025-07-01T12:00:00Z")
     put(warehouse, "employees", employee(201, 1, updatedOn="2025-07-02T00:00:00Z"), at="2025-07-02T12:00:00Z")
+    # Who and what is newer than the name of what they belong to.
+    new = {"createdOn": "2025-07-03T00:00:00Z", "updatedOn": "2025-07-03T00:00:00Z"}
+    put(warehouse, "employees", employee(208, 2, **new), at="2025-07-03T12:00:00Z")
+    put(warehouse, "positions", position(NEW, 11, **new), at="2025-07-03T12:00:00Z")
+    put(warehouse, "clients", client(13, "Mill", 2, **new), at="2025-07-03T12:00:00Z")
+    put(warehouse, "regions", region(3, "South", parentRegion=2, **new), at="2025-07-03T12:00:00Z")
 
 
 class Runs:
@@ -170,6 +176,25 @@ def test_a_shift_has_the_members_of_its_time(warehouse: psycopg.Connection, runs
         [number],
     ).fetchall()
     assert found == [expected]
+
+
+@pytest.mark.parametrize(
+    ("dimension", "member", "name"),
+    [
+        ("employees", "employee_id = 208", "region_name"),
+        ("clients", "client_id = 13", "region_name"),
+        ("regions", "region_id = 3", "parent_region_name"),
+        ("positions", "position_id = 1106", "client_name"),
+    ],
+)
+def test_who_came_after_a_change_of_name_has_the_new_name_alone(
+    warehouse: psycopg.Connection, runs: Runs, dimension: str, member: str, name: str
+) -> None:
+    found = warehouse.execute(
+        f"select {name}, (valid_from at time zone 'UTC')::text, is_current from tracktik.dim_{dimension} where {member}"
+    )
+    new_name = "Old harbour" if dimension == "positions" else "Pacific"
+    assert found.fetchall() == [(new_name, "2025-07-03 00:00:00", True)]
 
 
 def test_what_is_not_known_is_minus_one_and_never_something_else(warehouse: psycopg.Connection, runs: Runs) -> None:

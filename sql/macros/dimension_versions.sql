@@ -41,8 +41,16 @@ where {{ natural_key }} is not null
         and ({{ dimension }}.valid_to is null or {{ day_start(day) }} < {{ dimension }}.valid_to)
 {%- endmacro -%}
 
-{#- A condition: the validity of two versions overlaps. Together they count from the later of the moments at which they
-    begin. -#}
+{#- A condition: a version was described by `other` at some moment of its own. Together they count from the later of
+    `effective_at` and the moment from which `other` is in force. A member's first version stands for the time before it,
+    too, but what was over by then is nothing that was ever said of it. -#}
+{%- macro described_by(version, other) -%}
+    {{ version }}.effective_at < {{ other }}.in_force_to
+        and {{ other }}.in_force_from < {{ version }}.in_force_to
+{%- endmacro -%}
+
+{#- A condition: the validity of two versions overlaps. Together they count from the later of the moments from which they
+    are in force. -#}
 {%- macro validity_overlaps(one, other) -%}
     {{ one }}.in_force_from < {{ other }}.in_force_to
         and {{ other }}.in_force_from < {{ one }}.in_force_to

@@ -28,8 +28,8 @@
 {%- macro json_field(path, type='text', document='raw_data') -%}
     {#- What a value must look like, before PostgreSQL is asked whether it is valid. -#}
     {%- set patterns = {
-        'timestamptz': '^\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d(:?\d\d)?)$',
-        'date': '^\d{4}-\d\d-\d\d',
+        'timestamptz': '^\\d{4}-\\d\\d-\\d\\d[T ].*(Z|[+-]\\d\\d(:?\\d\\d)?)$',
+        'date': '^\\d{4}-\\d\\d-\\d\\d',
         'numeric': '^-?[0-9.]',
     } -%}
     {%- set found, pattern = json_path_text(path, document), patterns.get(type.split('(')[0]) -%}

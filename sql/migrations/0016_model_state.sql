@@ -127,7 +127,7 @@ begin
     end if;
 
     dated := array(select jsonb_object_keys(model -> 'dated_inputs') intersect select unnest(behind));
-    is_whole := mode = 'full' or is_new_code or exists (
+    is_whole := mode = 'full' or is_new_code or held.as_of is distinct from today or exists (
         select from etl.relation_change
         where relation = any(dated) and change_id > coalesce((held.seen ->> relation)::bigint, 0)
             and relation_change.first_date is null
@@ -188,7 +188,7 @@ begin
         'success',
         changed,
         extract(epoch from clock_timestamp() - (building ->> 'began')::timestamptz),
-        greatest((building ->> 'first_date')::date - days_before, changed_from),
+        coalesce(changed_from, (building ->> 'first_date')::date - days_before),
         case when changed_from is null then (building ->> 'last_date')::date + days_after end,
         changed > 0 and (building ->> 'was_current')::boolean
     )

@@ -92,8 +92,11 @@
         {%- endif -%}
     {%- endif -%}
 
-    {#- 5. Finish. What was valid before the first of these moments still is. -#}
-    {%- set changed_from = run_query("select coalesce(min(moment), 'infinity')::date from " ~ spec.moments).rows[0][0] -%}
+    {#- 5. Finish. What was valid before the first of these moments still is. In the west it lies on the day before its
+        date in UTC. -#}
+    {%- set changed_from = run_query(
+        "select ((coalesce(min(moment), 'infinity') at time zone 'UTC')::date - 1)::text from " ~ spec.moments
+    ).rows[0][0] -%}
     {%- if spec.is_new -%}
         {%- call statement('index') -%}
             {{ scd2_create_indexes(target_relation, spec) }}

@@ -257,11 +257,12 @@ with completed as (
         order by {{ key_list }}, {{ at }}
     ) as incoming
     where existing.{{ inferred }} and {{ same_member }}
-    returning existing.valid_from
+    returning 1
 )
 
--- It was inferred from the first fact that refers to it: none is older.
-insert into {{ spec.moments }} select valid_from from completed
+-- What refers to it may be of any time: a member's first version stands for the time before it, too, so that one that
+-- is referred to by another's first version is met in older facts than that begins with.
+insert into {{ spec.moments }} select '-infinity'::timestamptz from completed
 {%- endmacro -%}
 
 

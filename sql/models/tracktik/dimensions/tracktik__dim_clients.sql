@@ -41,7 +41,7 @@ described as (
     from clients
     left join named_regions
         on clients.region_id = named_regions.region_id
-        and {{ validity_overlaps('clients', 'named_regions') }}
+        and {{ described_by('clients', 'named_regions') }}
 ),
 
 referenced_ids as (

@@ -33,7 +33,7 @@ described as (
     from employees
     left join regions
         on employees.region_id = regions.region_id
-        and {{ validity_overlaps('employees', 'regions') }}
+        and {{ described_by('employees', 'regions') }}
 ),
 
 referenced_ids as (

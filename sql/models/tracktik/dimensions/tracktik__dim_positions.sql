@@ -28,7 +28,7 @@ described as (
     from positions
     left join clients
         on positions.client_id = clients.client_id
-        and {{ validity_overlaps('positions', 'clients') }}
+        and {{ described_by('positions', 'clients') }}
 ),
 
 referenced_ids as (

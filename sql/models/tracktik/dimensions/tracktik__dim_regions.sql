@@ -26,7 +26,7 @@ described as (
     from regions
     left join regions as parents
         on regions.parent_region_id = parents.region_id
-        and {{ validity_overlaps('regions', 'parents') }}
+        and {{ described_by('regions', 'parents') }}
 ),
 
 referenced_ids as (
