@@ -6,7 +6,7 @@ import pytest
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
-from etl_assets.orchestration.dbt_assets import local_day, with_local_day
+from etl_assets.orchestration.partitions import local_day, with_local_day
 from etl_assets.settings import read_settings
 from etl_assets.sources.open_dental import SOURCE
 

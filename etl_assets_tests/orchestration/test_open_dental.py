@@ -121,7 +121,7 @@ def test_a_run_in_which_nothing_changed_leaves_few_records(clinic) -> None:
             "select count(*), count(*) filter (where asset_key like '[\"open_dental\",%'),"
             " coalesce(sum(length(evaluation_event)), 0) from asset_check_executions"
         )
-    assert materialised > 100
+    assert materialised > 80, "staging's, by which freshness is told; no model was written"
     assert checked == results
     assert of_staging == 0, "its tables have not changed: what was found of them stands"
     assert events - materialised - checked < 50
@@ -231,7 +231,9 @@ def test_all_440_tables_are_loaded_in_one_run_and_the_next_one_writes_nothing(
     fresh.environment["ETL_WAREHOUSE_URL"] = new_database()
     assert " 1 rows changed" in fresh.etl("run", "open_dental", "--only-load")
     assert fresh.query("select count(*) from etl.extraction") == [(len(keyed(schema)),)]
-    before = fresh.query("select relation, count(*) from etl.table_load group by relation")
+    before = fresh.query(
+        "select relation, count(*) from etl.table_load where relation like 'open_dental.%' group by relation"
+    )
     assert len(before) == 440
     assert " 0 rows changed" in fresh.etl("run", "open_dental", "--only-load")
     assert "tables.yaml says what Open Dental has" in fresh.etl("discover", "open_dental", "--check")

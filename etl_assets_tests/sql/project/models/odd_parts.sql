@@ -3,5 +3,5 @@
 
 select
     part,
-    {{ "'" ~ var('etl_batch_id') ~ "'::uuid" if var('etl_batch_id') else 'null::uuid' }} as etl_batch_id
+    {{ run_batch_id() }} as etl_batch_id
 from (values ('North 1'), ('north-1'), ('it''s'), (repeat('long', 20))) as given (part)
