@@ -14,7 +14,7 @@ from etl_assets.declare.source import Source
 from etl_assets.orchestration.asset_keys import asset_key
 from etl_assets.orchestration.partitions import span_of
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.orchestration.storage import let_results_stand
+from etl_assets.orchestration.standing_results import let_results_stand
 from etl_assets.quality.run import NotThereYet, RuleResult, run_due_rule, run_rule
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch

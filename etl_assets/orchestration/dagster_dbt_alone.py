@@ -6,13 +6,13 @@ itself; whoever builds imports dbt then (`dbt_build`).
 
 import sys
 
-_dbt = {name: module for name, module in sys.modules.items() if name == "dbt"}
-if not _dbt:
+_has_dbt = "dbt" in sys.modules
+if not _has_dbt:
     sys.modules["dbt"] = None  # type: ignore[assignment]  # so an import of it raises ImportError
 try:
     from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 finally:
-    if not _dbt:
+    if not _has_dbt:
         del sys.modules["dbt"]
 
 __all__ = ["DagsterDbtTranslator", "DagsterDbtTranslatorSettings", "dbt_assets"]

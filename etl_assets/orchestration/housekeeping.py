@@ -12,7 +12,7 @@ ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 @dg.op
 def forget_old_runs(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
     """Delete runs of long ago and what they logged; those that made what the UI shows today keep just that."""
-    from etl_assets.orchestration.storage import KeptEventLogStorage  # SQLAlchemy, which no other process loads
+    from etl_assets.orchestration.storage import KeptEventLogStorage  # SQLAlchemy, which the declarations do without
 
     instance, before = context.instance, datetime.now(UTC) - timedelta(days=warehouse.settings().dagster_keep_days)
     storage = instance.event_log_storage

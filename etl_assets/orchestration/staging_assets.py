@@ -24,7 +24,7 @@ from etl_assets.orchestration.partitions import partitions_of, recent_span, span
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import no_retry_on_permanent_error
 from etl_assets.orchestration.staleness import dependents, name_stale
-from etl_assets.orchestration.storage import let_results_stand
+from etl_assets.orchestration.standing_results import let_results_stand
 from etl_assets.orchestration.table_checks import check_results, check_specs, results_as_before
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets.warehouse.results import LatestResult, latest_results

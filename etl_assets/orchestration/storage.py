@@ -176,12 +176,6 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
             return int(connection.execute(text(statement), values).rowcount)
 
 
-def let_results_stand(instance: dg.DagsterInstance, checks: Collection[dg.AssetCheckKey]) -> set[dg.AssetCheckKey]:
-    """Let the latest results of these checks stand; returns the checks of which Dagster has none."""
-    storage = instance.event_log_storage
-    return set(checks) - (storage.let_stand(checks) if isinstance(storage, KeptEventLogStorage) else set())
-
-
 class KeptScheduleStorage(_AsSettingsSay, PostgresScheduleStorage):
     """Ticks of schedules and sensors."""
 
