@@ -78,9 +78,10 @@ def run(options: argparse.Namespace) -> bool:
     ]
     if not plan:
         _say_nothing_waits(settings, source)
-    lines = report([source], [run for outcome in outcomes for run in outcome.run_ids])
+    runs = [run for outcome in outcomes for run in outcome.run_ids]
+    lines = report([source], runs)
     if plan and not options.only_load:
-        print(_say_what_was_built(settings, source, [run for outcome in outcomes for run in outcome.run_ids]))
+        _say_what_was_built(settings, source, runs)
     broken = [error for outcome in outcomes for error in outcome.errors]
     if broken or not all(outcome.success for outcome in outcomes):
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
@@ -96,7 +97,7 @@ def _say_nothing_waits(settings: Settings, source: Source) -> None:
         )
 
 
-def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str]) -> str:
+def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str]) -> None:
     from etl_assets.orchestration.build_plan import source_builds
 
     with connect(settings, autocommit=True) as connection:
@@ -104,7 +105,7 @@ def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str])
     models = source_builds(source.name)
     passed = len(models.keys() - built)
     why = "what they read has not changed"
-    return f"{len(built)} of {len(models)} models were built; {passed} were passed over, for {why}."
+    print(f"{len(built)} of {len(models)} models were built; {passed} were passed over, for {why}.")
 
 
 def demo(options: argparse.Namespace) -> None:

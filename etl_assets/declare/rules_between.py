@@ -99,21 +99,37 @@ class RefersTo(ColumnRule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SameAsParent(ColumnRule):
+class _Reconciled(ColumnRule):
+    """A rule of rows that agree with those of another table, once both were read far enough."""
+
+    relation: str
+    """The other table, `schema.table`."""
+    settled: Settled | None = None
+
+    @property
+    def is_row_by_row(self) -> bool:
+        """Unless the other rows are in the same table."""
+        return not _is_own(self, self.relation)
+
+    @property
+    def read_past(self) -> ReadPast | None:
+        """Those of which one of both tables was not read far enough."""
+        return self.settled.read_past if self.settled else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameAsParent(_Reconciled):
     """Consistency with the parent: `column` has the value that the row's parent has, `same_as`.
 
     A null on either side passes, and so does a row that has no parent (see `RefersTo`). In SQL that is given, the row
-    is `looked_at` and its parent `parent`.
+    is `looked_at` and its parent, a row of `relation`, `parent`.
     """
 
     foreign_key: str
     """The column that refers to the parent."""
-    relation: str
-    """The parent's, `schema.table`."""
     key: str = "id"
     same_as: str
     """An SQL expression of the parent, such as `parent.paydate`."""
-    settled: Settled | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -123,16 +139,6 @@ class SameAsParent(ColumnRule):
     def reads(self) -> Sequence[str]:
         """The columns it names."""
         return [self.column, self.foreign_key]
-
-    @property
-    def is_row_by_row(self) -> bool:
-        """Unless the parent is in the same table."""
-        return not _is_own(self, self.relation)
-
-    @property
-    def read_past(self) -> ReadPast | None:
-        """Those of which one of both tables was not read far enough."""
-        return self.settled.read_past if self.settled else None
 
     def breaking_rows(self) -> str:
         """The rows that have another value than their parent."""
@@ -151,25 +157,23 @@ class SameAsParent(ColumnRule):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SumOfDetails(ColumnRule):
+class SumOfDetails(_Reconciled):
     """Reconciliation of header and details: `column` is the sum of `amount` over the row's details.
 
     Amounts may differ by `tolerance`, itself included. A header without details is to be 0, a detail whose amount is
     null counts as 0, and a header whose amount is null passes. `message` may name `header`, `total` and `details`: the
-    two amounts, rounded, and how many details there are. In SQL that is given, the header is `looked_at`.
+    two amounts, rounded, and how many details there are. In SQL that is given, the header is `looked_at`;
+    details are rows of `relation`.
     """
 
     key: str
     """The column that details refer to."""
-    relation: str
-    """The details', `schema.table`."""
     foreign_key: str
     """The details' column that refers to the header."""
     amount: str
     tolerance: float
     decimals: int = 2
     """Of the amounts that a finding shows; they are compared as they are."""
-    settled: Settled | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -179,16 +183,6 @@ class SumOfDetails(ColumnRule):
     def reads(self) -> Sequence[str]:
         """The columns it names."""
         return [self.column, self.key]
-
-    @property
-    def is_row_by_row(self) -> bool:
-        """Unless the details are in the same table."""
-        return not _is_own(self, self.relation)
-
-    @property
-    def read_past(self) -> ReadPast | None:
-        """Those of which one of both tables was not read far enough."""
-        return self.settled.read_past if self.settled else None
 
     def breaking_rows(self) -> str:
         """The headers that are not the sum of their details."""

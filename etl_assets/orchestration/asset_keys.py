@@ -10,6 +10,16 @@ def asset_key(source: Source, table: str) -> dg.AssetKey:
     return dg.AssetKey([source.schema, table])
 
 
+def relation_key(relation: str) -> dg.AssetKey:
+    """The asset key of a relation, `schema.name`."""
+    return dg.AssetKey(relation.split("."))
+
+
+def relation_name(key: dg.AssetKey) -> str:
+    """The name of an asset's relation, `schema.name`."""
+    return ".".join(key.path)
+
+
 def calendar_keys(source: Source) -> list[dg.AssetKey]:
     """The asset key of the billing calendar, where the source has one."""
     return [dg.AssetKey([source.name, "billing_periods"])] if source.calendar else []

@@ -22,8 +22,13 @@ class BuildPlan:
     """The relations that are passed over."""
     seen: Mapping[str, int]
     """Of each table that models are behind of, the last change that all of them were built of."""
-    changed: frozenset[str]
-    """Those of these tables that something has happened to since."""
+    newest: Mapping[str, int]
+    """Of each of these tables, the last change that there is."""
+
+    @property
+    def changed(self) -> set[str]:
+        """Those of these tables that something has happened to since."""
+        return {name for name, number in self.seen.items() if self.newest[name] > number}
 
 
 def source_builds(source: str) -> dict[str, ModelBuild]:
@@ -67,7 +72,7 @@ def plan_build(
         behind=tuple(sorted(behind)),
         current=tuple(sorted(set(selected) - chosen)),
         seen=seen,
-        changed=frozenset(name for name, number in seen.items() if newest[name] > number),
+        newest={name: newest[name] for name in seen},
     )
 
 
@@ -90,7 +95,7 @@ def plan_tests(
     certain = plan.changed | {build.relation for build in plan.chosen if build.kind != "table"}
     planned: dict[str, Collection[str]] = {}
     for name, relations in tests.items():
-        if run_all or (plan.chosen and name in failing) or not certain.isdisjoint(relations):
+        if run_all or name in failing or not certain.isdisjoint(relations):
             planned[name] = ()
         elif not tables.isdisjoint(relations):
             planned[name] = sorted(tables.intersection(relations))

@@ -7,13 +7,13 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
-from etl_assets.orchestration.asset_keys import staging_keys
+from etl_assets.orchestration.asset_keys import relation_key, relation_name, staging_keys
 from etl_assets.orchestration.dagster_dbt_alone import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from etl_assets.orchestration.dbt_build import NodeResult
 from etl_assets.orchestration.dbt_project import source_manifest
 from etl_assets.orchestration.drawings import with_drawing
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
-from etl_assets.orchestration.model_builds import ModelBuild, relation_of
+from etl_assets.orchestration.model_builds import ModelBuild, node_name, relation_of
 from etl_assets.orchestration.model_run import build_models
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.resources import WarehouseResource
@@ -47,7 +47,7 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
                 batch,
                 source,
                 mode=mode,
-                selected={".".join(key.path) for key in context.selected_asset_keys},
+                selected={relation_name(key) for key in context.selected_asset_keys},
                 tests=keys,
                 span=span_of(source, context.run.tags),
             )
@@ -100,7 +100,7 @@ def _events(
 def _materialization(build: ModelBuild, result: NodeResult) -> dg.MaterializeResult[None]:
     rows = {} if result.rows_changed is None else {"rows_changed": result.rows_changed}
     return dg.MaterializeResult(
-        asset_key=dg.AssetKey(build.relation.split(".")),
+        asset_key=relation_key(build.relation),
         metadata={UNIQUE_ID: build.unique_id, "seconds": round(result.seconds, 2), **rows},
     )
 
@@ -125,7 +125,7 @@ def _raise_failures(results: Collection[NodeResult]) -> None:
     """
     failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
     if failed:
-        named = [f"{each.unique_id.split('.')[2]}: {each.message}" for each in failed[:MOST_NAMED]]
+        named = [f"{node_name(each.unique_id)}: {each.message}" for each in failed[:MOST_NAMED]]
         more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
         skipped = sum(result.status == "skipped" for result in results)
         raise EtlError(

@@ -92,15 +92,8 @@ def _set_database(node: Any, name: str) -> None:
 
 def _words(folder: Path) -> list[str]:
     return [
-        *(
-            "build",
-            "--select",
-            f"tag:{_PLANNED}",
-            "--indirect-selection",
-            "empty",
-            "--exclude-resource-type",
-            "unit_test",
-        ),
+        *("build", "--select", f"tag:{_PLANNED}", "--indirect-selection", "empty"),
+        *("--exclude-resource-type", "unit_test"),
         *("--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", str(folder)),
         *("--log-path", str(folder), "--log-level-file", "none"),
         *("--no-write-json", "--no-version-check", "--no-use-colors", "--no-print"),

@@ -17,7 +17,7 @@ import dagster as dg
 from dbt.contracts.graph.manifest import Manifest
 
 from etl_assets.orchestration.column_lineage import column_lineage
-from etl_assets.orchestration.model_builds import ModelBuild, describe_builds, describe_tests
+from etl_assets.orchestration.model_builds import ModelBuild, describe_builds, describe_tests, relation_of
 from etl_assets.orchestration.shown_manifest import shown_manifest
 
 DBT = str(Path(sys.executable).with_name("dbt"))
@@ -55,30 +55,33 @@ def make_manifest(project: Path, target: Path) -> None:
         lineage, builds = column_lineage(compiled), describe_builds(compiled, project / "macros")
         tests = describe_tests(compiled)
         shown = shown_manifest(compiled, lineage)
-        sources = sorted({node["fqn"][1] for node in compiled["nodes"].values()})
-        for source in sources:
+        parsed = (Path(folder) / "partial_parse.msgpack").read_bytes()
+        for source in sorted({_source_of(node) for node in compiled["nodes"].values()}):
+            nodes = {key: node for key, node in compiled["nodes"].items() if _source_of(node) == source}
+            relations = {relation_of(node) for node in nodes.values()}
             part = {
                 "manifest": _part(shown, source),
-                "lineage": {name: columns for name, columns in lineage.items() if name in _relations(builds, source)},
-                "tests": {
-                    name: relations for name, relations in tests.items() if compiled["nodes"][name]["fqn"][1] == source
-                },
-                "builds": {name: asdict(build) for name, build in builds.items() if name in _relations(builds, source)},
+                "lineage": {name: columns for name, columns in lineage.items() if name in relations},
+                "tests": {name: read for name, read in tests.items() if name in nodes},
+                "builds": {name: asdict(build) for name, build in builds.items() if name in relations},
             }
             (target / f"{source}.json").write_text(json.dumps(part))
-            parsed = Manifest.from_msgpack((Path(folder) / "partial_parse.msgpack").read_bytes())
-            (target / f"{source}.msgpack").write_bytes(_dbt_part(parsed, source, builds).to_msgpack())
+            # Parsed for each anew: its part is what is left of it.
+            part_of_dbt = _dbt_part(Manifest.from_msgpack(parsed), source, builds)
+            (target / f"{source}.msgpack").write_bytes(part_of_dbt.to_msgpack())
         # The time is that of the reading, so that what was edited meanwhile counts as newer.
         made.replace(target / made.name)
 
 
-def _relations(builds: Mapping[str, ModelBuild], source: str) -> set[str]:
-    return {name for name, build in builds.items() if build.unique_id.split(".")[2].startswith(f"{source}__")}
+def _source_of(node: Mapping[str, Any]) -> str:
+    """The source of a node: the folder that it lies in."""
+    name: str = node["fqn"][1]
+    return name
 
 
 def _part(manifest: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The nodes of one source, and what they read."""
-    nodes = {key: _bare(node) for key, node in manifest["nodes"].items() if node["fqn"][1] == source}
+    nodes = {key: _bare(node) for key, node in manifest["nodes"].items() if _source_of(node) == source}
     read = {parent for node in nodes.values() for parent in node.get("depends_on", {}).get("nodes", ())}
     sources = {key: node for key, node in manifest["sources"].items() if key in read}
     kept = {*nodes, *sources}

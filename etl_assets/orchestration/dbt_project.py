@@ -12,16 +12,17 @@ from etl_assets.warehouse.connection import warehouse_url
 
 SQL = PROJECT / "sql"
 TARGET = SQL / "target"
-_WRITTEN = ("*.sql", "*.yml", "*.csv", "*.md", "*.yaml")
+_WRITTEN = {".sql", ".yml", ".csv", ".md", ".yaml"}
 _FOLDERS = ("models", "macros", "seeds", "tests")
 _MAKERS = ("column_lineage", "column_types", "dbt_manifest", "dbt_tests", "model_builds", "shown_manifest")
 
 
+@cache
 def manifest() -> Path:
-    """The manifest of the dbt project, made anew where a file of the project is newer. No warehouse is asked.
+    """The manifest of the dbt project, made anew where a file of the project is newer when a process first asks.
 
     Beside it lies what is made of it for each source (`source_manifest`, `dbt_manifest`). Images carry all of it, so
-    nothing is written there.
+    nothing is written there. No warehouse is asked.
 
     Raises:
         dg.DagsterInvalidDefinitionError: dbt cannot parse the project; its words are in the message.
@@ -37,12 +38,6 @@ def manifest() -> Path:
         if not _is_fresh(path):
             make_manifest(SQL, TARGET)
     return path
-
-
-def loaded_manifest() -> dict[str, Any]:
-    """The whole manifest, as dbt wrote it."""
-    content: dict[str, Any] = json.loads(manifest().read_text())
-    return content
 
 
 @cache
@@ -90,6 +85,6 @@ def _is_fresh(path: Path) -> bool:
         SQL / "dbt_project.yml",
         SQL / "column_types.yaml",
         *makers,
-        *(file for folder in _FOLDERS for kind in _WRITTEN for file in (SQL / folder).rglob(kind)),
+        *(file for folder in _FOLDERS for file in (SQL / folder).rglob("*") if file.suffix in _WRITTEN),
     ]
     return all(file.stat().st_mtime <= made for file in files)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from etl_assets.orchestration.dbt_build import NodeResult
-from etl_assets.orchestration.model_builds import relation_of
+from etl_assets.orchestration.model_builds import node_name, relation_of
 
 MAX_CONDITION = 300
 _REF = re.compile(r"ref\('(\w+)'\)")
@@ -42,16 +42,11 @@ def described_tests(nodes: Mapping[str, Any], results: Iterable[NodeResult]) -> 
     return [_in_words(nodes, nodes[result.unique_id], result) for result in results]
 
 
-def name_of_test(unique_id: str) -> str:
-    """The name of a test in dbt's words, by which the ledger knows it."""
-    return unique_id.split(".")[2]
-
-
 def _in_words(nodes: Mapping[str, Any], node: Mapping[str, Any], result: NodeResult) -> dict[str, Any]:
     tested = nodes.get(node.get("attached_node") or "")
     return {
         "relation": relation_of(tested) if tested else "(several)",
-        "rule": name_of_test(node["unique_id"]),
+        "rule": node_name(node["unique_id"]),
         "why": node["meta"]["description"],
         "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
         "status": result.status,

@@ -8,6 +8,7 @@ from functools import cache
 
 import dagster as dg
 
+from etl_assets.orchestration.asset_keys import relation_name
 from etl_assets.orchestration.dbt_project import source_manifest
 from etl_assets.orchestration.model_builds import relation_of
 from etl_assets.settings import Settings
@@ -19,7 +20,7 @@ MOST_ROWS = 200_000
 
 def with_drawing(settings: Settings, source: str, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:
     """The result as it came or, for a model that is to be drawn, with its drawing."""
-    relation = ".".join(result.asset_key.path) if result.asset_key else ""
+    relation = relation_name(result.asset_key) if result.asset_key else ""
     drawing = _drawings(source).get(relation)
     if not drawing:
         return result

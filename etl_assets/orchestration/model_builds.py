@@ -66,6 +66,11 @@ def relation_of(node: Mapping[str, Any]) -> str:
     return f"{node['schema']}.{node.get('alias') or node['identifier']}"
 
 
+def node_name(unique_id: str) -> str:
+    """Dbt's own name of a model, a seed or a test, out of its id."""
+    return unique_id.split(".")[2]
+
+
 def describe_builds(manifest: Mapping[str, Any], macros: Path) -> dict[str, ModelBuild]:
     """What each model and seed is built of, by its relation.
 

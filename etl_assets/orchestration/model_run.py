@@ -9,8 +9,8 @@ from etl_assets.declare.source import Source
 from etl_assets.orchestration.build_plan import BuildPlan, plan_build, plan_tests, source_builds
 from etl_assets.orchestration.dbt_build import BuildRequest, NodeResult, run_dbt
 from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.dbt_tests import described_tests, name_of_test
-from etl_assets.orchestration.model_builds import ModelBuild
+from etl_assets.orchestration.dbt_tests import described_tests
+from etl_assets.orchestration.model_builds import ModelBuild, node_name
 from etl_assets.orchestration.partitions import local_day, with_local_day
 from etl_assets.quality.dbt_tests import open_rules, record_tests
 from etl_assets.settings import Settings
@@ -49,11 +49,11 @@ def build_models(
     as_of = local_day(settings, source, now)
     plan = plan_build(batch.connection, builds, chosen, as_of=as_of, force=mode != "changed")
     looked_at = {name: source_manifest(source.name)["tests"][name] for name in tests}
-    failing = open_rules(batch.connection, source.name)
+    failing = open_rules(batch.connection, source.name) if plan.chosen else set()
     planned = plan_tests(
         plan,
         looked_at,
-        failing={name for name in tests if name_of_test(name) in failing},
+        failing={name for name in tests if node_name(name) in failing},
         run_all=mode != "changed" or not chosen,
     )
     if not plan.chosen and not planned:

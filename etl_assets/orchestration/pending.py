@@ -9,13 +9,13 @@ import dagster as dg
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
-from etl_assets.orchestration.asset_keys import asset_key
+from etl_assets.orchestration.asset_keys import asset_key, relation_key
 from etl_assets.orchestration.build_plan import plan_build, source_builds
 from etl_assets.orchestration.partitions import local_day, recent_span, spans, today, whole_periods
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.files.ledger import LedgerFile, loaded_slices, pending_files
-from etl_assets.warehouse.ledger import changed_dates, newest_changes
+from etl_assets.warehouse.ledger import changed_dates
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,26 @@ def stale_models(connection: Connection, settings: Settings, source: Source) -> 
     """The models that something has happened to since they were last built; None where all are up to date."""
     builds = source_builds(source.name)
     plan = plan_build(connection, builds, builds, as_of=local_day(settings, source, datetime.now(UTC)))
-    newest = newest_changes(connection, plan.seen)
     # Before anything is loaded there is nothing to build it of.
-    if not plan.chosen or not any(newest.values()):
+    if not plan.chosen or not any(plan.newest.values()):
         return None
     days = changed_dates(connection, plan.seen, source.dates(today()))
     return Work(
         # The ledger knows which dates are built; the run is only called by these.
         whole_periods(source, days) if days else recent_span(source, 1),
         (),
-        _digest([*plan.behind, *(f"{name} {change}" for name, change in newest.items())]),
-        frozenset(dg.AssetKey(build.relation.split(".")) for build in plan.chosen),
+        digest_of([*plan.behind, *(f"{name} {change}" for name, change in plan.newest.items())]),
+        frozenset(relation_key(build.relation) for build in plan.chosen),
     )
 
 
 def _files_of(span: Span, files: Iterable[LedgerFile]) -> Work:
     chosen = tuple(file for file in files if _touches(file, span))
-    return Work(span, chosen, _digest(str(file.file_id) for file in chosen))
+    return Work(span, chosen, digest_of(str(file.file_id) for file in chosen))
 
 
-def _digest(words: Iterable[str]) -> str:
+def digest_of(words: Iterable[str]) -> str:
+    """The same for the same words, in whatever order, and for no others."""
     return hashlib.sha256(",".join(sorted(words)).encode()).hexdigest()[:16]
 
 

@@ -1,6 +1,5 @@
 """Sensors that run alone: new files start runs, and so does staging whose models are behind."""
 
-import hashlib
 import time
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -15,7 +14,7 @@ from etl_assets.orchestration.jobs import everything_of, models_of
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of
-from etl_assets.orchestration.pending import Work, pending_work
+from etl_assets.orchestration.pending import Work, digest_of, pending_work
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES
 from etl_assets.orchestration.staging_assets import load_config
@@ -95,7 +94,11 @@ def _requests(
         models = models_of(source).resolve(graph) if each.files else each.models
         # What is loaded now may be what had failed; what is only built is not built on it.
         chosen = models if each.files else models - stale_in(graph, models, failed)
-        digest = each.digest if chosen == models else f"{each.digest} without {_digest(failed)}"
+        digest = (
+            each.digest
+            if chosen == models
+            else f"{each.digest} without {digest_of(key.to_user_string() for key in failed)}"
+        )
         earlier = context.instance.get_runs(dg.RunsFilter(tags={WORK_TAG: digest}))
         if any(not run.is_finished for run in earlier) or (not each.files and _at_work(context.instance, models)):
             continue
@@ -124,8 +127,3 @@ def _at_work(instance: dg.DagsterInstance, models: AbstractSet[dg.AssetKey]) -> 
     unfinished = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     runs = instance.get_runs(dg.RunsFilter(statuses=[*unfinished, dg.DagsterRunStatus.NOT_STARTED]))
     return any(run.asset_selection is None or run.asset_selection & models for run in runs)
-
-
-def _digest(keys: AbstractSet[dg.AssetKey]) -> str:
-    """The same for the same assets, and for no others."""
-    return hashlib.sha256(",".join(sorted(key.to_user_string() for key in keys)).encode()).hexdigest()[:16]

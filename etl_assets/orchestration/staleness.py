@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from etl_assets.declare.source import Source
-from etl_assets.orchestration.asset_keys import asset_key, staging_keys
+from etl_assets.orchestration.asset_keys import asset_key, relation_name, staging_keys
 from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.table_failures import table_failures
 
@@ -44,5 +44,5 @@ def stale_in(graph: Any, models: Collection[dg.AssetKey], failed: Collection[dg.
 
 def name_stale(stale: Collection[dg.AssetKey]) -> str:
     """The names of stale models, for a message; of many the first ones."""
-    names = sorted(".".join(key.path) for key in stale)
+    names = sorted(map(relation_name, stale))
     return ", ".join(names[:MAX_SHOWN]) + (f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else "")

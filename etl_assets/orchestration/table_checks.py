@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.orchestration.asset_keys import relation_name
 from etl_assets.warehouse.results import LatestResult
 
 
@@ -51,7 +52,7 @@ def results_as_before(
 ) -> Iterator[dg.AssetCheckResult]:
     """The results of earlier loads that stand, of checks of which Dagster has none."""
     for key in sorted(standing, key=str):
-        yield _result(key.asset_key, _as_before(key.name, before[".".join(key.asset_key.path), key.name]))
+        yield _result(key.asset_key, _as_before(key.name, before[relation_name(key.asset_key), key.name]))
 
 
 def _as_before(name: str, before: LatestResult) -> TableCheck:

@@ -7,7 +7,7 @@ run every time.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
@@ -102,15 +102,7 @@ def begin_rule(
             ).fetchone()
             or ()
         )
-    return RuleQuery(
-        source=source,
-        rule=rule,
-        scope=scope,
-        select=select,
-        asked=sha256(repr(parts).encode()).hexdigest(),
-        upto_load=load,
-        upto_retention=retention,
-    )
+    return replace(query, asked=sha256(repr(parts).encode()).hexdigest(), upto_load=load, upto_retention=retention)
 
 
 def dates_due(connection: psycopg.Connection, query: RuleQuery) -> DatesDue | None:

@@ -230,27 +230,27 @@ class ModelState:
 
 def record_failed_build(batch: Batch, relation: str, *, status: str, seconds: float) -> None:
     """Record that a model could not be built. What one that could did to it, it records itself (`etl.end_build`)."""
-    batch.connection.execute(
-        "insert into etl.model_build (batch_id, relation, status, seconds) values (%s, %s, %s, %s)"
-        " on conflict do nothing",
-        [batch.id, relation, status, seconds],
-    )
+    _record_build(batch, relation, status=status, seconds=seconds)
 
 
 def record_view(batch: Batch, relation: str, code_version: str, *, seconds: float) -> None:
     """Record that a view was made anew, which depends on its code alone."""
     with batch.connection.transaction():
-        batch.connection.execute(
-            "insert into etl.model_build (batch_id, relation, status, seconds) values (%s, %s, 'success', %s)"
-            " on conflict do nothing",
-            [batch.id, relation, seconds],
-        )
+        _record_build(batch, relation, status="success", seconds=seconds)
         batch.connection.execute(
             "insert into etl.model_state (relation, code_version, seen, batch_id) values (%s, %s, '{}', %s)"
             " on conflict (relation) do update set code_version = excluded.code_version, built_at = now(),"
             " batch_id = excluded.batch_id",
             [relation, code_version, batch.id],
         )
+
+
+def _record_build(batch: Batch, relation: str, *, status: str, seconds: float) -> None:
+    batch.connection.execute(
+        "insert into etl.model_build (batch_id, relation, status, seconds) values (%s, %s, %s, %s)"
+        " on conflict do nothing",
+        [batch.id, relation, status, seconds],
+    )
 
 
 def model_states(connection: psycopg.Connection, relations: Collection[str]) -> dict[str, ModelState]:

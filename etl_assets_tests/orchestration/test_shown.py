@@ -11,7 +11,7 @@ from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.definitions import defs
 from etl_assets.orchestration.column_lineage import column_lineage
 from etl_assets.orchestration.column_types import model_column_types
-from etl_assets.orchestration.dbt_project import loaded_manifest, source_manifest
+from etl_assets.orchestration.dbt_project import manifest, source_manifest
 from etl_assets.orchestration.dbt_tests import describe_test, with_short_check_names
 from etl_assets.sources import SOURCES
 
@@ -23,8 +23,9 @@ LINEAGE = {
     for source in SOURCES
     for relation, columns in source_manifest(source.name)["lineage"].items()
 }
-MODELS = [node for node in loaded_manifest()["nodes"].values() if node["resource_type"] == "model"]
-TESTS = [node for node in loaded_manifest()["nodes"].values() if node["resource_type"] == "test"]
+MANIFEST = json.loads(manifest().read_text())
+MODELS = [node for node in MANIFEST["nodes"].values() if node["resource_type"] == "model"]
+TESTS = [node for node in MANIFEST["nodes"].values() if node["resource_type"] == "test"]
 # Of functions that give rows, and of tables joined to a document's field, sqlglot cannot tell whose a bare name is.
 NOT_READ = {
     "open_dental_mart.mart_ar_aging",
@@ -102,7 +103,7 @@ def test_every_test_of_a_model_has_a_short_name_of_its_own_and_a_sentence() -> N
 )
 def test_a_test_is_described_by_what_must_be_true(name, sentence) -> None:
     node = next(node for node in TESTS if node["name"] == name)
-    assert describe_test(node, loaded_manifest()["nodes"]) == sentence
+    assert describe_test(node, MANIFEST["nodes"]) == sentence
 
 
 def test_tests_of_one_name_keep_apart() -> None:
@@ -180,7 +181,7 @@ def test_every_column_of_a_model_has_a_type() -> None:
     stated = {relation: set(types) for relation, types in model_column_types().items()}
     described = {
         f"{node['schema']}.{node['alias']}": set(node["columns"])
-        for node in loaded_manifest()["nodes"].values()
+        for node in MANIFEST["nodes"].values()
         if node["resource_type"] in {"model", "seed"} and node["config"]["materialized"] != "ephemeral"
     }
     assert set(stated) == set(described)
@@ -193,7 +194,7 @@ def test_the_sql_of_every_model_but_a_few_can_be_read() -> None:
 
 
 def test_a_model_that_cannot_be_read_has_no_lineage() -> None:
-    manifest = json.loads(json.dumps(loaded_manifest()))
+    manifest = json.loads(json.dumps(MANIFEST))
     for node in manifest["nodes"].values():
         if node["resource_type"] == "model":
             node["compiled_code"] = "select from where" if "stg_patient" in node["name"] else "select 1 as case_id"

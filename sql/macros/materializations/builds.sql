@@ -28,7 +28,8 @@
     {%- if build -%}
         {%- do run_query(
             "select etl.end_build('" ~ relation_name() ~ "', '" ~ tojson(build) ~ "', " ~ written ~ ", "
-            ~ ("null" if changed_from is none else "'" ~ changed_from ~ "'") ~ ", " ~ (config.get('window_days_before', 0) + margin) ~ ", "
+            ~ ("null" if changed_from is none else "'" ~ changed_from ~ "'") ~ ", "
+            ~ (config.get('window_days_before', 0) + margin) ~ ", "
             ~ (config.get('window_days_after', 0) + margin) ~ ")") -%}
     {%- else -%}
         {%- do run_query("select etl.built_by_hand('" ~ relation_name() ~ "', " ~ written ~ ")") -%}

@@ -31,13 +31,14 @@
         {{ return(pass_over()) }}
     {%- endif -%}
     {%- set found = run_query("select relkind from pg_class where oid = to_regclass('" ~ this ~ "')").rows -%}
-    {%- if found and (should_full_refresh() or found[0][0] != 'r') -%}
+    {%- set is_new = not found or should_full_refresh() or found[0][0] != 'r' -%}
+    {%- if found and is_new -%}
         {%- do run_query(
             "drop " ~ {'v': 'view', 'm': 'materialized view'}.get(found[0][0], 'table') ~ " " ~ this) -%}
     {%- endif -%}
 
     {#- The first time, the table is the model. -#}
-    {%- if not found or should_full_refresh() or found[0][0] != 'r' -%}
+    {%- if is_new -%}
         {%- call statement('main') -%}
             create table {{ this }} as
             {{ sql }}
