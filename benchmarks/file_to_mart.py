@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +24,14 @@ from typing import Any
 
 import psycopg
 
-from etl_assets.settings import read_settings, temporary_environment
-from etl_assets.warehouse import embedded
+from benchmarks.installation import TICKS, etl, own_installation, server_cpu, stat_of
+from etl_assets.settings import read_settings
 from etl_assets.warehouse.connection import dagster_url, warehouse_url
 
 HEADER = "case_id,surgery_date,room_id,location_id,patient_id,primary_surgeon_prov_id,or_in,or_out,sched_status"
 FIRST = date(2026, 3, 2)
+QUIET_SECONDS = "5"
+"""How long a file must have been left alone: as it is set by default."""
 WAIT_SECONDS = 300.0
 POLL_SECONDS = 0.1
 SENSORS = 3
@@ -55,8 +56,10 @@ LOOKED = "select count(*) from job_ticks where type = 'SENSOR' and status = 'SKI
 class Bench:
     """An installation under `etl dev`, and its two databases."""
 
-    def __init__(self, landing: Path, warehouse: psycopg.Connection, dagster: psycopg.Connection, group: int) -> None:
-        self.landing, self.warehouse, self.dagster, self.group = landing, warehouse, dagster, group
+    def __init__(
+        self, home: Path, landing: Path, warehouse: psycopg.Connection, dagster: psycopg.Connection, group: int
+    ) -> None:
+        self.home, self.landing, self.warehouse, self.dagster, self.group = home, landing, warehouse, dagster, group
 
     def drop(self, number: int) -> list[float]:
         """Drop a file of one case and wait for its run: the seconds of each part."""
@@ -105,40 +108,28 @@ class Bench:
         return float(_first(self.dagster, EVENT, run, what).timestamp())
 
     def _cpu_seconds(self) -> float:
-        """Of the services' process group and of the warehouse's server, whose children are its sessions."""
-        session = Path(f"/proc/{self.warehouse.info.backend_pid}/stat").read_text()
-        server = int(session.rpartition(")")[2].split()[1])
+        """Of the services' process group and of the warehouse's server."""
         ticks = 0
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = path.read_text().rpartition(")")[2].split()
-            except OSError:  # it has ended
-                continue
-            if int(fields[2]) == self.group or server in {int(fields[1]), int(path.parent.name)}:
-                # Those that have ended are counted with their parents.
-                ticks += sum(int(field) for field in fields[11:15])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        for path in Path("/proc").glob("[0-9]*"):
+            fields = stat_of(path.name)
+            if fields and fields[2] == self.group:
+                ticks += sum(fields[11:15])  # those that have ended are counted with their parents
+        return ticks / TICKS + server_cpu(self.home)
 
 
 @contextmanager
 def running() -> Iterator[Bench]:
     """An installation with six weeks of the operating room loaded, and `etl dev` in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        with temporary_environment({"ETL_HOME": str(home)}):
-            settings = read_settings()
-            try:
-                _etl("sandbox", "operating_room")
-                _etl("run", "operating_room")
-                with (
-                    _dev(home) as group,
-                    psycopg.connect(warehouse_url(settings), autocommit=True) as warehouse,
-                    psycopg.connect(dagster_url(settings).replace("+psycopg2", ""), autocommit=True) as dagster,
-                ):
-                    yield Bench(settings.landing("operating_room"), warehouse, dagster, group)
-            finally:
-                embedded.stop_server(home / "postgres")
+    with own_installation(ETL_FILE_QUIET_SECONDS=QUIET_SECONDS) as home:
+        settings = read_settings()
+        etl(home, "sandbox", "operating_room")
+        etl(home, "run", "operating_room")
+        with (
+            _dev(home) as group,
+            psycopg.connect(warehouse_url(settings), autocommit=True) as warehouse,
+            psycopg.connect(dagster_url(settings).replace("+psycopg2", ""), autocommit=True) as dagster,
+        ):
+            yield Bench(home, settings.landing("operating_room"), warehouse, dagster, group)
 
 
 @contextmanager
@@ -172,14 +163,6 @@ def _service_group(process: "subprocess.Popen[bytes]") -> int:
 def _first(connection: psycopg.Connection, query: str, *values: object) -> Any:
     row = connection.execute(query, values or None).fetchone()
     return row[0] if row else None
-
-
-def _etl(*words: str) -> None:
-    done = subprocess.run(  # noqa: S603 (our own command)
-        [sys.executable, "-m", "etl_assets.cli", *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode not in {0, 2}:
-        sys.exit(done.stdout + done.stderr)
 
 
 def _load() -> float:

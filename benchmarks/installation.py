@@ -31,12 +31,16 @@ class Cost:
 
 
 @contextmanager
-def own_installation() -> Iterator[Path]:
-    """An installation for the time of the `with` block, migrated; its home."""
+def own_installation(**settings: str) -> Iterator[Path]:
+    """An installation for the time of the `with` block, migrated; its home. Files are taken at once.
+
+    Args:
+        settings: Environment variables besides, or instead.
+    """
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         home.chmod(0o755)
-        with temporary_environment({"ETL_HOME": str(home), "ETL_FILE_QUIET_SECONDS": "0"}):
+        with temporary_environment({"ETL_HOME": str(home), "ETL_FILE_QUIET_SECONDS": "0", **settings}):
             warehouse_url(read_settings())
             try:
                 etl(home, "migrate")
@@ -52,9 +56,9 @@ def etl(home: Path, *words: str) -> Cost:
 
 def run(home: Path, command: Sequence[str]) -> Cost:
     """Run a command, and measure it; one that fails ends the benchmark."""
-    started, before = time.monotonic(), _children() + _server(home)
+    started, before = time.monotonic(), _children() + server_cpu(home)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
-    cost = Cost(time.monotonic() - started, _children() + _server(home) - before, done.stdout)
+    cost = Cost(time.monotonic() - started, _children() + server_cpu(home) - before, done.stdout)
     if done.returncode not in FINE:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     return cost
@@ -65,21 +69,21 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _server(home: Path) -> float:
+def server_cpu(home: Path) -> float:
     """CPU-seconds of the embedded server: its own, those of the sessions it has, and of those that have ended."""
     pidfile = next(home.rglob("postmaster.pid"), None)
     if pidfile is None:
         return 0.0
     postmaster = pidfile.read_text().split()[0]
-    spent = sum(_stat(postmaster)[11:15])
+    spent = sum(stat_of(postmaster)[11:15])
     for process in Path("/proc").glob("[0-9]*"):
-        fields = _stat(process.name)
+        fields = stat_of(process.name)
         if fields and str(fields[1]) == postmaster:
             spent += sum(fields[11:13])
     return spent / TICKS
 
 
-def _stat(pid: str) -> list[int]:
+def stat_of(pid: str) -> list[int]:
     """The numbers of /proc/PID/stat from the state on, which stands as 0; none where the process has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()

@@ -256,7 +256,7 @@ def test_failures_are_said_in_our_words(source: str, new_database: Callable[[], 
     execute(
         url,
         "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where datname = current_database() and pid <> pg_backend_pid()",
+        " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'",
     )
     with pytest.raises(TransientError) as lost:
         list(blocks)
