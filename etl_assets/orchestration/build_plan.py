@@ -1,4 +1,4 @@
-"""The build plan: which models something has happened to since they were last built. The ledger says."""
+"""The build plan: which models are stale, for something has happened to what they read. The ledger says."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,12 @@ from etl_assets.warehouse.ledger import ModelState, missing_relations, model_sta
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What a run hands to dbt, and what it passes over."""
+    """Which models of those that may be built are behind."""
 
-    chosen: tuple[ModelBuild, ...]
-    """Models that are behind, and the tables built on them: the ledger decides on those when it is their turn."""
-    behind: tuple[str, ...]
-    """The relations of those of which it is certain now."""
-    current: tuple[str, ...]
-    """The relations that are passed over."""
+    behind: tuple[ModelBuild, ...]
+    """Those that something has happened to since they were last built."""
+    touched: frozenset[str]
+    """The relations of these and of the tables built on them, which may be behind once these are built."""
     seen: Mapping[str, int]
     """Of each table that models are behind of, the last change that all of them were built of."""
     newest: Mapping[str, int]
@@ -29,6 +27,11 @@ class BuildPlan:
     def changed(self) -> set[str]:
         """Those of these tables that something has happened to since."""
         return {name for name, number in self.seen.items() if self.newest[name] > number}
+
+    @property
+    def ready(self) -> list[ModelBuild]:
+        """Those that are behind, and built on nothing that may be."""
+        return [build for build in self.behind if self.touched.isdisjoint(build.parents)]
 
 
 def source_builds(source: str) -> dict[str, ModelBuild]:
@@ -64,42 +67,13 @@ def plan_build(
     touched = set(behind)
     while more := {name for name in selected if name not in touched and not touched.isdisjoint(builds[name].parents)}:
         touched |= more
-    # What a view reads may change without the view.
-    chosen = {name for name in touched if name in behind or builds[name].kind == "table"}
     seen = _seen([(builds[name], states.get(name)) for name in behind])
     return BuildPlan(
-        chosen=tuple(builds[name] for name in sorted(chosen)),
-        behind=tuple(sorted(behind)),
-        current=tuple(sorted(set(selected) - chosen)),
+        behind=tuple(builds[name] for name in sorted(behind)),
+        touched=frozenset(touched),
         seen=seen,
         newest={name: newest[name] for name in seen},
     )
-
-
-def plan_tests(
-    plan: BuildPlan,
-    tests: Mapping[str, Collection[str]],
-    *,
-    failing: Collection[str] = (),
-    run_all: bool = False,
-) -> dict[str, Collection[str]]:
-    """The tests to run, each with the tables of which one must be written for it to be; with none if it always is.
-
-    Args:
-        plan: What is built.
-        tests: The relations that each test looks at, by its id.
-        failing: Those that failed the last time: nothing is built on what they look at before they pass.
-        run_all: Run each of them.
-    """
-    tables = {build.relation for build in plan.chosen if build.kind == "table"}
-    certain = plan.changed | {build.relation for build in plan.chosen if build.kind != "table"}
-    planned: dict[str, Collection[str]] = {}
-    for name, relations in tests.items():
-        if run_all or name in failing or not certain.isdisjoint(relations):
-            planned[name] = ()
-        elif not tables.isdisjoint(relations):
-            planned[name] = sorted(tables.intersection(relations))
-    return planned
 
 
 def _seen(models: Iterable[tuple[ModelBuild, ModelState | None]]) -> dict[str, int]:

@@ -8,13 +8,14 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.asset_keys import relation_key, relation_name, staging_keys
+from etl_assets.orchestration.build_plan import source_builds
 from etl_assets.orchestration.dagster_dbt_alone import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from etl_assets.orchestration.dbt_build import NodeResult
 from etl_assets.orchestration.dbt_project import source_manifest
 from etl_assets.orchestration.drawings import with_drawing
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
 from etl_assets.orchestration.model_builds import ModelBuild, node_name, relation_of
-from etl_assets.orchestration.model_run import build_models
+from etl_assets.orchestration.model_run import ModelRun, build_models
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import BROKEN
@@ -42,7 +43,7 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
         settings, mode, keys = warehouse.settings(), _mode(context, source), _test_keys(context)
         with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
-            plan, results = build_models(
+            done = build_models(
                 settings,
                 batch,
                 source,
@@ -51,10 +52,11 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
                 tests=keys,
                 span=span_of(source, context.run.tags),
             )
-            if plan.current:
-                context.log.info(f"Passed over, for nothing that they read has changed: {', '.join(plan.current)}")
-            yield from _events(settings, source, keys, plan.chosen, [each for each in results if _has_news(each, mode)])
-            _raise_failures(results)
+            if done.current:
+                named = ", ".join(sorted(done.current))
+                context.log.info(f"Passed over, for nothing that they read has changed: {named}")
+            yield from _events(settings, source, keys, [each for each in done.results if _has_news(each, mode)])
+            _raise_failures(done)
 
     return build
 
@@ -86,10 +88,9 @@ def _events(
     settings: Settings,
     source: Source,
     keys: Mapping[str, dg.AssetCheckKey],
-    chosen: Collection[ModelBuild],
     results: Collection[NodeResult],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    by_id = {build.unique_id: build for build in chosen}
+    by_id = {build.unique_id: build for build in source_builds(source.name).values()}
     for result in results:
         if result.kind == "test":
             yield _check_result(keys[result.unique_id], source, result)
@@ -117,20 +118,20 @@ def _check_result(key: dg.AssetCheckKey, source: Source, result: NodeResult) -> 
     )
 
 
-def _raise_failures(results: Collection[NodeResult]) -> None:
+def _raise_failures(run: ModelRun) -> None:
     """Fail the run for what failed; what was built is built all the same.
 
     Raises:
         EtlError: A model could not be built, or a test found an error.
     """
-    failed = [result for result in results if result.status in {"error", "fail", "runtime error"}]
+    failed = [result for result in run.results if result.status in {"error", "fail", "runtime error"}]
     if failed:
         named = [f"{node_name(each.unique_id)}: {each.message}" for each in failed[:MOST_NAMED]]
         more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
-        skipped = sum(result.status == "skipped" for result in results)
+        skipped = sum(result.status == "skipped" for result in run.results) + len(run.waiting)
         raise EtlError(
             "\n".join(
-                [f"dbt: {len(failed)} of {len(results)} failed, and {skipped} were not run for it.", *named, *more]
+                [f"dbt: {len(failed)} of {len(run.results)} failed, and {skipped} were not run for it.", *named, *more]
             )
         )
 

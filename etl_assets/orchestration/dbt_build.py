@@ -3,7 +3,7 @@
 What varies from run to run reaches SQL by settings of the session, and never by vars: those would be part of the code.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ class NodeResult:
     status: str
     """dbt's: success, error, skipped; of a test pass, fail, warn, error, skipped."""
     is_current: bool
-    """It was found up to date, and passed over."""
+    """It was found up to date when its turn came, and passed over."""
     rows_changed: int | None
     """Rows that were written or deleted; null for a view."""
     failures: int
@@ -45,8 +45,8 @@ class BuildRequest:
     source: str
     models: Collection[str]
     """The unique ids of the models and seeds."""
-    tests: Mapping[str, Collection[str]]
-    """The unique ids of the tests, and of each the tables of which one must have been written for it to be run."""
+    tests: Collection[str]
+    """The unique ids of the tests."""
     mode: str
     """`changed`: what something happened to; `asked`: all, in the span and where something changed; `full`: all."""
     as_of: date
@@ -68,8 +68,6 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         node.tags = [_PLANNED] if node.unique_id in request.models or node.unique_id in request.tests else []
         _set_database(node, database)
-    for unique_id, relations in request.tests.items():
-        manifest.nodes[unique_id].config.meta["reads"] = list(relations)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     with TemporaryDirectory() as folder, temporary_environment({"PGOPTIONS": _options(batch, request)}):
         try:
@@ -80,7 +78,7 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
             raise
     if done.exception or done.result is None:
         raise EtlError(f"dbt failed: {done.exception}")
-    return list(_results(cast("Any", done.result).results, request.tests))
+    return list(_results(cast("Any", done.result).results))
 
 
 def _set_database(node: Any, name: str) -> None:
@@ -111,21 +109,16 @@ def _options(batch: Batch, request: BuildRequest) -> str:
     return " ".join(f"-c etl.{name}={value}" for name, value in given.items() if value)
 
 
-def _results(results: Any, tests: Mapping[str, Collection[str]]) -> Iterator[NodeResult]:
-    written = set()
+def _results(results: Any) -> Iterator[NodeResult]:
     for each in results:
-        unique_id, response = each.node.unique_id, each.adapter_response or {}
+        response = each.adapter_response or {}
         rows = str(response.get("rows_affected"))
         changed = max(int(rows), 0) if rows.lstrip("-").isdigit() else None
-        if unique_id not in tests and changed:
-            written.add(f"{each.node.schema}.{each.node.alias}")
-        # The tests of a table come after it.
-        is_current = bool(tests.get(unique_id)) and written.isdisjoint(tests[unique_id])
         yield NodeResult(
-            unique_id=unique_id,
+            unique_id=each.node.unique_id,
             kind=str(each.node.resource_type),
             status=str(each.status),
-            is_current=is_current or response.get("code") == CURRENT,
+            is_current=response.get("code") == CURRENT,
             rows_changed=None if each.node.config.materialized == "view" else changed,
             failures=each.failures or 0,
             message=" ".join((each.message or "").split()),

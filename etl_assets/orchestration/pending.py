@@ -54,15 +54,17 @@ def stale_models(connection: Connection, settings: Settings, source: Source) -> 
     builds = source_builds(source.name)
     plan = plan_build(connection, builds, builds, as_of=local_day(settings, source, datetime.now(UTC)))
     # Before anything is loaded there is nothing to build it of.
-    if not plan.chosen or not any(plan.newest.values()):
+    if not plan.behind or not any(plan.newest.values()):
         return None
     days = changed_dates(connection, plan.seen, source.dates(today()))
     return Work(
         # The ledger knows which dates are built; the run is only called by these.
         whole_periods(source, days) if days else recent_span(source, 1),
         (),
-        digest_of([*plan.behind, *(f"{name} {change}" for name, change in plan.newest.items())]),
-        frozenset(relation_key(build.relation) for build in plan.chosen),
+        digest_of(
+            [*(build.relation for build in plan.behind), *(f"{name} {change}" for name, change in plan.newest.items())]
+        ),
+        frozenset(relation_key(relation) for relation in plan.touched),
     )
 
 
