@@ -21,6 +21,8 @@ class HospitalWorld:
     bookings: dict[str, Row] = field(default_factory=dict)
     blocks: dict[tuple[str, str], Row] = field(default_factory=dict)
     delivered: int = 0
+    slip: tuple[str, str] | None = None
+    """A list and a day on which something has just changed that may show on another day alone."""
 
     def __post_init__(self) -> None:
         for number in range(40):
@@ -81,7 +83,19 @@ class HospitalWorld:
 
     def change(self) -> None:
         """Change something, anywhere."""
-        self.random.choice([self._edit, self._edit, self._move, self._delete, self._rename, self._cancel, self._add])()
+        self.random.choice(
+            [
+                self._edit,
+                self._edit,
+                self._move,
+                self._delete,
+                self._rename,
+                self._cancel,
+                self._add,
+                self._book,
+                self._book,
+            ]
+        )()
 
     def _add(self) -> None:
         self.add_case(1000 + self.random.randrange(1000))
@@ -110,7 +124,8 @@ class HospitalWorld:
 
     def _delete(self) -> None:
         if len(self.cases) > 25:
-            del self.cases[self.random.choice(sorted(self.cases))]
+            gone = self.cases.pop(self.random.choice(sorted(self.cases)))
+            self.slip = "or_case", gone["surgery_date"]
 
     def _rename(self) -> None:
         """A member's attributes, as all rows of one day say them: the day may be an old one."""
@@ -123,20 +138,32 @@ class HospitalWorld:
         if self.bookings:
             row = self.bookings[self.random.choice(sorted(self.bookings))]
             row["sched_status"] = "Canceled" if row["sched_status"] == "Scheduled" else "Scheduled"
+            self.slip = "or_schedule", row["surgery_date"]
         row = self.cases[self.random.choice(sorted(self.cases))]
         row["sched_status"] = self.random.choice(["Canceled", "Completed"])
 
+    def _book(self) -> None:
+        """A booking turns out to be older, or newer than its case's eve; the case may be of another day."""
+        if self.bookings:
+            row = self.bookings[self.random.choice(sorted(self.bookings))]
+            by = timedelta(days=self.random.choice([-4, -1, 1, 4]))
+            row["case_created_date"] = str(datetime.fromisoformat(row["case_created_date"]) + by)
+            self.slip = "or_schedule", row["surgery_date"]
+
     def deliver(self, folder: Path) -> None:
-        """Write a file of one list: what it says of some of the days, or of all."""
-        name, rows, word = self.random.choice(
-            [
-                ("or_case", list(self.cases.values()), "surgery_date"),
-                ("or_case", list(self.cases.values()), "surgery_date"),
-                ("or_schedule", list(self.bookings.values()), "surgery_date"),
-                ("block_schedule", list(self.blocks.values()), "schedule_date"),
-            ]
-        )
+        """Write a file of one list: what it says of some of the days, or of all; or of the slip's day alone."""
+        lists = {
+            "or_case": (list(self.cases.values()), "surgery_date"),
+            "or_schedule": (list(self.bookings.values()), "surgery_date"),
+            "block_schedule": (list(self.blocks.values()), "schedule_date"),
+        }
+        name = self.random.choice(["or_case", "or_case", "or_schedule", "block_schedule"])
         days = {str(self.day()) for _ in range(self.random.choice([1, 3, 10, 60]))}
+        if self.slip and self.random.random() < 0.6:
+            name, day = self.slip
+            days = {day}
+        self.slip = None
+        rows, word = lists[name]
         chosen = [row for row in rows if row[word] in days]
         if not chosen:
             return
