@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import time
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -69,13 +68,9 @@ def scan_files(settings: Settings, source: Source, *, retry_failed: bool = False
     scan = kind_of(source).scan
     if scan is None:
         return ScanResult()
-    give_up = time.monotonic() + SETTLE_FACTOR * settings.file_quiet_seconds
+    patience = SETTLE_FACTOR * settings.file_quiet_seconds
     with connect(settings, autocommit=True) as connection:
-        found = scan(settings, source, connection, retry_failed=retry_failed)
-        while found.unsettled and time.monotonic() < give_up:
-            time.sleep(settings.file_quiet_seconds / 5)
-            found += scan(settings, source, connection)
-    return found
+        return scan(settings, source, connection, patience=patience, retry_failed=retry_failed)
 
 
 def requested_span(source: Source, *, first: date | None, last: date | None, period: str | None) -> Span:

@@ -57,7 +57,9 @@ def work_sensor(source: Source) -> dg.SensorDefinition:
             abandoned = abandon_dead_batches(connection)
             scan = ScanResult()
             if scan_deliveries:
-                scan = scan_deliveries(settings, source, connection, seconds=LOOK_SECONDS)
+                # What was just dropped is waited for here, and not until the next look.
+                patience = min(settings.file_quiet_seconds, LOOK_SECONDS)
+                scan = scan_deliveries(settings, source, connection, seconds=LOOK_SECONDS, patience=patience)
             for reason in scan.failed.values():
                 context.log.error(reason)
             work = pending_work(connection, settings, source)

@@ -83,7 +83,7 @@ def test_what_was_loaded_and_not_built_is_behind_and_nothing_else(built: Setting
     behind, results = build(built)
     assert behind == READ_CASES
     assert written(results) == {"fact_case"}
-    # What reads the fact came to its turn after it; what reads what stayed as it was did not, and neither did its tests.
+    # What reads the fact came to its turn after it; of what stayed as it was neither readers nor tests did.
     tried = {each.unique_id.rpartition("__")[2] for each in results if each.kind == "model"}
     assert tried == {*READ_CASES, *READ_FACT}
     tested = {each.unique_id.split(".")[2] for each in results if each.kind == "test"}

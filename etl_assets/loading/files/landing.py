@@ -72,6 +72,7 @@ def scan_landing_folder(
     connection: psycopg.Connection,
     *,
     seconds: float | None = None,
+    patience: float = 0.0,
     retry_failed: bool = False,
 ) -> ScanResult:
     """Register the new and changed files of a source in the ledger; files of a killed run become pending again.
@@ -84,11 +85,28 @@ def scan_landing_folder(
         source: Whose files.
         connection: In autocommit mode, as the loader.
         seconds: Time limit, after which no further new file is profiled; none where None.
+        patience: Seconds to wait for files that are still being written.
         retry_failed: Profile files again that could not be read before.
 
     Raises:
         EtlError: The feeds cannot be read.
     """
+    give_up = time.monotonic() + patience
+    found = _scan(settings, source, connection, seconds=seconds, retry_failed=retry_failed)
+    while found.unsettled and time.monotonic() < give_up:
+        time.sleep(settings.file_quiet_seconds / 5)
+        found += _scan(settings, source, connection, seconds=seconds, retry_failed=False)
+    return found
+
+
+def _scan(
+    settings: Settings,
+    source: Source,
+    connection: psycopg.Connection,
+    *,
+    seconds: float | None,
+    retry_failed: bool,
+) -> ScanResult:
     scan = ScanResult()
     abandon_dead_batches(connection)
     feeds = feeds_of(settings, source)

@@ -147,6 +147,15 @@ def test_a_file_still_being_written_is_left_alone(settings, landing) -> None:
     assert (scan.unsettled, scan.registered) == (["or_case_1.csv"], [])
 
 
+def test_a_file_that_was_just_dropped_is_waited_for(settings, landing) -> None:
+    patient = Settings(**{**vars(settings), "file_quiet_seconds": 1.0})
+    (landing / "or_case_1.csv").write_text(f"{HEADER}\n{row('A')}\n")
+    with connect(settings, autocommit=True) as connection:
+        assert scan_landing_folder(patient, SOURCE, connection).unsettled
+        scan = scan_landing_folder(patient, SOURCE, connection, patience=10.0)
+    assert (scan.unsettled, scan.registered) == ([], ["or_case_1.csv"])
+
+
 def test_ten_thousand_new_files_are_registered_within_the_time_of_a_tick(settings, landing, warehouse) -> None:
     for number in range(10_000):
         (landing / f"or_case_{number}.csv").write_text(
