@@ -54,6 +54,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = sorted(path for path in (PACKAGE / "sources").iterdir() if path.is_dir() and path.name != "__pycache__")
 
 
+PRELOADED = {"orchestration/dbt_warm_up.py"}
+"""What is there to be imported: a fork server can be asked for nothing else."""
+
+
 def name_of(module: Path) -> str:
     return module.relative_to(PACKAGE).as_posix()
 
@@ -101,7 +105,7 @@ def test_only_settings_looks_at_the_environment(module: Path) -> None:
             assert node.attr not in {"environ", "getenv", "putenv"}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=name_of)
+@pytest.mark.parametrize("module", [m for m in MODULES if name_of(m) not in PRELOADED], ids=name_of)
 def test_nothing_happens_at_import_but_declarations(module: Path) -> None:
     for node in ast.parse(module.read_text()).body:
         called = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)

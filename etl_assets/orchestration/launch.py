@@ -68,9 +68,9 @@ def scan_files(settings: Settings, source: Source, *, retry_failed: bool = False
     scan = kind_of(source).scan
     if scan is None:
         return ScanResult()
-    patience = SETTLE_FACTOR * settings.file_quiet_seconds
+    settle_seconds = SETTLE_FACTOR * settings.file_quiet_seconds
     with connect(settings, autocommit=True) as connection:
-        return scan(settings, source, connection, patience=patience, retry_failed=retry_failed)
+        return scan(settings, source, connection, settle_seconds=settle_seconds, retry_failed=retry_failed)
 
 
 def requested_span(source: Source, *, first: date | None, last: date | None, period: str | None) -> Span:

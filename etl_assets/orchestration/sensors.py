@@ -58,8 +58,10 @@ def work_sensor(source: Source) -> dg.SensorDefinition:
             scan = ScanResult()
             if scan_deliveries:
                 # What was just dropped is waited for here, and not until the next look.
-                patience = min(settings.file_quiet_seconds, LOOK_SECONDS)
-                scan = scan_deliveries(settings, source, connection, seconds=LOOK_SECONDS, patience=patience)
+                settle_seconds = min(settings.file_quiet_seconds, LOOK_SECONDS)
+                scan = scan_deliveries(
+                    settings, source, connection, seconds=LOOK_SECONDS, settle_seconds=settle_seconds
+                )
             for reason in scan.failed.values():
                 context.log.error(reason)
             work = pending_work(connection, settings, source)

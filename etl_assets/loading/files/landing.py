@@ -72,7 +72,7 @@ def scan_landing_folder(
     connection: psycopg.Connection,
     *,
     seconds: float | None = None,
-    patience: float = 0.0,
+    settle_seconds: float = 0.0,
     retry_failed: bool = False,
 ) -> ScanResult:
     """Register the new and changed files of a source in the ledger; files of a killed run become pending again.
@@ -85,16 +85,16 @@ def scan_landing_folder(
         source: Whose files.
         connection: In autocommit mode, as the loader.
         seconds: Time limit, after which no further new file is profiled; none where None.
-        patience: Seconds to wait for files that are still being written.
+        settle_seconds: Seconds to wait for files that are still being written.
         retry_failed: Profile files again that could not be read before.
 
     Raises:
         EtlError: The feeds cannot be read.
     """
-    give_up = time.monotonic() + patience
+    give_up = time.monotonic() + settle_seconds
     found = _scan(settings, source, connection, seconds=seconds, retry_failed=retry_failed)
     while found.unsettled and time.monotonic() < give_up:
-        time.sleep(settings.file_quiet_seconds / 5)
+        time.sleep(settings.file_quiet_seconds / 10)
         found += _scan(settings, source, connection, seconds=seconds, retry_failed=False)
     return found
 

@@ -38,7 +38,7 @@ class Scan(Protocol):
         connection: Connection,
         *,
         seconds: float | None = None,
-        patience: float = 0.0,
+        settle_seconds: float = 0.0,
         retry_failed: bool = False,
     ) -> ScanResult:
         """What was found."""

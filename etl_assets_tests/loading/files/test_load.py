@@ -152,7 +152,7 @@ def test_a_file_that_was_just_dropped_is_waited_for(settings, landing) -> None:
     (landing / "or_case_1.csv").write_text(f"{HEADER}\n{row('A')}\n")
     with connect(settings, autocommit=True) as connection:
         assert scan_landing_folder(patient, SOURCE, connection).unsettled
-        scan = scan_landing_folder(patient, SOURCE, connection, patience=10.0)
+        scan = scan_landing_folder(patient, SOURCE, connection, settle_seconds=10.0)
     assert (scan.unsettled, scan.registered) == ([], ["or_case_1.csv"])
 
 
