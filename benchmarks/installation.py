@@ -27,6 +27,8 @@ class Cost:
     seconds: float
     cpu: float
     """CPU-seconds of its processes and of the database's."""
+    database: float
+    """Those of the database alone."""
     said: str
 
 
@@ -56,9 +58,10 @@ def etl(home: Path, *words: str) -> Cost:
 
 def run(home: Path, command: Sequence[str]) -> Cost:
     """Run a command, and measure it; one that fails ends the benchmark."""
-    started, before = time.monotonic(), _children() + server_cpu(home)
+    started, children, server = time.monotonic(), _children(), server_cpu(home)
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own command)
-    cost = Cost(time.monotonic() - started, _children() + server_cpu(home) - before, done.stdout)
+    seconds, database = time.monotonic() - started, server_cpu(home) - server
+    cost = Cost(seconds, _children() - children + database, database, done.stdout)
     if done.returncode not in FINE:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     return cost
