@@ -3,7 +3,7 @@
     python -m benchmarks.cost_of_change [--days 42]
 
 `etl run operating_room` in an installation of its own, with files of so many days in it. CPU-seconds are those of all
-processes; `database` is what of them is the database's, and `x import` gives them as multiples of what the code location
+processes; `database` is the database's part of them, and `x import` gives them in proportion to what the code location
 alone takes to be imported. Beside it is `dbt build` of the same models, as a command and with its parse at hand. Linux.
 """
 
