@@ -1,6 +1,7 @@
 """The house rules that no single test would notice being broken."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,12 @@ def test_a_module_imports_only_from_layers_below_its_own(module: Path) -> None:
     for used in filter(None, map(layer_of, imports_of(module))):
         allowed = used == own or FLOOR[used] < FLOOR[own] or (own, used) in MAY_KNOW
         assert allowed, f"{own} may not import {used}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    dotted = {".".join(("etl_assets", *m.relative_to(PACKAGE).with_suffix("").parts)): m for m in MODULES}
+    used = {name: imports_of(module) & dotted.keys() for name, module in dotted.items()}
+    assert list(TopologicalSorter(used).static_order())
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)

@@ -7,9 +7,9 @@ dbt builds.
 from functools import cache
 
 from etl_assets.declare.yaml_text import parse_yaml
-from etl_assets.orchestration.dbt_project import SQL
+from etl_assets.settings import PROJECT
 
-PATH = SQL / "column_types.yaml"
+PATH = PROJECT / "sql" / "column_types.yaml"
 
 
 @cache

@@ -13,29 +13,13 @@ from typing import Any, cast
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.dbt_project import SQL, dbt_manifest, reach_warehouse
+from etl_assets.orchestration.dbt_results import NodeResult
 from etl_assets.settings import Settings, temporary_environment
 from etl_assets.warehouse.ledger import Batch
 
 CURRENT = "CURRENT"
 """What a materialization answers of a table that turned out to be up to date."""
 _PLANNED = "planned"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeResult:
-    """What became of a model, a seed or a test."""
-
-    unique_id: str
-    kind: str
-    status: str
-    """dbt's: success, error, skipped; of a test pass, fail, warn, error, skipped."""
-    is_current: bool
-    """It was found up to date when its turn came, and passed over."""
-    rows_changed: int | None
-    """Rows that were written or deleted; null for a view."""
-    failures: int
-    message: str
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)

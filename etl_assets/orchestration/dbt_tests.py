@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from etl_assets.orchestration.dbt_build import NodeResult
+from etl_assets.orchestration.dbt_results import NodeResult
 from etl_assets.orchestration.model_builds import node_name, relation_of
 
 MAX_CONDITION = 300
