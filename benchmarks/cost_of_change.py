@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.installation import Cost, etl, own_installation, run
-from etl_assets.orchestration.dbt_project import SQL, reach_warehouse
+from etl_assets.orchestration.models.dbt_project import SQL, reach_warehouse
 from etl_assets.settings import read_settings
 
 CASES = "or_case*.csv"

@@ -55,7 +55,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = sorted(path for path in (PACKAGE / "sources").iterdir() if path.is_dir() and path.name != "__pycache__")
 
 
-PRELOADED = {"orchestration/dbt_warm_up.py"}
+PRELOADED = {"orchestration/models/dbt_warm_up.py"}
 """What is there to be imported: a fork server can be asked for nothing else."""
 
 

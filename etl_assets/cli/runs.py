@@ -98,7 +98,7 @@ def _say_nothing_waits(settings: Settings, source: Source) -> None:
 
 
 def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str]) -> None:
-    from etl_assets.orchestration.build_plan import source_builds
+    from etl_assets.orchestration.models.build_plan import source_builds
 
     with connect(settings, autocommit=True) as connection:
         built = built_relations(connection, runs)

@@ -6,9 +6,9 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.checks import rule_checks
-from etl_assets.orchestration.dbt_assets import model_assets
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import source_job
+from etl_assets.orchestration.models.dbt_assets import model_assets
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import load_schedules, nightly_housekeeping, nightly_rebuild
 from etl_assets.orchestration.sensors import work_sensor

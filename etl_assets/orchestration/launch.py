@@ -20,9 +20,9 @@ from etl_assets.loading.files.landing import ScanResult
 from etl_assets.loading.load import LoadOptions
 from etl_assets.orchestration.asset_keys import asset_key, staging_keys
 from etl_assets.orchestration.checks import check_keys
-from etl_assets.orchestration.dbt_assets import MODE_TAG
-from etl_assets.orchestration.dbt_project import TARGET
 from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.models.dbt_assets import MODE_TAG
+from etl_assets.orchestration.models.dbt_project import TARGET
 from etl_assets.orchestration.orphaned_runs import SESSION_TAG, fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of, today, whole_periods
 from etl_assets.orchestration.process_group import run_process_group

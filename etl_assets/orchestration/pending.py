@@ -10,7 +10,7 @@ import dagster as dg
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.asset_keys import asset_key, relation_key
-from etl_assets.orchestration.build_plan import plan_build, source_builds
+from etl_assets.orchestration.models.build_plan import plan_build, source_builds
 from etl_assets.orchestration.partitions import local_day, recent_span, spans, today, whole_periods
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import Connection

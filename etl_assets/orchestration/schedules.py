@@ -6,11 +6,11 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.loading.guards import allowed_hours
-from etl_assets.orchestration.dbt_assets import MODE_TAG
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import everything_of, models_of
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.kinds.kind import LoadSchedule
+from etl_assets.orchestration.models.dbt_assets import MODE_TAG
 from etl_assets.orchestration.partitions import recent_span, tags_of, today
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.retries import RETRIES

@@ -9,9 +9,9 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.loading.files.landing import ScanResult
 from etl_assets.orchestration.checks import check_keys
-from etl_assets.orchestration.dbt_assets import MODE_TAG
 from etl_assets.orchestration.jobs import everything_of, models_of
 from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.models.dbt_assets import MODE_TAG
 from etl_assets.orchestration.orphaned_runs import fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of
 from etl_assets.orchestration.pending import Work, digest_of, pending_work

@@ -7,7 +7,7 @@ import os
 from random import Random
 
 from etl_assets.declare.source import Source
-from etl_assets.orchestration.model_run import build_models
+from etl_assets.orchestration.models.model_run import build_models
 from etl_assets.settings import Settings
 from etl_assets.warehouse.ledger import open_batch
 

@@ -10,7 +10,7 @@ import pytest
 
 from etl_assets.declare.dates import Span
 from etl_assets.loading.database.load import DatabaseStrategy
-from etl_assets.orchestration.build_plan import source_builds
+from etl_assets.orchestration.models.build_plan import source_builds
 from etl_assets.settings import Settings
 from etl_assets.sources.open_dental import SOURCE
 from etl_assets.warehouse.ledger import open_batch

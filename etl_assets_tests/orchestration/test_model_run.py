@@ -7,9 +7,9 @@ import pytest
 from etl_assets.declare.dates import Span
 from etl_assets.loading.files.landing import scan_landing_folder
 from etl_assets.loading.files.load import FileStrategy
-from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.dbt_results import NodeResult
-from etl_assets.orchestration.model_run import build_models
+from etl_assets.orchestration.models.dbt_project import source_manifest
+from etl_assets.orchestration.models.dbt_results import NodeResult
+from etl_assets.orchestration.models.model_run import build_models
 from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect

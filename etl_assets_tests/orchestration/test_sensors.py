@@ -12,8 +12,8 @@ from dagster._daemon.sensor import MIN_INTERVAL_LOOP_TIME
 from etl_assets.declare.dates import Span
 from etl_assets.definitions import defs
 from etl_assets.loading.files.load import FileStrategy
-from etl_assets.orchestration.build_plan import source_builds
 from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.models.build_plan import source_builds
 from etl_assets.orchestration.orphaned_runs import SESSION_TAG
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import nightly_rebuild

@@ -9,10 +9,10 @@ import pytest
 
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.definitions import defs
-from etl_assets.orchestration.column_lineage import column_lineage
-from etl_assets.orchestration.column_types import model_column_types
-from etl_assets.orchestration.dbt_project import manifest, source_manifest
-from etl_assets.orchestration.dbt_tests import describe_test, with_short_check_names
+from etl_assets.orchestration.models.column_lineage import column_lineage
+from etl_assets.orchestration.models.column_types import model_column_types
+from etl_assets.orchestration.models.dbt_project import manifest, source_manifest
+from etl_assets.orchestration.models.dbt_tests import describe_test, with_short_check_names
 from etl_assets.sources import SOURCES
 
 GRAPH = defs.get_repository_def().asset_graph

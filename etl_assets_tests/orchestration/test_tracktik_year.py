@@ -7,7 +7,7 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from etl_assets.orchestration.build_plan import plan_build, source_builds
+from etl_assets.orchestration.models.build_plan import plan_build, source_builds
 from etl_assets.orchestration.partitions import today
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve

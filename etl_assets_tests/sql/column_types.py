@@ -5,7 +5,7 @@ from collections.abc import Collection
 import psycopg
 import yaml
 
-from etl_assets.orchestration.column_types import model_column_types
+from etl_assets.orchestration.models.column_types import model_column_types
 
 LINE_WIDTH = 118
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.model_builds import ModelBuild
+from etl_assets.orchestration.models.dbt_project import source_manifest
+from etl_assets.orchestration.models.model_builds import ModelBuild
 from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.ledger import ModelState, missing_relations, model_states, newest_changes
 

@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 from sqlglot.schema import MappingSchema
 
-from etl_assets.orchestration.model_builds import relation_of
+from etl_assets.orchestration.models.model_builds import relation_of
 
 DIALECT = "postgres"
 Column = tuple[str, str]

@@ -12,12 +12,12 @@ from typing import Any
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
-from etl_assets.orchestration.build_plan import BuildPlan, plan_build, source_builds
-from etl_assets.orchestration.dbt_build import BuildRequest, run_dbt
-from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.dbt_results import NodeResult
-from etl_assets.orchestration.dbt_tests import described_tests
-from etl_assets.orchestration.model_builds import ModelBuild, node_name
+from etl_assets.orchestration.models.build_plan import BuildPlan, plan_build, source_builds
+from etl_assets.orchestration.models.dbt_build import BuildRequest, run_dbt
+from etl_assets.orchestration.models.dbt_project import source_manifest
+from etl_assets.orchestration.models.dbt_results import NodeResult
+from etl_assets.orchestration.models.dbt_tests import described_tests
+from etl_assets.orchestration.models.model_builds import ModelBuild, node_name
 from etl_assets.orchestration.partitions import local_day, with_local_day
 from etl_assets.quality.dbt_tests import open_rules, record_tests
 from etl_assets.settings import Settings

@@ -8,14 +8,18 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.asset_keys import relation_key, relation_name, staging_keys
-from etl_assets.orchestration.build_plan import source_builds
-from etl_assets.orchestration.dagster_dbt_alone import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
-from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.dbt_results import NodeResult
-from etl_assets.orchestration.drawings import with_drawing
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
-from etl_assets.orchestration.model_builds import ModelBuild, node_name, relation_of
-from etl_assets.orchestration.model_run import ModelRun, build_models
+from etl_assets.orchestration.models.build_plan import source_builds
+from etl_assets.orchestration.models.dagster_dbt_alone import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    dbt_assets,
+)
+from etl_assets.orchestration.models.dbt_project import source_manifest
+from etl_assets.orchestration.models.dbt_results import NodeResult
+from etl_assets.orchestration.models.drawings import with_drawing
+from etl_assets.orchestration.models.model_builds import ModelBuild, node_name, relation_of
+from etl_assets.orchestration.models.model_run import ModelRun, build_models
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import BROKEN

@@ -9,8 +9,8 @@ from functools import cache
 import dagster as dg
 
 from etl_assets.orchestration.asset_keys import relation_name
-from etl_assets.orchestration.dbt_project import source_manifest
-from etl_assets.orchestration.model_builds import relation_of
+from etl_assets.orchestration.models.dbt_project import source_manifest
+from etl_assets.orchestration.models.model_builds import relation_of
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import TRANSFORMER, connect
 from etl_assets.warehouse.relation import Relation, read_columns

@@ -30,7 +30,7 @@ def manifest() -> Path:
     path = TARGET / "manifest.json"
     if _is_fresh(path):
         return path
-    from etl_assets.orchestration.dbt_manifest import make_manifest  # what it takes is slow to import
+    from etl_assets.orchestration.models.dbt_manifest import make_manifest  # what it takes is slow to import
 
     TARGET.mkdir(exist_ok=True)
     with (TARGET / "parse.lock").open("w") as lock:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from etl_assets.orchestration.column_lineage import Lineage
-from etl_assets.orchestration.column_types import model_column_types
-from etl_assets.orchestration.dbt_tests import leading_comment, with_short_check_names
-from etl_assets.orchestration.model_builds import relation_of
+from etl_assets.orchestration.models.column_lineage import Lineage
+from etl_assets.orchestration.models.column_types import model_column_types
+from etl_assets.orchestration.models.dbt_tests import leading_comment, with_short_check_names
+from etl_assets.orchestration.models.model_builds import relation_of
 
 SHOWN_PARENTS = 4
 """Columns that are named of those which a column is made of."""

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
-from etl_assets.orchestration.dbt_project import SQL, dbt_manifest, reach_warehouse
-from etl_assets.orchestration.dbt_results import NodeResult
+from etl_assets.orchestration.models.dbt_project import SQL, dbt_manifest, reach_warehouse
+from etl_assets.orchestration.models.dbt_results import NodeResult
 from etl_assets.settings import Settings, temporary_environment
 from etl_assets.warehouse.ledger import Batch
 

@@ -16,9 +16,9 @@ from typing import Any
 import dagster as dg
 from dbt.contracts.graph.manifest import Manifest
 
-from etl_assets.orchestration.column_lineage import column_lineage
-from etl_assets.orchestration.model_builds import ModelBuild, describe_builds, describe_tests, relation_of
-from etl_assets.orchestration.shown_manifest import shown_manifest
+from etl_assets.orchestration.models.column_lineage import column_lineage
+from etl_assets.orchestration.models.model_builds import ModelBuild, describe_builds, describe_tests, relation_of
+from etl_assets.orchestration.models.shown_manifest import shown_manifest
 
 DBT = str(Path(sys.executable).with_name("dbt"))
 _BY_NODE = ("parent_map", "child_map")

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from etl_assets.orchestration.dbt_results import NodeResult
-from etl_assets.orchestration.model_builds import node_name, relation_of
+from etl_assets.orchestration.models.dbt_results import NodeResult
+from etl_assets.orchestration.models.model_builds import node_name, relation_of
 
 MAX_CONDITION = 300
 _REF = re.compile(r"ref\('(\w+)'\)")
