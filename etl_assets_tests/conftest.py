@@ -1,6 +1,7 @@
 """What every test may ask for. PostgreSQL is real: one embedded server a session, a database of its own a module."""
 
 import fcntl
+import gc
 import itertools
 import os
 import shutil
@@ -30,6 +31,12 @@ from etl_assets_tests.mariadb import mariadb_server, new_mysql_database  # noqa:
 
 SERVER = "ETL_TEST_SERVER"
 _numbers = itertools.count(1)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays, and is no garbage: to go through it again and again takes a third of some tests."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_configure(config: pytest.Config) -> None:
