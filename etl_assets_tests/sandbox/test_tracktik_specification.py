@@ -181,3 +181,10 @@ def test_what_we_read_is_what_the_vendor_has_and_is_asked_for(specification: Spe
     assert all(RELATION in fields[name]["description"] for name in included)
     needed = (read | {"id"}) & set(fields)
     assert (needed if named else needed & on_demand) - named - {name for table_, name in NOT_THE_VENDORS} == set()
+
+
+@pytest.mark.parametrize("table", [table for table in SOURCE.tables if table.is_windowed], ids=lambda table: table.name)
+def test_a_window_by_what_may_come_as_a_unix_time_takes_it(specification: Specification, table) -> None:
+    field = specification.fields_of(table.endpoint.path)[table.load.slice_by]
+    may_be_one = any(each["$ref"].endswith("/TimeStampNumber") for each in field["allOf"])
+    assert table.load.allows_unix_time == may_be_one

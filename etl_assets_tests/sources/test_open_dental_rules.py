@@ -6,8 +6,10 @@ from uuid import uuid4
 import pytest
 from psycopg import sql
 
+from etl_assets.declare.rules_of_tables import TablesTakenIn
 from etl_assets.quality.run import run_rule
 from etl_assets.sources.open_dental import SOURCE
+from etl_assets.sources.open_dental.tables import LISTED
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 
@@ -191,3 +193,8 @@ def test_every_rule_names_a_table_that_is_loaded() -> None:
     names = {table.name for table in SOURCE.tables}
     assert {rule.table for rule in SOURCE.rules} <= names
     assert len(SOURCE.rules) >= 8
+
+
+def test_the_tables_that_are_found_missing_are_those_that_the_catalogue_leaves_out() -> None:
+    (rule,) = (rule for rule in SOURCE.rules if isinstance(rule, TablesTakenIn))
+    assert rule.left_out is LISTED.left_out

@@ -1,4 +1,6 @@
 import shutil
+import socket
+import time
 from pathlib import Path
 
 import psycopg
@@ -31,6 +33,22 @@ def test_a_new_migration_is_applied_once(owner, folder) -> None:
     (folder / "9000_more.sql").write_text("create table etl.more (n int); create table etl.more_yet (n int);")
     assert migrate(owner, folder) == ["9000_more.sql"]
     assert migrate(owner, folder) == []
+
+
+def test_a_query_ends_soon_after_its_client_is_gone(owner, settings) -> None:
+    client = connect(settings, role=None, autocommit=True)
+    client.pgconn.send_query(b"select pg_sleep(600)")
+    goes_on = "select state = 'active' from pg_stat_activity where pid = %s"
+    while owner.execute(goes_on, [client.info.backend_pid]).fetchone() != (True,):
+        time.sleep(0.02)
+    with socket.socket(fileno=client.pgconn.socket) as line:
+        line.shutdown(socket.SHUT_RDWR)
+        line.detach()
+    begun = time.monotonic()
+    while owner.execute(goes_on, [client.info.backend_pid]).fetchone() == (True,):
+        assert time.monotonic() - begun < 20, "it goes on, and nobody waits for it"
+        time.sleep(0.1)
+    client.close()
 
 
 def test_an_edited_migration_is_refused_and_named(owner, folder) -> None:

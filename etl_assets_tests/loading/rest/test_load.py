@@ -9,12 +9,14 @@ from uuid import UUID
 import pytest
 
 from etl_assets.declare.dates import Span
+from etl_assets.declare.document_reader import Document
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
 from etl_assets.loading.guards import SMALL_TABLE
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest import unit as loading
 from etl_assets.loading.rest.load import RestStrategy
 from etl_assets.loading.rest.unit import TooManyRejected
+from etl_assets.readers.rest.envelopes import EnvelopeParser
 from etl_assets.readers.rest.retries import RetryPolicy
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import Service, serve
@@ -122,6 +124,14 @@ def test_a_shift_lies_under_the_date_of_its_site(desk: Desk) -> None:
     )
     assert all(held == local for held, local, _ in rows)
     assert any(held != utc for held, _, utc in rows)  # an evening in the west
+
+
+def test_a_clock_in_that_is_told_in_unix_time_is_kept() -> None:
+    raw = b'{"id": 1, "startedOn": 1748577600}'
+    page = EnvelopeParser(SOURCE.table("work_sessions")).parse_page(
+        b'{"meta": {"count": 1, "offset": 0}, "data": [%s]}' % raw
+    )
+    assert (page.documents, page.rejected) == ([Document((1,), date(2025, 5, 30), raw)], [])
 
 
 FAULTS = [
