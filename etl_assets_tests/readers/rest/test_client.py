@@ -94,8 +94,9 @@ def test_only_the_service_s_own_answer_says_that_something_is_not_there(status, 
 
 def test_a_byte_order_mark_is_no_part_of_an_answer() -> None:
     with service(in_turn(Answer(body=b'\xef\xbb\xbf{"a": 1}'))) as (client, server):
-        assert get(client) == {"a": 1}
-        assert client.post("token", {}, parse=json.loads) == {"a": 1}
+        # Python's json would pass over it too.
+        assert client.get("shifts", parse=bytes) == b'{"a": 1}'
+        assert client.post("token", {}, parse=bytes) == b'{"a": 1}'
         assert len(server.asked) == 2
 
 

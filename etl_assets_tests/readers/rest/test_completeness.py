@@ -169,7 +169,7 @@ def test_a_count_that_no_memory_holds_is_refused_at_its_first_page() -> None:
     finally:
         tracemalloc.stop()
     assert not isinstance(error, TransientError)
-    assert "counts 1,000,000,000,000 records" in str(error)
+    assert "counts 1,000,000,000,000 records, and one of more than 10,000,000 is not read at once" in str(error)
     assert most < 5 << 20
 
 
