@@ -69,7 +69,8 @@ def test_the_job_of_a_source_still_is_all_of_it() -> None:
 @pytest.mark.parametrize("key", ASSETS, ids=lambda key: key.to_user_string())
 def test_an_asset_says_what_a_row_is(key: dg.AssetKey) -> None:
     if GRAPH.get(key).tags.get("layer") and not key.path[-1].startswith("enumeration"):
-        assert re.search(r"\brows?\b", GRAPH.get(key).description), GRAPH.get(key).description
+        said = GRAPH.get(key).description.partition("#### Raw SQL")[0]
+        assert re.search(r"\brows?\b", said), said
 
 
 def test_every_test_of_a_model_has_a_short_name_of_its_own_and_a_sentence() -> None:
