@@ -7,7 +7,7 @@ import pytest
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
-from etl_assets.orchestration.model_run import build_models
+from etl_assets.orchestration.models.model_run import build_models
 from etl_assets.orchestration.partitions import local_day, with_local_day
 from etl_assets.settings import Settings, read_settings
 from etl_assets.sources.open_dental import SOURCE
