@@ -12,7 +12,7 @@ def asset_key(source: Source, table: str) -> dg.AssetKey:
 
 def relation_key(relation: str) -> dg.AssetKey:
     """The asset key of a relation, `schema.name`."""
-    return dg.AssetKey(relation.split("."))
+    return dg.AssetKey(relation.split(".", 1))
 
 
 def relation_name(key: dg.AssetKey) -> str:

@@ -1,4 +1,4 @@
-"""dbt models as Dagster assets, their tests as asset checks; one dbt call a run, and none where nothing changed."""
+"""dbt models as Dagster assets, their tests as asset checks; dbt is not called where nothing changed."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -128,7 +128,7 @@ def _raise_failures(run: ModelRun) -> None:
     Raises:
         EtlError: A model could not be built, or a test found an error.
     """
-    failed = [result for result in run.results if result.status in {"error", "fail", "runtime error"}]
+    failed = [result for result in run.results if result.is_failure]
     if failed:
         named = [f"{node_name(each.unique_id)}: {each.message}" for each in failed[:MOST_NAMED]]
         more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
@@ -155,7 +155,7 @@ class _Translator(DagsterDbtTranslator):
         """The relation's name in the warehouse; that of the staging asset for a source."""
         if dbt_resource_props["resource_type"] == "source":
             return super().get_asset_key(dbt_resource_props)
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["alias"]])
+        return relation_key(relation_of(dbt_resource_props))
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """By source and layer."""
@@ -178,7 +178,7 @@ class _Translator(DagsterDbtTranslator):
         if not columns:
             return metadata
         parents = {
-            name: [dg.TableColumnDep(dg.AssetKey(of.split(".", 1)), column) for of, column in made_of]
+            name: [dg.TableColumnDep(relation_key(of), column) for of, column in made_of]
             for name, made_of in columns.items()
         }
         return {**metadata, "dagster/column_lineage": dg.TableColumnLineage(parents)}

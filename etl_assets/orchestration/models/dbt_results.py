@@ -18,3 +18,8 @@ class NodeResult:
     failures: int
     message: str
     seconds: float
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a model could not be built, or a test found an error: nothing is built on it."""
+        return self.status in {"error", "fail", "runtime error"}

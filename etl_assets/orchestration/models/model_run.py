@@ -69,6 +69,8 @@ def build_models(
         return plan_build(batch.connection, builds, chosen, as_of=as_of, force=mode != "changed")
 
     def hand_over(models: Collection[ModelBuild], tests: Collection[str]) -> list[NodeResult]:
+        if not models and not tests:
+            return []
         request = BuildRequest(
             source=source.name,
             models={build.unique_id for build in models},
@@ -133,7 +135,7 @@ class _Due:
         written: set[str] = set()
         for each in results:
             if each.kind == "test":
-                (self._failed.add if each.status in {"fail", "error"} else self._failed.discard)(each.unique_id)
+                (self._failed.add if each.is_failure else self._failed.discard)(each.unique_id)
             elif each.status == "success" and each.rows_changed != 0:
                 written.add(relations[each.unique_id])
         self._due |= self._looking_at(written)
