@@ -18,7 +18,7 @@ A table of a service is declared in these words, and nothing about it is program
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from etl_assets.declare.tables import Column, Field, Full, Table
@@ -27,6 +27,8 @@ KEY_TYPES = ("bigint", "text", "uuid", "date")
 """What the columns of a key may be."""
 INSTANCE = "instance"
 """The first key column of a service with several instances: tenants whose ids have nothing to do with each other."""
+INSTANCE_ID = "source_instance_id"
+"""The same, by its number, in a table that configured jobs fill."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
 
 
@@ -186,6 +188,44 @@ class Window:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter of a job's path: which rows give its values, one request each."""
+
+    name: str
+    """What the path has in braces."""
+    table: str
+    """The parent table."""
+    column: str
+    """Where the parent's rows have the value, as the list of jobs writes it: `data->>'id'`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A configured request: one endpoint whose records go into one table. `job_list.py` reads them from a file."""
+
+    id: int
+    name: str
+    path: str
+    """The endpoint as it is configured, such as `/api/v1/studies/{studyId}/arms`."""
+    table: str
+    is_active: bool
+    """Whether it is asked, unless somebody has decided otherwise (`etl jobs enable`, `etl jobs disable`)."""
+    has_parameters: bool
+    """Whether the list of jobs says so; the one that it forgot has `parameters` all the same."""
+    parameters: Sequence[Parameter]
+    category: str
+    phase: int
+    """Jobs of a phase follow those of the phase before."""
+    record: str
+    """What the vendor calls its records; empty where the vendor does not have the endpoint."""
+    why_off: str
+    replaced_by: int | None
+    """The job that fills the table from the path that the vendor really has."""
+    endpoint: Endpoint
+    """How it is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestTable(Table):
     """A staging table of JSON documents, as a service gives them.
 
@@ -196,6 +236,27 @@ class RestTable(Table):
     endpoint: Endpoint
     fields: tuple[Field, ...] = ()
     """The fields of the documents that the key or rules need."""
+    jobs: Sequence[Job] = ()
+    """The configured jobs that fill it, each by an endpoint of its own. It holds each record once, as it is now."""
+    unoffered: str = ""
+    """Why it is empty, of a table that nothing at the source fills."""
+
+    def of_job(self, job: Job) -> "RestTable":
+        """The table as one of its jobs reads it."""
+        per = job.endpoint.per
+        given = {column: source for column, source in per.gives.items() if column in self.keys} if per else {}
+        endpoint = replace(job.endpoint, per=replace(per, gives=given)) if per else job.endpoint
+        return replace(self, endpoint=endpoint)
+
+    @property
+    def instance_column(self) -> str:
+        """The column that says of which tenant a record is, of a service that has several."""
+        return INSTANCE_ID if self.jobs else INSTANCE
+
+    @property
+    def document_column(self) -> str:
+        """The column with the record as it came."""
+        return "data" if self.jobs else "raw_data"
 
     @property
     def key_fields(self) -> tuple[Field, ...]:
@@ -216,6 +277,8 @@ class RestTable(Table):
     @property
     def loader_columns(self) -> Sequence[str]:
         """When a document came, and what became of its record."""
+        if self.jobs:
+            return ("loaded_at", "created_at", "updated_at", "etl_job_id", "vanished_at")
         return ("loaded_at", "vanished_at", "deleted_at")
 
     @property
@@ -246,7 +309,7 @@ class RestTable(Table):
     @property
     def has_versions(self) -> bool:
         """Whether every version of a record is kept."""
-        return not self.is_windowed
+        return not self.is_windowed and not self.jobs
 
     @property
     def grain(self) -> str:
@@ -257,15 +320,21 @@ class RestTable(Table):
     @property
     def current_rows(self) -> str:
         """The latest version of each record that the source has not deleted."""
+        if self.jobs:
+            return "vanished_at is null"
         return "is_latest and deleted_at is null" if self.has_versions else "deleted_at is null"
 
     def _check_columns(self) -> None:
         super()._check_columns()
         given = set(self.endpoint.per.gives) if self.endpoint.per else set()
-        if not given <= set(self.keys):
+        if not given <= set(self.keys) and not self.jobs:
             raise ValueError(f"{self.name}: {sorted(given - set(self.keys))} is given by the parent and not in the key")
-        wrong = [each.name for each in self.key_fields if each.type not in KEY_TYPES or each.name == INSTANCE]
+        wrong = [
+            each.name for each in self.key_fields if each.type not in KEY_TYPES or each.name in {INSTANCE, INSTANCE_ID}
+        ]
         if wrong:
             raise ValueError(f"{self.name}: {wrong} cannot be in a key: types are {', '.join(KEY_TYPES)}")
+        if self.is_windowed and self.jobs:
+            raise ValueError(f"{self.name}: configured jobs read everything, and not by dates")
         if self.is_windowed and self.endpoint.per:
             raise ValueError(f"{self.name}: a table with a request a parent is read whole, and not by dates")

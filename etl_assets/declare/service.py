@@ -34,6 +34,8 @@ class Service:
     """The first date that there is something of; needed where there is no billing calendar."""
     horizon_days: int = 366
     """How many days ahead of today there may be something, where there is no billing calendar."""
+    parallel_requests: int = 6
+    """How many requests of a job for the rows of its parent table are under way at once, within the rate."""
     instances: bool = False
     """Whether it is several tenants alike: ETL_<SOURCE>_INSTANCES names them, ETL_<SOURCE>_<INSTANCE>_<WORD> sets
     each one up. Their ids repeat, so the instance is part of keys, locks and watermarks."""

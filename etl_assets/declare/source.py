@@ -9,7 +9,7 @@ from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.database import Database
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.files import FileDrop, FileTable
-from etl_assets.declare.rest import INSTANCE, RestTable
+from etl_assets.declare.rest import RestTable
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.service import Service
 from etl_assets.declare.tables import NAME, Table
@@ -89,8 +89,9 @@ class Source:
 
     def row_key(self, table: Table) -> tuple[str, ...]:
         """The columns that identify a row of a staging table: its key, behind the instance where there are several."""
-        has_instances = isinstance(self.reader, Service) and self.reader.instances
-        return (INSTANCE, *table.keys) if has_instances else table.keys
+        if isinstance(self.reader, Service) and self.reader.instances and isinstance(table, RestTable):
+            return (table.instance_column, *table.keys)
+        return table.keys
 
     def windows(self, span: Span) -> list[Span]:
         """The billing periods that share a day with a span; its days, where there is no calendar."""
@@ -157,8 +158,8 @@ class Source:
         """Refuse windows without dates, and a table whose parent is not loaded before it or lacks what it gives."""
         before: dict[str, RestTable] = {}
         for table in self.tables:
-            if not isinstance(table, RestTable):
-                continue
+            if not isinstance(table, RestTable) or table.jobs:
+                continue  # jobs are held against their parents where their list is read
             if table.is_windowed and not (self.calendar or service.start):
                 raise ValueError(f"{self.name}: {table.name} is read by window: declare a calendar, or a start date")
             if per := table.endpoint.per:

@@ -14,7 +14,7 @@ differs from kind to kind is a `Strategy`; units that do not depend on each othe
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -49,13 +49,20 @@ class LoadOptions:
     """Load files again that are loaded and in force; their rows are found unchanged."""
     any_hour: bool = False
     """Read a source at a time of day at which it is not to be read."""
+    only_failed: bool = False
+    """Ask a service for those parents' rows alone whose last request failed."""
+    jobs: Sequence[int] = ()
+    """The configured jobs of a service that are run; all that are switched on where none is named."""
+    instances: Sequence[str] = ()
+    """The tenants of a service that are read; all of them where none is named."""
     verify: bool = True
     """Compare with the source what was loaded."""
 
     @property
-    def chosen(self) -> dict[str, bool]:
+    def chosen(self) -> dict[str, object]:
         """What a run is configured with: all but `verify`, which only measurements leave out."""
-        return {name: value for name, value in vars(self).items() if name != "verify"}
+        words = {name: value for name, value in vars(self).items() if name != "verify"}
+        return {**words, "jobs": list(self.jobs), "instances": list(self.instances)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,8 +161,8 @@ class Strategy(Protocol[S]):
     def workers(self) -> int:
         """How many units are loaded at once, where the order does not matter."""
 
-    def units(self, reports: dict[str, LoadReport]) -> Sequence[Unit[S]]:
-        """What is to be loaded, in order. What cannot be is said in the reports."""
+    def units(self, reports: dict[str, LoadReport]) -> Iterable[Unit[S]]:
+        """What is to be loaded, in order, made as it is wanted. What cannot be is said in the reports."""
 
     def open(self) -> AbstractContextManager[S]:
         """Connect one worker. Raises an EtlError where that cannot be done."""

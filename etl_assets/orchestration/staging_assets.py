@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
@@ -45,9 +46,15 @@ class LoadConfig(dg.Config):
     """Compare every row of a database's tables, and not only what is stamped as changed."""
     any_hour: bool = False
     """Read a source at a time of day at which it is not to be read."""
+    only_failed: bool = False
+    """Ask a service for those parents' rows alone whose last request failed."""
+    jobs: list[int] = Field(default_factory=list)
+    """The configured jobs of a service that are run; all that are switched on where none is named."""
+    instances: list[str] = Field(default_factory=list)
+    """The tenants of a service that are read; all of them where none is named."""
 
 
-def load_config(source: Source, tables: Collection[str], config: Mapping[str, bool]) -> dict[str, Any]:
+def load_config(source: Source, tables: Collection[str], config: Mapping[str, object]) -> dict[str, Any]:
     """The run configuration that says a `LoadConfig` to the ops of these tables."""
     wanted = [
         name for name, shared in kind_of(source).ops(source).items() if any(table.name in tables for table in shared)

@@ -20,6 +20,11 @@ class Index:
     unique: bool = False
     where: str = ""
     """The rows that it is of, in SQL; all of them where empty."""
+    name: str = ""
+    """PostgreSQL chooses one where empty."""
+    expression: str = ""
+    """What it has behind the columns, in SQL."""
+    method: str = "btree"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +36,9 @@ class TableLayout:
     bookkeeping: Mapping[str, str]
     """Column -> definition of what every row carries besides."""
     key: Sequence[str]
+    """The primary key; none where the bookkeeping has one."""
     indexes: Sequence[Index] = ()
+    comment: str = ""
 
 
 def ensure_table(connection: psycopg.Connection, relation: Relation, layout: TableLayout) -> None:
@@ -64,14 +71,22 @@ def ensure_table(connection: psycopg.Connection, relation: Relation, layout: Tab
 def _create(connection: psycopg.Connection, relation: Relation, layout: TableLayout) -> None:
     types = {**{column.name: column.type for column in layout.columns}, **layout.bookkeeping}
     lines = [sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in types.items()]
-    lines.append(sql.SQL("primary key ({})").format(column_list(layout.key)))
+    if layout.key:
+        lines.append(sql.SQL("primary key ({})").format(column_list(layout.key)))
     connection.execute(sql.SQL("create table {} ({})").format(relation.identifier, sql.SQL(", ").join(lines)))
     for index in layout.indexes:
         connection.execute(
-            sql.SQL("create {unique}index on {table} ({columns}){where}").format(
+            sql.SQL("create {unique}index {name} on {table} using {method} ({columns}{expression}){where}").format(
                 unique=sql.SQL("unique " if index.unique else ""),
+                name=sql.Identifier(index.name) if index.name else sql.SQL(""),
                 table=relation.identifier,
+                method=sql.SQL(index.method),
                 columns=column_list(index.columns),
+                expression=sql.SQL(f", {index.expression}" if index.expression else ""),
                 where=sql.SQL(f" where {index.where}" if index.where else ""),
             )
+        )
+    if layout.comment:
+        connection.execute(
+            sql.SQL("comment on table {} is {}").format(relation.identifier, sql.Literal(layout.comment))
         )

@@ -4,18 +4,21 @@ A service that goes down in the twentieth window of a year leaves nineteen, and 
 that is down costs the others nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadRequest
 from etl_assets.loading.report import LoadReport
+from etl_assets.loading.rest.jobs import JobUnit, job_units
 from etl_assets.loading.rest.session import RestSession
 from etl_assets.loading.rest.unit import DocumentUnit
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.rest.job_ledger import active_jobs, jobs_to_retry, register_instances, register_jobs
+from etl_assets.warehouse.rest.job_tables import job_layout
 from etl_assets.warehouse.rest.tables import document_layout
 from etl_assets.warehouse.tables import ensure_table
 
@@ -29,18 +32,35 @@ class RestStrategy:
     def __init__(self, request: LoadRequest) -> None:
         self._request = request
 
-    def units(self, reports: dict[str, LoadReport]) -> list[DocumentUnit]:
-        """A unit a list or window, of each instance."""
+    def units(self, reports: dict[str, LoadReport]) -> Iterator[DocumentUnit | JobUnit]:
+        """A unit a list or window, of each instance; then those of configured jobs, phase by phase."""
         source = self._request.source
-        given = self._request.settings.of_source(source.name)
+        given = self._instances(self._request.settings.of_source(source.name))
         tables = [source.rest_table(table.name) for table in source.tables if table.name in reports]
         windows: list[Span | None] = [*source.windows(self._request.span)]
-        return [
-            DocumentUnit(self._request, table, window, instance)
-            for table in tables
-            for instance in self._instances(given)
-            for window in (windows if table.is_windowed else [None])
-        ]
+        for table in tables:
+            for instance in given if not table.jobs else ():
+                for window in windows if table.is_windowed else [None]:
+                    yield DocumentUnit(self._request, table, window, instance)
+        if any(table.jobs for table in tables):
+            yield from self._job_units(given, reports)
+
+    def _job_units(self, given: Mapping[str, Mapping[str, str]], reports: dict[str, LoadReport]) -> Iterator[JobUnit]:
+        request, ledger = self._request, self._request.batch.connection
+        source, options = request.source, request.options
+        addresses = {name: settings.get("url") for name, settings in given.items()}
+        declared = [job for table in source.tables for job in source.rest_table(table.name).jobs]
+        with ledger.transaction():
+            numbers = register_instances(ledger, source.name, addresses)
+            register_jobs(ledger, source.name, declared)
+        replaced = {job.id for job in declared if job.replaced_by}
+        chosen = set(options.jobs) or active_jobs(ledger, source.name) - replaced
+        named = {name: number for name, number in numbers.items() if name in (options.instances or numbers)}
+        jobs = dict.fromkeys(named, chosen)
+        if options.only_failed:
+            failed = jobs_to_retry(ledger, source.name)
+            jobs = {name: {job for job, of in failed if of == number} for name, number in named.items()}
+        yield from job_units(request, jobs, named, reports)
 
     @contextmanager
     def open(self) -> Iterator[RestSession]:
@@ -53,7 +73,12 @@ class RestStrategy:
         with connect(settings, autocommit=True) as connection, ExitStack() as opened:
             with connection.transaction():
                 for table in source.tables:
-                    layout = document_layout(source.rest_table(table.name), instances=source.service.instances)
+                    declared = source.rest_table(table.name)
+                    layout = (
+                        job_layout(declared)
+                        if declared.jobs
+                        else document_layout(declared, instances=source.service.instances)
+                    )
                     ensure_table(connection, Relation(source.schema, table.name), layout)
                 if source.calendar:
                     write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
@@ -69,8 +94,16 @@ class RestStrategy:
     def finish(self, reports: dict[str, LoadReport]) -> None:
         """Nothing is left to be done."""
 
-    def _instances(self, given: dict[str, str]) -> list[str]:
+    def _instances(self, given: dict[str, str]) -> dict[str, dict[str, str]]:
+        """What is set of each instance.
+
+        Raises:
+            EtlError: They cannot be told apart, or one that is asked for is not set up.
+        """
         try:
-            return list(self._request.source.service.settings_by_instance(given))
+            found = self._request.source.service.settings_by_instance(given)
         except ValueError as error:
             raise EtlError(f"ETL_{self._request.source.name.upper()}_INSTANCES: {error}.") from None
+        if unknown := sorted(set(self._request.options.instances) - set(found)):
+            raise EtlError(f"{self._request.source.name} has no instance {unknown[0]!r}; it has: {', '.join(found)}.")
+        return found

@@ -7,7 +7,6 @@ the transaction: they are written once and not twice, and there is nothing that 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from etl_assets.declare.dates import Span
@@ -15,24 +14,17 @@ from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyV
 from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, ListChanged, UnconfirmedDeletion
 from etl_assets.loading.guards import SMALL_TABLE, check_shrink_floor
-from etl_assets.loading.load import LoadRequest, Outcome, RefusedRows
+from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.loading.rest.rejects import RejectedRecords
 from etl_assets.loading.rest.session import RestSession
-from etl_assets.readers.rest.records import MAX_RAW_LENGTH
-from etl_assets.warehouse.ledger import Counts, RejectedRow, latest_load
+from etl_assets.warehouse.ledger import Counts, latest_load
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest import documents
 from etl_assets.warehouse.rest.tables import DocumentTable, document_keys
 
 MAX_LOOKUPS = 200
 """Records that are missing from a list and are looked up one by one; of more, the list is to be doubted."""
-
-KEPT_REJECTS = 1_000
-"""Records of a load that cannot be kept and are told one by one; beyond them they are counted."""
-
-
-class TooManyRejected(RefusedRows):
-    """So many records of a list cannot be kept that nothing of it was loaded."""
 
 
 class DocumentUnit:
@@ -59,7 +51,7 @@ class DocumentUnit:
         self._seen_load = 0
         """The last load of the table before it was read."""
         self._copied_directly: Counter[date | None] = Counter()
-        self._rejected: list[RejectedRecord] = []
+        self._rejected = RejectedRecords(self.instance)
         self._deleted: list[Key] = []
         self._vanished: list[Key] = []
         self._unconfirmed = 0
@@ -80,7 +72,7 @@ class DocumentUnit:
         documents.create_staging(connection, self._target)
         if not self._is_direct:
             for page in self._pages(session):
-                self._reject(page.rejected)
+                self._rejected.add(page.rejected)
                 self._stage_documents(session, page.documents)
             self._finish_staging(session)
             self._check_rejected_share(session)
@@ -100,7 +92,7 @@ class DocumentUnit:
         if not documents.is_empty(session.connection, self._target, self._window):
             raise ListChanged(f"{self.relation}: another run has loaded it first.")
         for page in self._pages(session):
-            self._reject(page.rejected)
+            self._rejected.add(page.rejected)
             inside = [each for each in page.documents if self._in_window(each)]
             batch = self._request.batch.id
             if inside and documents.copy_documents_into_target(session.connection, self._target, batch, inside):
@@ -137,7 +129,7 @@ class DocumentUnit:
                 rows_vanished=vanished,
             ),
             changed={*merged.slices, *filter(None, self._copied_directly), *dates, *dates_left},
-            rejects=self._kept_rejects(),
+            rejects=self._rejected.rows,
             watermark=(self._window.last if self._window else datetime.now(UTC)).isoformat(),
             notes=self._notes(),
         )
@@ -188,20 +180,7 @@ class DocumentUnit:
 
     def _stage_documents(self, session: RestSession, page: Sequence[Document]) -> None:
         unreadable = documents.copy_documents_into_staging(session.connection, self._target, page)
-        for position, reason in unreadable.items():
-            raw = page[position].raw.decode(errors="replace")[:MAX_RAW_LENGTH]
-            self._reject(
-                [RejectedRecord(key=page[position].key, position=position, field=None, reason=reason, raw=raw)]
-            )
-
-    def _reject(self, records: Sequence[RejectedRecord]) -> None:
-        """Count records that cannot be kept; of those beyond the bound no more is held than the key."""
-        room = max(KEPT_REJECTS - len(self._rejected), 0)
-        self._rejected += records[:room]
-        self._rejected += [replace(each, raw="") for each in records[room:]]
-
-    def _kept_rejects(self) -> list[RejectedRow]:
-        return [self._reject_row(each) for each in self._rejected[:KEPT_REJECTS]]
+        self._rejected.add_unreadable(page, unreadable)
 
     def _finish_staging(self, session: RestSession) -> None:
         """Drop what was read of the pad alone; renew the planner's statistics of what stays."""
@@ -212,19 +191,12 @@ class DocumentUnit:
 
     def _check_rejected_share(self, session: RestSession) -> None:
         """Raise TooManyRejected where so many records cannot be kept that the rest says little."""
-        number, most = len(self._rejected), self._declared.load.max_rejected
-        if number <= SMALL_TABLE:
+        if len(self._rejected) <= SMALL_TABLE:
             return
         staged = documents.staged_counts(session.connection, self._target).total()
-        read = staged + self._copied_directly.total() + number
-        if number > most * read:
-            first = self._rejected[0]
-            raise TooManyRejected(
-                f"{self._where}: {number:,} of {read:,} records cannot be kept, more than the {most:.0%} that are"
-                f" allowed, so nothing was loaded. The first: {first.field or 'the record'}: {first.reason}. It and"
-                f" those behind it, up to {KEPT_REJECTS:,}, are in etl.rejected_row.",
-                self._kept_rejects(),
-            )
+        self._rejected.check_share(
+            self._where, kept=staged + self._copied_directly.total(), most=self._declared.load.max_rejected
+        )
 
     def _find_missing(self, session: RestSession) -> None:
         """Find what the list should have given and did not: the keys that were deleted, and those not looked up.
@@ -237,7 +209,7 @@ class DocumentUnit:
             ShrunkenLoad: So much is missing that the list is not to be believed.
         """
         existing, missing = documents.missing_documents(session.connection, self._target, self._window)
-        rejected = {each.key for each in self._rejected}
+        rejected = self._rejected.keys
         missing = [key for key in missing if key not in rejected]
         if not self._request.options.accept_shrink:
             again = f"etl run {self._request.source.name} {self.table}"
@@ -260,7 +232,7 @@ class DocumentUnit:
                 case Document():
                     found.append(record)
                 case RejectedRecord():
-                    self._reject([record])
+                    self._rejected.add([record])
                 case None:
                     self._deleted.append(key)
         self._stage_documents(session, found)
@@ -273,18 +245,6 @@ class DocumentUnit:
         if per is None:
             return None
         return {column: key[self._declared.keys.index(name)] for name, column in per.gives.items()}
-
-    def _reject_row(self, rejected: RejectedRecord) -> RejectedRow:
-        """What the quarantine keeps of a record; one without an id is named by its position."""
-        line, record_key, reason = None, self._target.key_of_keyless, rejected.reason
-        match rejected.key:
-            case None:
-                reason += f" (record {rejected.position + 1} of the list)"
-            case (int() as number,) if not self.instance:
-                line = number
-            case key:
-                record_key = "|".join([self.instance] * bool(self.instance) + list(map(str, key)))
-        return RejectedRow(line=line, record_key=record_key, column=rejected.field, reason=reason, raw=rejected.raw)
 
     def _notes(self) -> list[str]:
         if not self._vanished:

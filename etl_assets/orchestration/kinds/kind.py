@@ -24,7 +24,7 @@ class LoadSchedule:
     """What is read, in words."""
     windows: int = 1
     """How many billing periods, or days, up to today's."""
-    options: Mapping[str, bool] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     """How, in the words of `LoadOptions`."""
 
 

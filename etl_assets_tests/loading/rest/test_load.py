@@ -13,9 +13,10 @@ from etl_assets.declare.document_reader import Document
 from etl_assets.errors import EtlError, ListChanged, ShrunkenLoad, TransientError
 from etl_assets.loading.guards import SMALL_TABLE
 from etl_assets.loading.report import LoadReport
+from etl_assets.loading.rest import rejects
 from etl_assets.loading.rest import unit as loading
 from etl_assets.loading.rest.load import RestStrategy
-from etl_assets.loading.rest.unit import TooManyRejected
+from etl_assets.loading.rest.rejects import TooManyRejected
 from etl_assets.readers.rest.envelopes import EnvelopeParser
 from etl_assets.readers.rest.retries import RetryPolicy
 from etl_assets.sandbox.tracktik.company import Company
@@ -363,7 +364,7 @@ def test_a_record_that_cannot_be_kept_costs_no_other_and_is_told_until_it_is_men
 
 @pytest.mark.parametrize("kept", [5, 1_000])
 def test_a_list_of_which_nothing_can_be_kept_is_refused_and_told(desk, company: Company, monkeypatch, kept) -> None:
-    monkeypatch.setattr(loading, "KEPT_REJECTS", kept)
+    monkeypatch.setattr(rejects, "KEPT_REJECTS", kept)
     everybody = list(company.documents("employees"))
     assert len(everybody) > SMALL_TABLE
     for someone in everybody:

@@ -1,0 +1,368 @@
+"""Configured jobs of a service: a list each, or a request for each row of a parent table.
+
+The requests of a job with parents are made in chunks, each loaded in a transaction of its own with what the ledger says
+of its parents: a run that is killed goes on behind the last one. A parent whose request fails costs no other; it is
+counted, told, and asked again by `etl retry`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+
+import psycopg
+
+from etl_assets.declare.document_reader import DocumentPage, DocumentReader
+from etl_assets.declare.rest import Job, RestTable
+from etl_assets.errors import EtlError, TransientError
+from etl_assets.loading.guards import check_shrink_floor
+from etl_assets.loading.load import LoadRequest, Outcome
+from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.loading.rest.parent_request import ParentPages, ask_parent, availability_of
+from etl_assets.loading.rest.rejects import RejectedRecords
+from etl_assets.loading.rest.session import RestSession
+from etl_assets.readers.cancellation import CancellationToken
+from etl_assets.readers.prefetch import ordered_map
+from etl_assets.readers.rest.client import NotFound, RequestRejected
+from etl_assets.warehouse.ledger import Counts
+from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.rest import job_ledger, job_tables
+from etl_assets.warehouse.rest.job_ledger import JobRun, JobTotals, ParentAnswer
+from etl_assets.warehouse.rest.job_tables import JobTable, ParentTable, StagedRecord
+from etl_assets.warehouse.rest.tables import document_keys
+
+CHUNK_PARENTS = 1_000
+"""Parents whose answers are loaded in one transaction."""
+COPY_RECORDS = 2_000
+"""Records that are gathered for one COPY."""
+GIVE_UP_AFTER = 20
+"""Parents in a row whose requests fail, after which the service is taken for down."""
+PROVE_AFTER = 3
+"""Parents in a row of which the service knows none, after which the endpoint is taken for one that it does not have."""
+
+
+@dataclass
+class JobProgress:
+    """One job at one instance in one run: what was asked so far, and what came of it."""
+
+    job: Job
+    instance: str
+    instance_id: int
+    run: JobRun | None = None
+    due: int = 0
+    """Parents that are to be asked."""
+    place: int = 0
+    """Of these, how many have been."""
+    is_over: bool = False
+    was_answered: bool = False
+    """Whether the service has shown, now or before, that it has the endpoint."""
+    totals: JobTotals = field(default_factory=JobTotals)
+    first_error: str | None = None
+    """What the first parent that failed failed of."""
+
+
+class JobUnit:
+    """One list, or one chunk of parents, of one job at one instance."""
+
+    file_id = None
+
+    def __init__(self, request: LoadRequest, table: RestTable, progress: JobProgress) -> None:
+        self._request = request
+        self._job = progress.job
+        self._progress = progress
+        self._declared = table.of_job(progress.job)
+        self.table = table.name
+        self.instance = progress.instance
+        self.relation = Relation(request.source.schema, table.name)
+        self._answers: list[ParentAnswer] = []
+        self._rejected = RejectedRecords(self.instance)
+        self._staged = 0
+        self._waiting: list[StagedRecord] = []
+        """Records that came and are not copied yet."""
+        self.news: str | None = None
+        """What is to be told once of the job."""
+
+    def extract(self, session: RestSession) -> bool:
+        """Ask, and stage what comes; nothing is locked.
+
+        Raises:
+            TransientError: The service cannot be reached, or parent after parent fails.
+            TooManyRejected: So many records cannot be kept that the rest says little.
+            ShrunkenLoad: So much is missing that the list is not to be believed.
+        """
+        self._answers, self._rejected = [], RejectedRecords(self.instance)
+        reader = session.reader(self.instance)
+        if self._progress.run is None:
+            self._start(session)
+        job_tables.create_job_staging(session.connection, self._target)
+        try:
+            self._read(session, reader)
+        except (NotFound, RequestRejected) as error:
+            found = availability_of(error)
+            if found is None or self._progress.was_answered:
+                raise  # what answered before and does not now is a failure
+            self._set_unavailable(session, found, error)
+            return False
+        if self._declared.per and not self._answers:
+            self._end(session)
+            return False
+        self._check(session)
+        return True
+
+    def stage(self, session: RestSession) -> None:
+        """Nothing more: what arrived is staged."""
+        del session
+
+    def guard(self, session: RestSession) -> None:
+        """Nothing more: what arrived was looked at before anything was locked."""
+        del session
+
+    def merge(self, session: RestSession) -> Outcome:
+        """Upsert the records, mark those that are gone, and write down what came of the parents."""
+        connection, target = session.connection, self._target
+        merged = job_tables.merge_records(connection, target)
+        answered = [each.parent_key for each in self._answers if each.error is None]
+        vanished = 0
+        if answered or not self._declared.per:
+            vanished = job_tables.mark_vanished(connection, target, answered, self._rejected.keys)
+        read = self._staged + len(self._rejected)
+        counts = Counts(
+            rows_read=read,
+            rows_inserted=merged.inserted,
+            rows_updated=merged.updated,
+            rows_unchanged=self._staged - merged.inserted - merged.updated,
+            rows_rejected=len(self._rejected),
+            rows_vanished=vanished,
+        )
+        job_ledger.record_answers(connection, self._run, self._answers)
+        return Outcome(counts=counts, rejects=self._rejected.rows)
+
+    def verify(self, session: RestSession) -> Sequence[TableCheck]:
+        """Nothing: a list is counted as it is read."""
+        del session
+        return ()
+
+    def record(self, session: RestSession, outcome: Outcome) -> None:
+        """Add the chunk to the job's run; close it behind the last one."""
+        progress, failed = self._progress, [each for each in self._answers if each.error]
+        progress.totals = JobTotals(
+            counts=progress.totals.counts + outcome.counts,
+            parents_asked=progress.totals.parents_asked + len(self._answers),
+            parents_failed=progress.totals.parents_failed + len(failed),
+        )
+        progress.first_error = progress.first_error or next((each.error for each in failed), None)
+        progress.place += len(self._answers)
+        if progress.place >= progress.due:
+            if self._declared.per:
+                outcome.counts += Counts(rows_vanished=self._mark_orphans(session))
+            job_ledger.record_availability(session.connection, self._run, job_ledger.OFFERED)
+            self._end(session)
+
+    def loaded(self, report: LoadReport) -> None:
+        """Say which parents failed, once all were asked."""
+        failed = self._progress.totals.parents_failed
+        if self._progress.is_over and failed:
+            asked = self._progress.totals.parents_asked
+            report.fail(
+                EtlError(
+                    f"{self._where}: {failed:,} of {asked:,} requests failed, and what the others brought is loaded."
+                    f" The first: {self._progress.first_error} To ask for those again: etl retry"
+                    f" {self._request.source.name}"
+                )
+            )
+
+    def refused(self, error: EtlError, report: LoadReport) -> bool:
+        """End the job's run with the error; other jobs of the table go on."""
+        self._progress.is_over = True
+        report.fail(error)
+        if self._progress.run:
+            job_ledger.end_run(self._request.batch.connection, self._run, "failed", self._progress.totals, str(error))
+        return True
+
+    def _start(self, session: RestSession) -> None:
+        """Open the job's run and list the parents that are to be asked."""
+        ledger, progress = self._request.batch.connection, self._progress
+        progress.run = job_ledger.start_run(ledger, self._request.batch, self._job.id, progress.instance_id)
+        progress.was_answered = job_ledger.was_answered(ledger, self._run)
+        if parent := self._parent_table:
+            only_failed = self._request.options.only_failed
+            if not only_failed:
+                job_ledger.begin_round(ledger, self._run)
+            progress.due = job_tables.list_due_parents(
+                session.connection, parent, self._run, only_failed=only_failed, most=None
+            )
+            self._check_parents(ledger, parent)
+
+    def _check_parents(self, ledger: psycopg.Connection, parent: ParentTable) -> None:
+        """Raise where there is nobody to ask for because the parent table was never loaded."""
+        jobs = [job.id for job in self._request.source.rest_table(parent.relation.name).jobs]
+        if not self._progress.due and not job_ledger.were_loaded(ledger, self._run, jobs):
+            raise EtlError(
+                f"{self._where}: there is no row of {parent.relation} to ask for, since it was never loaded of"
+                f" {self.instance}. Load it first: etl run {self._request.source.name} --job {jobs[0]}"
+            )
+
+    def _end(self, session: RestSession) -> None:
+        progress, totals = self._progress, self._progress.totals
+        progress.is_over = True
+        state, error = "success", None
+        if totals.parents_failed:
+            state = "partial"
+            error = f"{totals.parents_failed:,} of {totals.parents_asked:,} requests failed: {progress.first_error}"
+        job_ledger.end_run(session.connection, self._run, state, totals, error)
+        if self._declared.per and not self._request.options.only_failed:
+            job_ledger.end_round(session.connection, self._run)
+
+    def _read(self, session: RestSession, reader: DocumentReader) -> None:
+        """Stage a whole list, or the lists of the next parents."""
+        self._staged, self._waiting = 0, []
+        if self._declared.per is None:
+            for page in reader.read(self._declared):
+                self._take(session, "", page)
+        else:
+            self._read_parents(session, reader)
+        self._flush(session)
+
+    def _read_parents(self, session: RestSession, reader: DocumentReader) -> None:
+        parent, first = self._parent_table, self._progress.place + 1
+        if parent is None:
+            return
+        names = [column.name for column in parent.keys]
+        due = job_tables.due_parents(session.connection, parent, first=first, last=first + CHUNK_PARENTS - 1)
+        calls = [
+            partial(ask_parent, reader, self._declared, parent_key, dict(zip(names, key, strict=True)))
+            for parent_key, key in due
+        ]
+        in_a_row = missing = 0
+        threads = self._request.source.service.parallel_requests
+        with closing(
+            ordered_map(calls, threads=threads, prefetch=2 * threads, cancellation=CancellationToken())
+        ) as answers:
+            for answer in answers:
+                error = answer.error
+                in_a_row = in_a_row + 1 if isinstance(error, TransientError) else 0
+                if in_a_row >= GIVE_UP_AFTER:
+                    raise TransientError(f"{self._where}: {in_a_row} requests in a row failed. The last: {error}")
+                missing = missing + 1 if error and availability_of(error) else 0
+                self._progress.was_answered |= error is None
+                if error and missing >= min(PROVE_AFTER, len(due)) and not self._progress.was_answered:
+                    raise error
+                self._take_parent(session, answer)
+
+    def _take_parent(self, session: RestSession, answer: ParentPages) -> None:
+        error = answer.error
+        if isinstance(error, NotFound):
+            error = None  # the parent is gone, and with it what was of it
+        if error is None:
+            for page in answer.pages:
+                self._take(session, answer.parent_key, page)
+        self._answers.append(
+            ParentAnswer(
+                parent_key=answer.parent_key,
+                records=sum(len(page.documents) for page in answer.pages),
+                digest=answer.digest,
+                error=str(error) if error else None,
+            )
+        )
+
+    def _take(self, session: RestSession, parent_key: str, page: DocumentPage) -> None:
+        self._rejected.add(page.rejected)
+        self._waiting += [StagedRecord(parent_key, document) for document in page.documents]
+        if len(self._waiting) >= COPY_RECORDS:
+            self._flush(session)
+
+    def _flush(self, session: RestSession) -> None:
+        unreadable = job_tables.copy_records(session.connection, self._target, self._waiting)
+        self._rejected.add_unreadable([each.document for each in self._waiting], unreadable)
+        self._staged += len(self._waiting) - len(unreadable)
+        self._waiting = []
+
+    def _check(self, session: RestSession) -> None:
+        """Refuse what cannot be whole."""
+        self._rejected.check_share(self._where, kept=self._staged, most=self._declared.load.max_rejected)
+        if not self._request.options.accept_shrink:
+            answered = [each.parent_key for each in self._answers if each.error is None]
+            if not answered and self._declared.per:
+                return
+            held, missing = job_tables.count_held(session.connection, self._target, answered)
+            check_shrink_floor(
+                self._where,
+                held=held,
+                staying=held - missing,
+                floor=self._declared.load.shrink_floor,
+                again=f"etl run {self._request.source.name} --job {self._job.id}",
+            )
+
+    def _mark_orphans(self, session: RestSession) -> int:
+        parent = self._parent_table
+        return job_tables.mark_orphans(session.connection, self._target, parent) if parent else 0
+
+    def _set_unavailable(self, session: RestSession, found: str, error: EtlError) -> None:
+        """The vendor does not have it, or not for us: a state of the job and no failure of the run."""
+        ledger = self._request.batch.connection
+        is_news = job_ledger.record_availability(ledger, self._run, found)
+        job_ledger.end_run(ledger, self._run, found, self._progress.totals, str(error))
+        self._progress.is_over = True
+        if is_news:
+            words = "does not have it" if found == job_ledger.NOT_OFFERED else "has no licence for it (501)"
+            self.news = f"{self._where}: {self.instance} {words}: {error}"
+
+    @property
+    def _run(self) -> JobRun:
+        if self._progress.run is None:
+            raise AssertionError("the job's run is begun by extract")
+        return self._progress.run
+
+    @property
+    def _target(self) -> JobTable:
+        return JobTable(
+            relation=self.relation,
+            keys=document_keys(self._declared),
+            run=self._run,
+            batch=self._request.batch.id,
+            never_load=self._declared.never_load,
+        )
+
+    @property
+    def _parent_table(self) -> ParentTable | None:
+        per, source = self._declared.per, self._request.source
+        if per is None:
+            return None
+        return ParentTable(Relation(source.schema, per.parent), document_keys(source.rest_table(per.parent)))
+
+    @property
+    def _where(self) -> str:
+        return f"{self.relation} of {self.instance}, job {self._job.id}"
+
+
+def job_units(
+    request: LoadRequest,
+    jobs: Mapping[str, set[int]],
+    instance_ids: Mapping[str, int],
+    reports: Mapping[str, LoadReport],
+) -> Iterator[JobUnit]:
+    """The units of a source's jobs, phase by phase and each instance by itself.
+
+    They are made as they are wanted: which parents there are is known when the jobs of the phase before are done.
+
+    Args:
+        request: Which tables.
+        jobs: The jobs to be run of each instance.
+        instance_ids: The instances' numbers, by name.
+        reports: What was found of each table.
+    """
+    source = request.source
+    tables = [source.rest_table(name) for name in request.tables]
+    ordered = sorted(
+        ((job, table) for table in tables for job in table.jobs), key=lambda each: (each[0].phase, each[0].id)
+    )
+    for job, table in ordered:
+        for instance, number in instance_ids.items():
+            if job.id not in jobs[instance]:
+                continue
+            progress = JobProgress(job=job, instance=instance, instance_id=number)
+            while not progress.is_over:
+                unit = JobUnit(request, table, progress)
+                yield unit
+                if unit.news:
+                    reports[table.name].notes.append(unit.news)

@@ -1,0 +1,105 @@
+"""TrialSync tables: the configured jobs of `jobs.csv`, and what identifies the records of each table.
+
+A record is known by its own `id`, behind the ids of its parents where it is asked for by parent: a role or an arm may
+be the same for several studies. What has no `id` is named here, with what is unique about it instead.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+from etl_assets.declare.job_list import OWN_ID, Shapes, column_of, read_jobs
+from etl_assets.declare.rest import Bare, Job, NextLink, OnePage, Records, RestTable, Single, Values
+from etl_assets.declare.tables import Field, Full
+
+SHAPES: Shapes = {
+    "odata": (Records(at="Items"), NextLink(at="NextPageLink", count="Count")),
+    "array": (Bare(), OnePage()),
+    "object": (Single(), OnePage()),
+    "strings": (Values(field="name"), OnePage()),
+    # Of a path that the vendor does not have, nobody knows.
+    "": (Bare(), OnePage()),
+}
+JOBS = read_jobs(Path(__file__).with_name("jobs.csv"), SHAPES)
+MAX_LOST = 0.5
+"""Lists of this vendor grow; one that loses half of its records is not believed."""
+
+_ID = Field(name=OWN_ID, type="bigint", path="id")
+_PASCAL_ID = Field(name=OWN_ID, type="bigint", path="Id")
+_STUDY = Field(name="study_id", type="bigint", path="study.id")
+_CONTENT = Field(name="content", type="uuid", path="")
+"""All of the record: nothing else tells one from another."""
+
+UNLIKE_THE_OTHERS: dict[str, tuple[Field, ...]] = {
+    # The list of all and the lists by subject give the same visits, which know whose they are.
+    "dim_patient_visits_staging": (_ID,),
+    "dim_study_arms_staging": (_STUDY, _PASCAL_ID),
+    "dim_study_visit_arms_staging": (_STUDY, _PASCAL_ID),
+    "dim_system_organizations_staging": (_PASCAL_ID,),
+    "dim_study_personnel_staging": (_STUDY, Field(name="role_id", type="bigint", path="Role.Id")),
+    "dim_study_warnings_staging": (_STUDY, _CONTENT),
+    "dim_study_integration_info_staging": (_STUDY,),
+    "dim_subject_statuses_staging": (
+        _STUDY,
+        Field(name="subject_id", type="bigint", path="subject.Id"),
+        Field(name="status", type="text", path="status"),
+        Field(name="event_date", type="text", path="eventDate"),
+    ),
+    "dim_visit_element_relationships_staging": (
+        _STUDY,
+        Field(name="visit_id", type="bigint", path="visit.id"),
+        Field(name="element_id", type="bigint", path="element.id"),
+    ),
+    "dim_system_lookup_lists_staging": (Field(name="name", type="text", path="name"),),
+    "dim_instance_details_staging": (Field(name="instance_uid", type="text", path="instanceUID"),),
+    "dim_instance_topology_staging": (),
+}
+"""The keys of tables whose records are not known by `id` and the parents in the path."""
+
+NEVER_LOAD: dict[str, tuple[str, ...]] = {
+    "dim_patients_staging": ("ssn", "primaryInsurance.account", "secondaryInsurance.account"),
+}
+"""What must not reach the warehouse: numbers that open somebody's accounts, and that no report asks for."""
+PERSONAL = {
+    "dim_patients_staging": "names, addresses, phones, birth dates",
+    "dim_subjects_staging": "names and birth dates of the patients",
+    "dim_appointments_staging": "names of the patients",
+    "dim_subject_statuses_staging": "names of the subjects",
+    "dim_patient_visits_staging": "names of the subjects",
+}
+"""Tables whose documents tell of patients by name."""
+
+
+def _key(jobs: list[Job]) -> tuple[Field, ...]:
+    """The key of a table: of the job that the vendor answers, where one of them is made up."""
+    table = jobs[0].table
+    if table in UNLIKE_THE_OTHERS:
+        return UNLIKE_THE_OTHERS[table]
+    job = next((job for job in jobs if job.record), jobs[0])
+    parents = [Field(name=column_of(each.name), type="bigint", path="") for each in job.parameters]
+    return (*parents, _ID)
+
+
+def _table(jobs: list[Job]) -> RestTable:
+    fields = _key(jobs)
+    answered = [job for job in jobs if job.record]
+    return RestTable(
+        name=jobs[0].table,
+        description=f"{', '.join(dict.fromkeys(job.name for job in jobs))}, as Clinical Conductor has them.",
+        key=tuple(each.name for each in fields),
+        load=Full(shrink_floor=1 - MAX_LOST),
+        endpoint=jobs[0].endpoint,
+        fields=fields,
+        jobs=jobs,
+        never_load=NEVER_LOAD.get(jobs[0].table, ()),
+        unoffered="" if answered else "Clinical Conductor does not offer it.",
+    )
+
+
+def _tables() -> tuple[RestTable, ...]:
+    by_table: dict[str, list[Job]] = defaultdict(list)
+    for job in sorted(JOBS, key=lambda job: (job.phase, job.id)):
+        by_table[job.table].append(job)
+    return tuple(_table(jobs) for jobs in by_table.values())
+
+
+TABLES = _tables()

@@ -1,0 +1,365 @@
+"""Job staging: tables that configured jobs fill, in the columns and with the indexes that their readers know.
+
+A row is a record as it is now: `data`, whose it is (`source_instance_id`, as text in `source_id`), which job and run
+wrote it, and when. Beside these stand the columns of the key: a record without `id`, or one whose id several parents
+share, is told apart by them, and not by the index over `data ->> 'id'`. What a job no longer gives is marked in
+`vanished_at`; nothing is deleted here, so that an emptied table is no news of deletions.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from etl_assets.declare.document_reader import Document, Key
+from etl_assets.declare.rest import INSTANCE_ID, RestTable
+from etl_assets.declare.tables import Column
+from etl_assets.warehouse.catalog import BATCH_COLUMN
+from etl_assets.warehouse.copy import copy_in, copy_line
+from etl_assets.warehouse.merge import MergeCounts, changes_query, distinct, equal, merge
+from etl_assets.warehouse.relation import Relation, column_list
+from etl_assets.warehouse.rest.binary import binary_copy
+from etl_assets.warehouse.rest.job_ledger import JobRun
+from etl_assets.warehouse.rest.tables import document_keys
+from etl_assets.warehouse.tables import Index, TableLayout
+
+PARENT_KEY = "parent_key"
+KEY_SEPARATOR = "|"
+"""Between the values of a parent's key."""
+STANDARD_COLUMNS = {
+    "id": "serial primary key",
+    "data": "jsonb not null",
+    "source_id": "varchar(255) not null",
+    INSTANCE_ID: "integer not null",
+    "etl_job_id": "integer not null",
+    "etl_run_id": "integer not null",
+    "loaded_at": "timestamptz not null default now()",
+    "created_at": "timestamptz not null default now()",
+    "updated_at": "timestamptz not null default now()",
+    PARENT_KEY: "text",
+    "vanished_at": "timestamptz",
+    BATCH_COLUMN: "uuid not null",
+}
+"""What every row has besides its key. `loaded_at` is when the record was written as it stands, `updated_at` when
+anything about the row was, `parent_key` under which row of the parent table it was given."""
+
+
+def job_layout(table: RestTable) -> TableLayout:
+    """One row a record, with the indexes of the standard by its names."""
+    keys = document_keys(table)
+    name = table.name.removeprefix("dim_").removesuffix("_staging")
+    has_own_id = [(field.type, field.path) for field in table.key_fields] == [("bigint", "id")]
+    return TableLayout(
+        columns=keys,
+        bookkeeping=STANDARD_COLUMNS,
+        key=(),
+        indexes=[
+            Index(name=f"{table.name}_key", columns=[INSTANCE_ID, *(column.name for column in keys)], unique=True),
+            # Unique where the record's own id is the whole of the key, and else it would refuse what is there.
+            Index(
+                name=f"idx_{name}_instance_entity",
+                columns=[INSTANCE_ID],
+                expression="(data ->> 'id')",
+                unique=has_own_id,
+            ),
+            Index(name=f"idx_{name}_source_id", columns=["source_id"]),
+            Index(name=f"idx_{name}_data_gin", columns=["data"], method="gin"),
+            Index(columns=[INSTANCE_ID, "etl_job_id", PARENT_KEY]),
+        ],
+        comment=table.unoffered,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobTable:
+    """The part of a job's staging table that one run of the job is about, and the SQL of its loads."""
+
+    relation: Relation
+    keys: Sequence[Column]
+    run: JobRun
+    batch: UUID
+    never_load: Sequence[str] = ()
+    """Paths within the document that are left out."""
+
+    @property
+    def key_names(self) -> list[str]:
+        """The columns of the key, without the instance."""
+        return [column.name for column in self.keys]
+
+    def statement(self, text: str, **more: sql.Composable) -> sql.Composed:
+        """SQL with these filled in, and what more is given.
+
+        {target}; {keys}; {existing_keys}; {same}, of `existing` and `incoming` of one key; {mine}, of rows in
+        `existing` that this job wrote at this instance; {instance}; {job}; {run}; {batch}.
+        """
+        return sql.SQL(text).format(
+            target=self.relation.identifier,
+            keys=column_list(self.key_names),
+            existing_keys=column_list(self.key_names, of="existing"),
+            same=self._same(),
+            mine=sql.SQL("existing.source_instance_id = {} and existing.etl_job_id = {}").format(
+                sql.Literal(self.run.instance_id), sql.Literal(self.run.job_id)
+            ),
+            instance=sql.Literal(self.run.instance_id),
+            batch=sql.Literal(self.batch),
+            **more,
+        )
+
+    def _same(self) -> sql.Composable:
+        keys = equal(*([sql.Identifier(of, name) for name in self.key_names] for of in ("existing", "incoming")))
+        return sql.SQL("existing.source_instance_id = {} and {}").format(sql.Literal(self.run.instance_id), keys)
+
+    @property
+    def incoming(self) -> sql.Composable:
+        """The staged records, each key once, without what must not be loaded."""
+        document: sql.Composable = sql.SQL("data")
+        for path in self.never_load:
+            document = sql.SQL("{} #- {}::text[]").format(document, sql.Literal(path.split(".")))
+        if not self.keys:
+            return sql.SQL(
+                "(select parent_key, {} as data from pg_temp.etl_job_rows order by etl_seq desc limit 1) as incoming"
+            ).format(document)
+        return self.statement(
+            "(select distinct on ({keys}) parent_key, {keys}, {document} as data"
+            " from pg_temp.etl_job_rows order by {keys}, etl_seq desc) as incoming",
+            document=document,
+        )
+
+
+@dataclass(frozen=True)
+class StagedRecord:
+    """A record and the row of the parent table that it was given for."""
+
+    parent_key: str
+    """Empty where the job has no parents."""
+    document: Document
+
+
+def create_job_staging(connection: psycopg.Connection, target: JobTable) -> None:
+    """Create the temporary table that records are staged in, in place of an earlier one."""
+    columns = [sql.SQL("{} {},").format(sql.Identifier(key.name), sql.SQL(key.type)) for key in target.keys]
+    connection.execute("drop table if exists pg_temp.etl_job_rows")
+    connection.execute(
+        sql.SQL(
+            "create temporary table etl_job_rows (etl_seq bigint generated always as identity, parent_key text, {}"
+            " data jsonb) on commit preserve rows"
+        ).format(sql.SQL(" ").join(columns))
+    )
+
+
+def copy_records(connection: psycopg.Connection, target: JobTable, records: Sequence[StagedRecord]) -> dict[int, str]:
+    """Copy records into the temporary table.
+
+    Returns:
+        Those that PostgreSQL could not read, by their position, with its reason; the others are in.
+    """
+    if not records:
+        return {}
+    types = ["text", *(column.type for column in target.keys)]
+    rows = [Document((each.parent_key, *each.document.key), None, each.document.raw) for each in records]
+    statement = sql.SQL("copy pg_temp.etl_job_rows ({}) from stdin").format(
+        column_list([PARENT_KEY, *target.key_names, "data"])
+    )
+    try:
+        with connection.transaction():
+            copy_in(connection, statement + sql.SQL(" (format binary)"), binary_copy(rows, types, with_date=False))
+    except psycopg.DataError:
+        # Some value fits no jsonb, a number beyond numeric's range say. The text form tells which.
+        statement += sql.SQL(" (on_error ignore, log_verbosity verbose)")
+        lines = (copy_line([*map(_text, each.key), each.raw.decode()]) for each in rows)
+        skipped = copy_in(connection, statement, lines).skipped
+        return {line - 1: "PostgreSQL cannot keep it as JSON" for line in skipped}
+    return {}
+
+
+def merge_records(connection: psycopg.Connection, target: JobTable) -> MergeCounts:
+    """Upsert the staged records; what is the same already is not written.
+
+    Args:
+        connection: With its transaction begun; neither committed nor rolled back here.
+        target: Where to.
+    """
+    incoming = {name: sql.Identifier("incoming", name) for name in (PARENT_KEY, *target.key_names, "data")}
+    run = target.run
+    written = {
+        "data": incoming["data"],
+        PARENT_KEY: sql.SQL("nullif(incoming.parent_key, '')"),
+        "etl_job_id": sql.Literal(run.job_id),
+        "etl_run_id": sql.Literal(run.run_id),
+        BATCH_COLUMN: sql.Literal(target.batch),
+    }
+    same_key = target.statement("{same}")
+    return merge(
+        connection,
+        sql.SQL("changes as incoming"),
+        into=target.relation,
+        same_key=same_key,
+        updates={
+            **written,
+            "loaded_at": sql.SQL("now()"),
+            "updated_at": sql.SQL("now()"),
+            "vanished_at": sql.NULL,
+        },
+        inserts={
+            **{name: incoming[name] for name in target.key_names},
+            **written,
+            "source_id": sql.Literal(str(run.instance_id)),
+            INSTANCE_ID: sql.Literal(run.instance_id),
+        },
+        differs=sql.SQL("not incoming.etl_is_new"),
+        is_new=sql.SQL("incoming.etl_is_new"),
+        changes=changes_query(
+            target.incoming,
+            into=target.relation,
+            same_key=same_key,
+            never_null="loaded_at",
+            differs=distinct(
+                [sql.Identifier("existing", name) for name in ("data", "vanished_at")],
+                [incoming["data"], sql.SQL("null::timestamptz")],
+            ),
+            columns=incoming,
+        ),
+    )
+
+
+def count_held(connection: psycopg.Connection, target: JobTable, parents: Sequence[str]) -> tuple[int, int]:
+    """Count the rows that these parents' answers are about, and those of them that were not staged.
+
+    Args:
+        connection: With the records in the temporary table.
+        target: The staging table.
+        parents: The keys of the parents that answered; none for a job without parents.
+    """
+    row = connection.execute(
+        target.statement(
+            "select count(*), count(*) filter (where not exists ("
+            " select from pg_temp.etl_job_rows as incoming where {same}))"
+            " from {target} as existing where {mine} and vanished_at is null and {of_parents}",
+            of_parents=_of_parents(parents),
+        ),
+        {"parents": list(parents)},
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def mark_vanished(
+    connection: psycopg.Connection, target: JobTable, parents: Sequence[str], rejected: Collection[Key]
+) -> int:
+    """Mark what these parents' answers no longer have as vanished; returns how many rows. A rejected record is there.
+
+    Args:
+        connection: With its transaction begun and the records in the temporary table.
+        target: The staging table.
+        parents: As `count_held` has them.
+        rejected: Keys of records that came and cannot be kept.
+    """
+    kept = sorted({KEY_SEPARATOR.join(map(_text, key)) for key in rejected})
+    shown = sql.SQL("concat_ws('|', {})").format(column_list(target.key_names, of="existing")) if target.keys else None
+    return connection.execute(
+        target.statement(
+            "update {target} as existing set vanished_at = now(), updated_at = now(), etl_batch_id = {batch}"
+            " where {mine} and vanished_at is null and {of_parents} and {not_rejected} and not exists ("
+            " select from pg_temp.etl_job_rows as incoming where {same})",
+            of_parents=_of_parents(parents),
+            not_rejected=sql.SQL("{} <> all(%(kept)s)").format(shown) if shown and kept else sql.SQL("true"),
+        ),
+        {"parents": list(parents), "kept": kept},
+    ).rowcount
+
+
+def mark_orphans(connection: psycopg.Connection, target: JobTable, parent: "ParentTable") -> int:
+    """Mark rows as vanished whose parent is no longer there; returns how many."""
+    return connection.execute(
+        target.statement(
+            "update {target} as existing set vanished_at = now(), updated_at = now(), etl_batch_id = {batch}"
+            " where {mine} and vanished_at is null and exists ("
+            " select from {parent} as parent where parent.source_instance_id = {instance}"
+            " and parent.vanished_at is not null and {parent_key} = existing.parent_key)",
+            parent=parent.relation.identifier,
+            parent_key=parent.key,
+        )
+    ).rowcount
+
+
+@dataclass(frozen=True)
+class ParentTable:
+    """The table whose rows a job asks for, one by one."""
+
+    relation: Relation
+    keys: Sequence[Column]
+
+    @property
+    def key(self) -> sql.Composable:
+        """The key of `parent` as one text."""
+        return sql.SQL("concat_ws({}, {})").format(
+            sql.Literal(KEY_SEPARATOR), column_list([column.name for column in self.keys], of="parent")
+        )
+
+
+def list_due_parents(
+    connection: psycopg.Connection, parent: ParentTable, run: JobRun, *, only_failed: bool, most: int | None
+) -> int:
+    """Write the parents that are to be asked into the temporary table `etl_due_parents`, in their order.
+
+    Those that changed since they were asked come first, then those asked longest ago. In a round that was broken off,
+    those asked in it already are left out.
+
+    Args:
+        connection: Of the session that will ask.
+        parent: The parent table.
+        run: The job, the instance, and its round.
+        only_failed: Those alone whose last request failed.
+        most: How many at most.
+
+    Returns:
+        How many there are.
+    """
+    connection.execute("drop table if exists pg_temp.etl_due_parents")
+    due = (
+        "request.failures > 0"
+        if only_failed
+        else ("(request.asked_at is null or request.asked_at < round.round_started_at)")
+    )
+    return connection.execute(
+        sql.SQL(
+            "create temporary table etl_due_parents as select row_number() over (order by"
+            " parent.loaded_at > request.asked_at desc nulls last, request.asked_at nulls first, {keys}) as place,"
+            " {key} as parent_key, {keys} from {parent} as parent"
+            " left join etl.job_state as round on round.source = {source} and round.job_id = {job}"
+            " and round.instance_id = {instance}"
+            " left join etl.parent_request as request on request.source = {source} and request.job_id = {job}"
+            " and request.instance_id = {instance} and request.parent_key = {key}"
+            " where parent.source_instance_id = {instance} and parent.vanished_at is null and {due}"
+            " order by place limit {most}"
+        ).format(
+            keys=column_list([column.name for column in parent.keys], of="parent"),
+            key=parent.key,
+            parent=parent.relation.identifier,
+            source=sql.Literal(run.source),
+            job=sql.Literal(run.job_id),
+            instance=sql.Literal(run.instance_id),
+            due=sql.SQL(due),
+            most=sql.Literal(most),
+        )
+    ).rowcount
+
+
+def due_parents(connection: psycopg.Connection, parent: ParentTable, *, first: int, last: int) -> list[tuple[str, Key]]:
+    """The parents from one place of `etl_due_parents` to another, both included: the key as one text, and as it is."""
+    rows = connection.execute(
+        sql.SQL(
+            "select parent_key, {} from pg_temp.etl_due_parents where place between {} and {} order by place"
+        ).format(column_list([column.name for column in parent.keys]), sql.Literal(first), sql.Literal(last))
+    )
+    return [(key, tuple(values)) for key, *values in rows]
+
+
+def _of_parents(parents: Sequence[str]) -> sql.SQL:
+    return sql.SQL("parent_key = any(%(parents)s)" if parents else "parent_key is null")
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -1,0 +1,141 @@
+"""Configured jobs: lists, and requests for each row of a parent table, of two tenants, and the ledger of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl_assets.errors import EtlError
+from etl_assets.settings import Settings
+from etl_assets_tests.loading.rest.trial_office import Office, open_office
+
+
+@pytest.fixture
+def office(settings: Settings, tmp_path: Path) -> Iterator[Office]:
+    with open_office(settings, tmp_path) as opened:
+        yield opened
+
+
+def failures(reports) -> dict[str, str]:
+    return {name: str(report.failure) for name, report in reports.items() if report.failure}
+
+
+def test_lists_and_lists_of_parents_arrive_whole_and_the_second_time_nothing_is_written(office: Office) -> None:
+    reports = office.load()
+    assert failures(reports) == {}
+    assert len(office.held("studies_staging")) == 8
+    assert len(office.held("subjects_staging")) == 2 * 4 * 3
+    assert len(office.held("visits_staging")) == 2 * 4 * 3 * 2
+    assert office.held("subjects_staging")[0] == ("north", "north 0/0")
+    again = office.load()
+    assert failures(again) == {}
+    assert sum(report.counts.changed for report in again.values()) == 0
+    assert office.requests["studies/1/subjects/2/visits"] == 4
+
+
+def test_a_job_that_is_not_offered_or_not_licensed_is_told_once_and_fails_nothing(office: Office) -> None:
+    office.statuses["payments"] = 501
+    reports = office.load()
+    assert failures(reports) == {}
+    notes = " ".join(reports["payments_staging"].notes)
+    assert "501" in notes
+    assert "of north, job 6" in notes
+    assert "does not have it" in " ".join(reports["forms_staging"].notes)
+    not_offered = "select job_id, availability from etl.job_state where availability <> 'offered' order by 1"
+    assert office.query(not_offered) == [
+        (5, "not_offered"), (5, "not_offered"), (6, "not_licensed"), (6, "not_licensed"),
+        (8, "not_offered"), (8, "not_offered"),
+    ]  # fmt: skip
+    assert office.requests["users"] == 0
+    again = office.load()
+    assert [note for report in again.values() for note in report.notes] == []
+
+
+def test_an_endpoint_that_answered_before_and_is_not_there_now_is_a_failure(office: Office) -> None:
+    office.load("studies_staging")
+    office.statuses["studies"] = 404
+    assert "404" in failures(office.load("studies_staging"))["studies_staging"]
+    assert len(office.held("studies_staging")) == 8
+
+
+def test_one_parent_that_fails_costs_no_other_and_retry_asks_for_it_alone(office: Office) -> None:
+    office.statuses["studies/2/subjects"] = 400
+    reports = office.load("studies_staging", "subjects_staging")
+    message = failures(reports)["subjects_staging"]
+    assert all(words in message for words in ("1 of 4 requests failed", "400", "etl retry office"))
+    assert len(office.held("subjects_staging")) == 2 * 3 * 3
+    states = "select state, parents_asked, parents_failed from etl.job_run where job_id = 2 order by run_id"
+    assert office.query(states) == [("partial", 4, 1)] * 2
+    office.statuses.clear()
+    office.requests.clear()
+    assert failures(office.load(only_failed=True)) == {}
+    assert dict(office.requests) == {"studies/2/subjects": 2}
+    assert len(office.held("subjects_staging")) == 2 * 4 * 3
+    office.requests.clear()
+    office.load(only_failed=True)
+    assert dict(office.requests) == {}
+
+
+def test_a_run_that_breaks_off_goes_on_where_it_was(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl_assets.loading.rest.jobs.CHUNK_PARENTS", 2)
+    monkeypatch.setattr("etl_assets.loading.rest.jobs.GIVE_UP_AFTER", 1)
+    office.load("studies_staging")
+    office.statuses["studies/2/subjects"] = 503
+    assert "in a row failed" in failures(office.load("subjects_staging"))["subjects_staging"]
+    assert {len(office.held("subjects_staging"))} == {2 * 2 * 3}
+    office.statuses.clear()
+    office.requests.clear()
+    assert failures(office.load("subjects_staging")) == {}
+    assert dict(office.requests) == {"studies/2/subjects": 2, "studies/3/subjects": 2}
+    assert len(office.held("subjects_staging")) == 2 * 4 * 3
+    office.requests.clear()
+    office.load("subjects_staging")
+    assert sum(office.requests.values()) == 8
+
+
+def test_what_is_gone_is_marked_and_an_emptied_table_is_filled_again(office: Office) -> None:
+    office.load()
+    north = office.lists["north"]
+    del north["studies/3/subjects"][1]
+    north["studies"].pop(0)
+    reports = office.load()
+    assert failures(reports) == {}
+    gone = "select study_id, entity_id from office_raw.subjects_staging where vanished_at is not null order by 1, 2"
+    assert office.query(gone) == [(0, 0), (0, 1), (0, 2), (3, 1)]
+    held = office.held("subjects_staging")
+    office.execute("truncate office_raw.subjects_staging")
+    assert failures(office.load()) == {}
+    assert office.held("subjects_staging") == held
+
+
+def test_a_list_that_shrank_beyond_belief_is_refused_for_its_instance_alone(office: Office) -> None:
+    office.lists["north"]["studies"] += [{"id": at, "name": f"north {at}"} for at in range(10, 50)]
+    office.load("studies_staging")
+    del office.lists["north"]["studies"][5:]
+    office.lists["south"]["studies"].append({"id": 9, "name": "south new"})
+    message = failures(office.load("studies_staging"))["studies_staging"]
+    assert all(words in message for words in ("of north, job 1", "--job 1 --accept-shrink"))
+    assert len(office.held("studies_staging")) == 44 + 5
+    assert failures(office.load("studies_staging", accept_shrink=True)) == {}
+    assert len(office.held("studies_staging")) == 5 + 5
+
+
+def test_an_instance_that_is_down_leaves_the_others_load_complete(office: Office) -> None:
+    office.down = {"north"}
+    reports = office.load("studies_staging", "subjects_staging")
+    assert set(failures(reports)) == {"studies_staging", "subjects_staging"}
+    assert {instance for instance, _ in office.held("subjects_staging")} == {"south"}
+    assert len(office.held("subjects_staging")) == 4 * 3
+
+
+def test_parents_that_were_never_loaded_are_no_success_with_nothing(office: Office) -> None:
+    message = failures(office.load("subjects_staging"))["subjects_staging"]
+    assert all(words in message for words in ("never loaded of north", "etl run office --job 1"))
+    assert office.query("select distinct state from etl.job_run") == [("failed",)]
+
+
+def test_named_jobs_and_instances_alone_are_run_whatever_is_switched_off(office: Office) -> None:
+    office.load(jobs=[1, 7], instances=["south"])
+    assert dict(office.requests) == {"studies": 1, "users": 1}
+    with pytest.raises(EtlError, match=r"no instance 'west'; it has: north, south"):
+        office.load(instances=["west"])

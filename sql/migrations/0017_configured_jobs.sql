@@ -1,0 +1,138 @@
+-- Services whose requests are configured jobs: which there are, what became of each, and of each parent's request.
+
+set local role etl_loader;
+
+create table etl.source_instance (
+    instance_id integer primary key generated always as identity,
+    source text not null,
+    name text not null,
+    base_url text,
+    is_active boolean not null default true,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (source, name)
+);
+comment on table etl.source_instance is
+'The tenants of a source, by number. A key or a password is nowhere here. One that is no longer set up is not active.';
+
+create table etl.job (
+    source text not null,
+    job_id integer not null,
+    name text not null,
+    source_endpoint text not null,
+    target_table text not null,
+    is_active boolean not null,
+    requires_parameters boolean not null,
+    parameter_name text,
+    parameter_source_table text,
+    parameter_source_column text,
+    parent_job_id integer,
+    category text not null,
+    phase integer not null,
+    why_off text,
+    replaced_by integer,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (source, job_id)
+);
+comment on table etl.job is 'The jobs as they are declared in the source''s jobs.csv; written anew by each load.';
+
+create table etl.job_decision (
+    decision_id bigint primary key generated always as identity,
+    source text not null,
+    job_id integer not null,
+    is_active boolean not null,
+    decided_by text not null check (trim(decided_by) <> ''),
+    why text not null check (trim(why) <> ''),
+    decided_at timestamptz not null default now()
+);
+comment on table etl.job_decision is
+'Who switched a job on or off, and why. The last decision holds, whatever is declared.';
+create index on etl.job_decision (source, job_id, decision_id desc);
+
+create table etl.job_state (
+    source text not null,
+    job_id integer not null,
+    instance_id integer not null references etl.source_instance,
+    availability text not null default 'offered' check (availability in ('offered', 'not_offered', 'not_licensed')),
+    since timestamptz not null default now(),
+    asked_at timestamptz,
+    round_started_at timestamptz,
+    round_ended_at timestamptz,
+    page_size integer,
+    primary key (source, job_id, instance_id)
+);
+comment on table etl.job_state is
+'What is known of a job at an instance: whether it is offered there, and which round of its parents is under way.';
+comment on column etl.job_state.page_size is 'Records asked for in one page, where longer ones timed out; else null.';
+
+create table etl.job_run (
+    run_id integer primary key generated always as identity,
+    source text not null,
+    job_id integer not null,
+    instance_id integer not null references etl.source_instance,
+    batch_id uuid not null references etl.batch,
+    state text not null default 'running'
+    check (state in ('running', 'success', 'partial', 'failed', 'not_offered', 'not_licensed')),
+    started_at timestamptz not null default clock_timestamp(),
+    ended_at timestamptz,
+    records bigint not null default 0,
+    rows_inserted bigint not null default 0,
+    rows_updated bigint not null default 0,
+    rows_vanished bigint not null default 0,
+    parents_asked bigint not null default 0,
+    parents_failed bigint not null default 0,
+    error text,
+    check ((state = 'running') = (ended_at is null))
+);
+comment on table etl.job_run is
+'One run of one job at one instance. One whose batch has ended and that is running here was killed.';
+create index on etl.job_run (source, job_id, instance_id, run_id desc);
+create index on etl.job_run (source, started_at desc);
+create index on etl.job_run (batch_id);
+
+create table etl.parent_request (
+    source text not null,
+    job_id integer not null,
+    instance_id integer not null references etl.source_instance,
+    parent_key text not null,
+    asked_at timestamptz not null,
+    answered_at timestamptz,
+    records bigint not null default 0,
+    digest uuid,
+    failures integer not null default 0,
+    error text,
+    primary key (source, job_id, instance_id, parent_key)
+);
+comment on table etl.parent_request is
+'The last request of a job for each row of its parent table: when it was asked and answered, with how many records.';
+comment on column etl.parent_request.digest is 'Of what was answered; the same while nothing has changed.';
+comment on column etl.parent_request.failures is 'How often in a row it failed; 0 once it was answered.';
+create index on etl.parent_request (source, job_id, instance_id) where failures > 0;
+
+create view etl.active_job as
+select
+    job.source,
+    job.job_id,
+    coalesce(decision.is_active, job.is_active) as is_active,
+    decision.decided_by,
+    decision.decided_at,
+    coalesce(decision.why, case when not job.is_active then job.why_off end) as why
+from etl.job
+left join lateral (
+    select
+        is_active,
+        decided_by,
+        decided_at,
+        why
+    from etl.job_decision
+    where source = job.source and job_id = job.job_id
+    order by decision_id desc
+    limit 1
+) as decision on true;
+comment on view etl.active_job is 'Whether each job is asked: as it is declared, or as somebody decided.';
+
+grant select on etl.source_instance, etl.job, etl.job_decision, etl.job_state, etl.job_run, etl.active_job
+to etl_transformer;
+
+reset role;

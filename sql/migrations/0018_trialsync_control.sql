@@ -1,0 +1,149 @@
+-- TrialSync: its schemas, and the brief's control tables as views over the ledger.
+
+create schema trialsync_staging authorization etl_loader;
+create schema trialsync_typed authorization etl_transformer;
+create schema trialsync authorization etl_transformer;
+
+grant usage on schema trialsync_staging to etl_transformer, etl_personal_reader;
+alter default privileges for role etl_loader in schema trialsync_staging grant select on tables to etl_transformer;
+grant usage, create on schema trialsync to etl_loader;
+grant usage on schema trialsync, trialsync_staging to etl_reader;
+grant usage on schema trialsync to etl_personal_reader;
+
+set local role etl_loader;
+
+create view trialsync.dw_api_credentials as
+select
+    instance_id as id,
+    name::varchar(255) as instance_name,
+    base_url,
+    is_active,
+    created_at,
+    updated_at
+from etl.source_instance
+where source = 'trialsync';
+comment on view trialsync.dw_api_credentials is
+'The instances of Clinical Conductor. Their keys are in the environment of the loader, and in no database.';
+
+create view trialsync.dw_etl_runs as
+select
+    run.run_id,
+    run.job_id,
+    case
+        when run.state = 'success' then 'success'
+        when run.state = 'running' and batch.status = 'running' then 'running'
+        else 'failed'
+    end::varchar(50) as run_status,
+    least(run.records, 2147483647)::integer as records_loaded,
+    run.started_at,
+    coalesce(run.ended_at, batch.ended_at) as completed_at,
+    case
+        when run.state = 'running' and batch.status <> 'running' then coalesce(batch.error, 'the run was killed')
+        else run.error
+    end as error_message,
+    run.instance_id as credential_id,
+    case when run.state = 'running' and batch.status <> 'running' then 'killed' else run.state end as state,
+    run.rows_inserted,
+    run.rows_updated,
+    run.rows_vanished,
+    run.parents_asked,
+    run.parents_failed,
+    run.batch_id
+from etl.job_run as run
+inner join etl.batch as batch on batch.batch_id = run.batch_id
+where run.source = 'trialsync';
+comment on view trialsync.dw_etl_runs is
+'One line a run of a job at an instance. run_status has the words running, success and failed; state says more.';
+
+create view trialsync.dw_etl_job_instances as
+select
+    job.job_id as id,
+    job.name,
+    instance.instance_id as source_instance_id,
+    instance.name as instance_name,
+    active.is_active,
+    coalesce(state.availability, case when job.replaced_by is not null then 'replaced' else 'unknown' end) as availability,
+    state.since as available_since,
+    state.round_started_at,
+    state.round_ended_at,
+    run.run_status as last_run_status,
+    run.state as last_run_state,
+    run.started_at as last_run_at,
+    run.records_loaded as last_run_records,
+    run.error_message as last_run_error
+from etl.job
+cross join etl.source_instance as instance
+inner join etl.active_job as active on active.source = job.source and active.job_id = job.job_id
+left join etl.job_state as state
+    on
+        state.source = job.source
+        and state.job_id = job.job_id
+        and state.instance_id = instance.instance_id
+left join lateral (
+    select *
+    from trialsync.dw_etl_runs
+    where job_id = job.job_id and credential_id = instance.instance_id
+    order by run_id desc
+    limit 1
+) as run on true
+where job.source = 'trialsync' and instance.source = 'trialsync' and instance.is_active;
+comment on view trialsync.dw_etl_job_instances is 'One line a job and instance: whether it is offered, and its last run.';
+
+create view trialsync.dw_etl_jobs as
+select
+    job.job_id as id,
+    job.name::varchar(255) as name,
+    job.source_endpoint,
+    job.target_table::varchar(255) as target_table,
+    active.is_active,
+    job.requires_parameters,
+    job.parameter_name::varchar(100) as parameter_name,
+    job.parameter_source_table::varchar(255) as parameter_source_table,
+    job.parameter_source_column::varchar(255) as parameter_source_column,
+    job.parent_job_id,
+    null::integer as source_instance_id,
+    coalesce(worst.last_run_status, 'Never run')::varchar(50) as last_run_status,
+    worst.last_run_at,
+    worst.last_run_records,
+    job.created_at,
+    greatest(job.updated_at, active.decided_at) as updated_at,
+    job.category,
+    job.phase,
+    active.why as why_off,
+    job.replaced_by,
+    worst.last_run_state
+from etl.job
+inner join etl.active_job as active on active.source = job.source and active.job_id = job.job_id
+left join lateral (
+    select
+        last_run_status,
+        last_run_state,
+        last_run_at,
+        sum(last_run_records) over () as last_run_records
+    from trialsync.dw_etl_job_instances
+    where id = job.job_id and last_run_at is not null
+    order by array_position(array['failed', 'running', 'success'], last_run_status::text), last_run_at
+    limit 1
+) as worst on true
+where job.source = 'trialsync';
+comment on view trialsync.dw_etl_jobs is
+'The jobs as they are declared, with their last run at the instance where it went worst; records are those of all.';
+
+create function trialsync.refuse_job_change() returns trigger
+language plpgsql as $$
+begin
+    raise exception 'Job % is declared in etl_assets/sources/trialsync/jobs.csv; nothing was changed here.', old.id
+        using hint = format(
+            'To switch it: etl jobs %s %s --by NAME --why TEXT. All else is changed in jobs.csv, by a commit.',
+            case when old.is_active then 'disable' else 'enable' end, old.id
+        );
+end
+$$;
+create trigger refuse_job_change instead of update or delete on trialsync.dw_etl_jobs
+for each row execute function trialsync.refuse_job_change();
+
+grant select on trialsync.dw_api_credentials, trialsync.dw_etl_runs, trialsync.dw_etl_job_instances,
+trialsync.dw_etl_jobs to etl_transformer, etl_reader, etl_personal_reader;
+grant update, delete on trialsync.dw_etl_jobs to etl_reader, etl_personal_reader;
+
+reset role;
