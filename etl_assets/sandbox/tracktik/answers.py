@@ -1,9 +1,7 @@
 """Answers as bytes: JSON whose money keeps its two decimals, the envelope of a list, and what a refusal says."""
 
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from json.encoder import encode_basestring
@@ -11,20 +9,7 @@ from types import NoneType
 from typing import Any
 
 from etl_assets.sandbox.tracktik.money import Number
-
-_GZIP = 31
-"""The window that makes zlib write a gzip file."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is sent back."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-    packed: bool = False
-    """Whether the body is gzip already."""
+from etl_assets.sandbox.transport import Answer
 
 
 def rendered(value: Any) -> str:
@@ -61,12 +46,6 @@ def single(document: bytes, *, request: Mapping[str, object], resource: str) -> 
     """One document."""
     meta = {"request": request, "security": {"granted": True}, "debug": [], "resource": resource}
     return b'{"meta":' + json.dumps(meta).encode() + b',"data":' + document + b"}"
-
-
-def packed(body: bytes) -> bytes:
-    """The body as a gzip file, the same bytes every time."""
-    press = zlib.compressobj(level=1, wbits=_GZIP)
-    return press.compress(body) + press.flush()
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Who may come in, and how often: tokens as OAuth2 gives them out, and the count of calls a minute."""
+"""Who may come in: tokens as OAuth2 gives them out."""
 
 import hashlib
 import threading
@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from etl_assets.sandbox.tracktik.answers import Answer, problem, rendered
+from etl_assets.sandbox.tracktik.answers import problem, rendered
+from etl_assets.sandbox.transport import Answer
 
 CREDENTIALS: Mapping[str, str] = {
     "client_id": "sandbox-client",
@@ -77,37 +78,3 @@ class Gate:
             "refresh_token": refresh,
         }
         return Answer(200, rendered(body).encode(), {"Cache-Control": "no-store"})
-
-
-@dataclass
-class Pace:
-    """So many calls a minute, counted from the first of each minute that has any."""
-
-    calls: int | None
-    minute: float = 60.0
-    """Its length in seconds, for tests that cannot wait."""
-    _began: float = 0.0
-    _taken: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self) -> tuple[Mapping[str, str], Answer | None]:
-        """Count a call: the headers that tell of it, and the refusal where there were too many.
-
-        X-RateLimit-Reset is the second of the epoch at which counting begins anew.
-        """
-        if self.calls is None:
-            return {}, None
-        with self._lock:
-            now = time.time()
-            if now >= self._began + self.minute:
-                self._began, self._taken = now, 0
-            self._taken += 1
-            left, wait = self.calls - self._taken, self._began + self.minute - now
-        headers = {
-            "X-RateLimit-Limit": str(self.calls),
-            "X-RateLimit-Remaining": str(max(0, left)),
-            "X-RateLimit-Reset": str(int(now + wait + 0.999)),
-        }
-        if left >= 0:
-            return headers, None
-        return headers, problem(429, "Too many requests", headers={"Retry-After": str(int(wait + 0.999))})

@@ -4,10 +4,11 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from etl_assets.sandbox.tracktik.answers import Answer, envelope, packed
+from etl_assets.sandbox.tracktik.answers import envelope
 from etl_assets.sandbox.tracktik.books import Books
 from etl_assets.sandbox.tracktik.query import Query
 from etl_assets.sandbox.tracktik.selection import select
+from etl_assets.sandbox.transport import Answer, packed
 
 _MOST_DOCUMENTS = 400_000  # about half a gigabyte of shifts
 

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 
-from etl_assets.sandbox.tracktik.answers import Answer, problem, single
+from etl_assets.sandbox.faults import Fault, Faults
+from etl_assets.sandbox.pace import Pace
+from etl_assets.sandbox.tracktik.answers import problem, single
 from etl_assets.sandbox.tracktik.company import Company
-from etl_assets.sandbox.tracktik.faults import TOKEN, Fault, Faults
-from etl_assets.sandbox.tracktik.gate import CREDENTIALS, Gate, Pace
+from etl_assets.sandbox.tracktik.faults import KINDS, TOKEN
+from etl_assets.sandbox.tracktik.gate import CREDENTIALS, Gate
 from etl_assets.sandbox.tracktik.lists import Lists
 from etl_assets.sandbox.tracktik.query import Query, Refused, read_one, read_query, read_regions
 from etl_assets.sandbox.tracktik.resources import RESOURCES
 from etl_assets.sandbox.tracktik.selection import select_one
-from etl_assets.sandbox.tracktik.transport import Request, Transport
+from etl_assets.sandbox.transport import Answer, Request, Transport
 
 BASE, PORT = "/rest/v1", 8089
 _TOKEN_ADDRESSES = (f"{BASE}/{TOKEN}", f"/rest/{TOKEN}")
@@ -40,7 +42,7 @@ class Service:
     def __init__(
         self, company: Company, *, port: int, latency: float, gate: Gate, pace: Pace, most_per_page: int
     ) -> None:
-        self.company, self.faults = company, Faults()
+        self.company, self.faults = company, Faults(KINDS, spared=TOKEN)
         self.requests: list[Asked] = []
         """What was asked, in the order of the answers."""
         self._latency, self._gate, self._pace, self._most = latency, gate, pace, most_per_page
@@ -118,9 +120,10 @@ class Service:
         refused = self._gate.refuses(request.headers.get("Authorization"))
         if refused:
             return refused
-        told, refused = self._pace.take()
+        told, wait = self._pace.take()
+        too_many = problem(429, "Too many requests", headers={"Retry-After": str(wait)}) if wait else None
         try:
-            answer = refused or self._find(path, request, faults)
+            answer = too_many or self._find(path, request, faults)
         except Refused as refusal:
             answer = problem(refusal.status, refusal.message, refusal.field)
         return replace(answer, headers={**told, **answer.headers})

@@ -3,16 +3,28 @@
 import socket
 import sys
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from etl_assets.sandbox.tracktik.answers import Answer, packed
-
 _WORTH_PACKING = 1_000
+_GZIP = 31
+"""The window that makes zlib write a gzip file."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    packed: bool = False
+    """Whether the body is gzip already."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,14 @@ Answering = Callable[[Request], tuple[Answer, Collection[str]]]
 
 
 class Transport:
-    """Takes requests and sends what is answered, each connection in a thread of its own."""
+    """Takes requests and sends what is answered, each connection in a thread of its own.
 
-    def __init__(self, port: int, answering: Answering) -> None:
+    Without `gzip` nothing is packed, whatever a caller takes.
+    """
+
+    def __init__(self, port: int, answering: Answering, *, gzip: bool = True) -> None:
         self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.answering = answering
+        self._server.answering, self._server.gzip = answering, gzip
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -62,10 +77,17 @@ class Transport:
         self._server.hang_up()
 
 
+def packed(body: bytes) -> bytes:
+    """The body as a gzip file, the same bytes every time."""
+    press = zlib.compressobj(level=1, wbits=_GZIP)
+    return press.compress(body) + press.flush()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
     answering: Answering
+    gzip: bool
 
     def __init__(self, *args: Any) -> None:
         self._open: set[socket.socket] = set()
@@ -111,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         body, is_packed = answer.body, answer.packed
         if "not_json" in faults:
             body, is_packed = b'{"meta":{"count":', False
-        elif not is_packed and request.takes_gzip and len(body) >= _WORTH_PACKING:
+        elif self.server.gzip and not is_packed and request.takes_gzip and len(body) >= _WORTH_PACKING:
             body, is_packed = packed(body), True
         self.send_response(answer.status)
         for name, value in answer.headers.items():
