@@ -22,10 +22,10 @@ def stand_ins(settings: Settings) -> Iterator[None]:
     """
     with ExitStack() as lent:
         if settings.embedded:
-            for name, stand_in in {"tracktik": _tracktik, "open_dental": _open_dental}.items():
-                if not settings.of_source(name).get("url"):
+            for name, (setting, stand_in) in _STAND_INS.items():
+                if not settings.of_source(name).get(setting):
                     where = lent.enter_context(stand_in(settings))
-                    print(f"{name}: ETL_{name.upper()}_URL is not set; a sandbox stands in at {where}")
+                    print(f"{name}: ETL_{name.upper()}_{setting.upper()} is not set; a sandbox stands in at {where}")
         yield
 
 
@@ -49,6 +49,22 @@ def _open_dental(settings: Settings) -> Iterator[str]:
         yield "a database beside the warehouse"
 
 
+@contextmanager
+def _trialsync(_: Settings) -> Iterator[str]:
+    from etl_assets.sandbox.trialsync.service import serve_instances
+
+    with serve_instances() as instances, temporary_environment(instances.settings):
+        yield " and ".join(service.address for service in instances.services.values())
+
+
+_STAND_INS = {
+    "tracktik": ("url", _tracktik),
+    "open_dental": ("url", _open_dental),
+    "trialsync": ("instances", _trialsync),
+}
+"""By source: what is set where somebody has one, and what stands in otherwise."""
+
+
 def write_first_files(settings: Settings) -> Path:
     """Fill the landing folder of the operating room, where there is none yet; returns it."""
     from etl_assets.sandbox.operating_room.write import write_files
@@ -65,6 +81,20 @@ def sandbox_service(options: argparse.Namespace) -> None:
     from etl_assets.sandbox.tracktik.service import run_service
 
     run_service(options.port)
+
+
+def sandbox_instances(options: argparse.Namespace) -> None:
+    """Stand in for two instances of the Clinical Conductor API, until stopped; prints how to reach them."""
+    from etl_assets.sandbox.trialsync.books import Scale
+    from etl_assets.sandbox.trialsync.service import run_instances
+
+    try:
+        scale = Scale(
+            patients=options.patients, studies=options.studies, subjects=options.subjects, visits=options.visits
+        )
+    except ValueError as error:
+        raise EtlError(str(error)) from error
+    run_instances(options.port, scale=scale, latency=options.latency / 1000)
 
 
 def sandbox_files(options: argparse.Namespace) -> None:
@@ -106,6 +136,13 @@ def add_sandbox_commands(commands: Commands) -> None:
     sources = stand_in.add_subparsers(required=True, metavar="SOURCE")
     made = command(sources, "tracktik", sandbox_service)
     made.add_argument("--port", type=int, default=8089)
+    made = command(sources, "trialsync", sandbox_instances)
+    made.add_argument("--port", type=int, default=8090, help="of the first instance; the second takes the next one")
+    made.add_argument("--patients", type=int, default=120, help="of each instance, as all below")
+    made.add_argument("--studies", type=int, default=12)
+    made.add_argument("--subjects", type=int, default=160)
+    made.add_argument("--visits", type=int, default=8, help="of a study's protocol, about")
+    made.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that answers take longer")
     made = command(sources, "operating_room", sandbox_files)
     made.add_argument("--folder", type=Path, help="where to write; the landing folder where left out")
     made.add_argument("--start", type=day, default=START, metavar="DATE")

@@ -1,0 +1,335 @@
+"""The service: answers for one instance as Clinical Conductor does, bad manners included."""
+
+import json
+import shlex
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from urllib.parse import urlencode
+
+from etl_assets.readers.rest.specification import Operation, read_shapes, without_names
+from etl_assets.sandbox.faults import COMMON_KINDS, Fault, Faults
+from etl_assets.sandbox.pace import Pace
+from etl_assets.sandbox.seeded_random import SeededRandom
+from etl_assets.sandbox.transport import Answer, Request, Transport
+from etl_assets.sandbox.trialsync.books import Books, Scale
+from etl_assets.sandbox.trialsync.lists import API, Found, Listing, Lists
+from etl_assets.sandbox.trialsync.query import DEFAULT_TOP, BadQuery, Query, read_query, select
+from etl_assets.settings import PROJECT
+
+PORT = 8090
+BASE_PATHS = {"CC": "/CCSWEB", "CCE": "/CCEWEB", "CCS": "/CCSWEB"}
+"""Where the API lies below the address, by the type of an instance."""
+KINDS: Mapping[str, str] = {
+    **COMMON_KINDS,
+    "caps": "gives `by` records a page at most, and no link to the others",
+    "ignores_skip": "begins at the first record, whatever $skip says",
+    "repeats": "gives the page before this one once more",
+    "misorders": "begins anywhere in the list, where no $orderby is asked for",
+    "duplicates": "gives the first `by` records of a page twice",
+    "count_lies": "tells a Count that is higher by `by`, or lower where `by` is under nought",
+}
+_SHAPES = PROJECT / "etl_assets" / "sources" / "trialsync" / "shapes.yaml"
+_UNDECLARED = {"monitor-queries/odata", "engagements/odata"}
+"""Not licensed without CCE, as callers have found; the specification does not say so."""
+_REMEMBERED = 20_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that came, and the status it was answered with; 0 where the connection was dropped."""
+
+    path: str
+    """Below the API: `patients/20001/allergies`."""
+    query: Mapping[str, str]
+    status: int
+
+
+class Service:
+    """A running service. It ends with `close`, or with the block it was opened for."""
+
+    def __init__(
+        self,
+        books: Books,
+        *,
+        port: int,
+        latency: float,
+        pace: Pace,
+        instance_type: str,
+        page_size: int,
+        shows_topology: bool,
+    ) -> None:
+        self.books, self.faults, self.type = books, Faults(KINDS), instance_type
+        self.requests: Counter[str] = Counter()
+        """How often each path was asked for, with {} for each id: `patients/{}/allergies`."""
+        self.latest: deque[Asked] = deque(maxlen=_REMEMBERED)
+        """What was asked last, in the order of the answers."""
+        self._shapes = read_shapes(_SHAPES.read_text())
+        self._operations = {without_names(each.path).removeprefix(API): each for each in self._shapes.operations}
+        self._lists = Lists(books, self._shapes, instance_type)
+        self._latency, self._pace, self._page_size = latency, pace, page_size
+        self._shows_topology, self._rng = shows_topology, SeededRandom(books.seed, "misorders")
+        self._lock, self._closed = threading.Lock(), threading.Event()
+        self._transport = Transport(port, self._answer, gzip=False)
+
+    @property
+    def address(self) -> str:
+        """Such as http://127.0.0.1:8090."""
+        return self._transport.address
+
+    @property
+    def base_path(self) -> str:
+        """What follows it before `/api/v1/`."""
+        return BASE_PATHS[self.type]
+
+    @property
+    def url(self) -> str:
+        """The base of every address, such as http://127.0.0.1:8090/CCSWEB."""
+        return f"{self.address}{self.base_path}"
+
+    @property
+    def api_key(self) -> str:
+        """What the header CCAPIKey must say; made up."""
+        return f"not-a-secret-{self.books.seed}"
+
+    def settings(self, instance: str) -> dict[str, str]:
+        """The environment in which a loader finds the service as an instance of that name."""
+        given = {"URL": self.address, "API_KEY": self.api_key, "TYPE": self.type}
+        return {f"ETL_TRIALSYNC_{instance.upper()}_{name}": word for name, word in given.items()}
+
+    def close(self) -> None:
+        """Stop answering; requests that hang are let go."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._transport.close()
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
+        path = request.path.removeprefix(self.base_path).removeprefix(API)
+        pattern, numbers = Lists.generalise(path)
+        faults = self.faults.striking(path)
+        self._closed.wait(self._latency + (faults["hangs"].seconds if "hangs" in faults else 0))
+        told, wait = self._pace.take()
+        if "status" in faults:
+            answer = _problem(faults["status"].status, "Something went wrong")
+        elif "too_many" in faults or wait:
+            wait = faults["too_many"].retry_after if "too_many" in faults else wait
+            answer = _problem(429, "Too many requests", {**told, "Retry-After": str(wait)})
+        else:
+            with self._lock:
+                answer = self._sound(request, pattern, numbers, faults)
+        with self._lock:
+            self.requests[pattern] += 1
+            self.latest.append(Asked(path, dict(request.parameters), 0 if "dropped" in faults else answer.status))
+        return answer, faults.keys()
+
+    def _sound(self, request: Request, pattern: str, numbers: tuple[int, ...], faults: Mapping[str, Fault]) -> Answer:
+        refused = self._refused(request, pattern)
+        if refused:
+            return refused
+        try:
+            found = self._lists.find(pattern, numbers)
+            if found is None:
+                return _refusal(404, "NotFound", f"There is no {pattern.replace('{}', '...')} of that id")
+            return Answer(200, self._body(found, self._operations[pattern], request, faults).encode())
+        except BadQuery as error:
+            return _refusal(400, "BadRequest", str(error))
+
+    def _refused(self, request: Request, pattern: str) -> Answer | None:
+        if request.headers.get("CCAPIKey") != self.api_key:
+            return _problem(401, "Authorization has been denied for this request.")
+        if not request.path.startswith(f"{self.base_path}{API}") or pattern not in self._lists:
+            where = f"{self.address}{request.path}"
+            return _problem(404, f"No HTTP resource was found that matches the request URI '{where}'.")
+        if request.method != "GET":
+            return _problem(405, f"The requested resource does not support http method '{request.method}'.")
+        if self.type != "CCE" and (self._operations[pattern].may_be_unlicensed or pattern in _UNDECLARED):
+            return _problem(501, "This is only available for CCE instances")
+        if pattern == "instance/topology" and not self._shows_topology:
+            return _problem(403, "Forbidden")
+        return None
+
+    def _body(self, found: Found, operation: Operation, request: Request, faults: Mapping[str, Fault]) -> str:
+        if isinstance(found, str):
+            return found
+        if not operation.path.endswith("/odata"):
+            return _array(found.render(0, found.size))
+        models = self._shapes.models
+        query = read_query(dict(request.parameters), models[operation.model], models)
+        listing = select(found, query)
+        texts = self._page(listing, query, faults)
+        if operation.shape == "array":
+            return _array(texts)
+        rest = None if "caps" in faults else _rest(query, len(texts), listing.size)
+        parameters = urlencode({**dict(request.parameters), **(rest or {})}, safe="$")
+        link = f"{self.address}{request.path}?{parameters}" if rest else None
+        count = listing.size + (faults["count_lies"].by if "count_lies" in faults else 0)
+        told = f'"NextPageLink":{json.dumps(link)},"Count":{count if query.count else "null"}'
+        return f'{{"Items":{_array(texts)},{told}}}'
+
+    def _page(self, listing: Listing, query: Query, faults: Mapping[str, Fault]) -> list[str]:
+        size = min(DEFAULT_TOP if query.top is None else query.top, self._page_size)
+        if "caps" in faults:
+            size = min(size, faults["caps"].by)
+        first = 0 if "ignores_skip" in faults else query.skip
+        if "repeats" in faults:
+            first = max(0, first - size)
+        end = min(first + size, listing.size)
+        if "misorders" in faults and not query.order:
+            turn = self._rng.randint(0, listing.size)
+            texts = [text for at in range(first + turn, end + turn) for text in _one(listing, at % listing.size)]
+        else:
+            texts = list(listing.render(first, end))
+        return texts + (texts[: faults["duplicates"].by] if "duplicates" in faults else [])
+
+
+def serve(
+    books: Books | None = None,
+    *,
+    port: int = 0,
+    latency: float = 0.0,
+    calls_per_minute: int | None = None,
+    minute_seconds: float = 60.0,
+    instance_type: str = "CCS",
+    page_size: int = 1000,
+    shows_topology: bool = True,
+) -> Service:
+    """Start a service for an instance.
+
+    Args:
+        books: May be changed while they are served; small ones where left out.
+        port: Of 127.0.0.1; 0 takes a free one.
+        latency: Seconds that every answer takes longer.
+        calls_per_minute: More are answered with 429; without it they are not counted.
+        minute_seconds: The length of that minute, for tests that cannot wait.
+        instance_type: `CC`, `CCE` or `CCS`: where its API lies, and what is licensed.
+        page_size: The most records of a page; with fewer than `$top` asks for, a link leads to the rest.
+        shows_topology: Else that is answered with 403.
+
+    Raises:
+        OSError: The port is taken.
+        KeyError: There is no such type.
+    """
+    return Service(
+        books or Books(),
+        port=port,
+        latency=latency,
+        pace=Pace(calls_per_minute, minute_seconds),
+        instance_type=instance_type if instance_type in BASE_PATHS else BASE_PATHS[instance_type],
+        page_size=page_size,
+        shows_topology=shows_topology,
+    )
+
+
+def serve_instances(scale: Scale | None = None, *, port: int = 0, latency: float = 0.0) -> "Instances":
+    """Start two instances with the same ids and other contents, `north` (CCS) and `south` (CCE).
+
+    Args:
+        scale: How much each has.
+        port: Of the first, the second has the next one; 0 takes free ones.
+        latency: Seconds that every answer takes longer.
+
+    Raises:
+        OSError: A port is taken.
+    """
+    with ExitStack() as opened:
+        services = {
+            name: opened.enter_context(
+                serve(
+                    Books(seed, scale or Scale()),
+                    port=port and port + seed - 1,
+                    latency=latency,
+                    instance_type=instance_type,
+                )
+            )
+            for seed, (name, instance_type) in enumerate((("north", "CCS"), ("south", "CCE")), start=1)
+        }
+        return Instances(services, opened.pop_all())
+
+
+class Instances:
+    """Running services by the names of their instances. They end with the block they were opened for."""
+
+    def __init__(self, services: Mapping[str, Service], opened: ExitStack) -> None:
+        self.services, self._opened = services, opened
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment in which a loader finds them all."""
+        found = {"ETL_TRIALSYNC_INSTANCES": ",".join(self.services)}
+        for name, service in self.services.items():
+            found |= service.settings(name)
+        return found
+
+    def __enter__(self) -> "Instances":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+
+def run_instances(
+    port: int = PORT,
+    *,
+    scale: Scale | None = None,
+    latency: float = 0.0,
+    say: Callable[[str], None] = print,
+    until: threading.Event | None = None,
+) -> None:
+    """Serve two invented instances until Ctrl-C; says the lines that give a shell what a loader needs.
+
+    Args:
+        port: Of the first; the second has the next one. 0 takes free ones.
+        scale: How much each has.
+        latency: Seconds that every answer takes longer.
+        say: Takes one line.
+        until: Ends it, when it is set.
+
+    Raises:
+        OSError: A port is taken.
+    """
+    with serve_instances(scale, port=port, latency=latency) as instances:
+        for name, word in instances.settings.items():
+            say(f"export {name}={shlex.quote(word)}")
+        try:
+            (until or threading.Event()).wait()
+        except KeyboardInterrupt:
+            return
+
+
+def _rest(query: Query, given: int, total: int) -> dict[str, str] | None:
+    """What the link to the rest of the records that are wanted asks for; None where this page was all."""
+    wanted = None if query.top is None else query.top - given
+    if not given or query.skip + given >= total or (wanted is not None and wanted <= 0):
+        return None
+    return {"$skip": str(query.skip + given)} | ({} if wanted is None else {"$top": str(wanted)})
+
+
+def _one(listing: Listing, position: int) -> Iterator[str]:
+    return listing.render(position, position + 1)
+
+
+def _array(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """What ASP.NET itself says."""
+    return Answer(status, json.dumps({"Message": message}).encode(), headers or {})
+
+
+def _refusal(status: int, error: str, message: str) -> Answer:
+    """What the application says."""
+    return Answer(status, json.dumps([{"error": error, "message": message, "data": None}]).encode())
