@@ -63,7 +63,16 @@ class Values:
     """Where the array lies; empty where it is the answer itself."""
 
 
-Envelope = Records | Bare | Single | Values
+@dataclass(frozen=True)
+class ODataList:
+    """Envelope: a list in any of OData's forms, of which one endpoint may answer in several.
+
+    `{"value": [..], "@odata.nextLink": .., "@odata.count": ..}`; or `{"Items": [..], "NextPageLink": .., "Count": ..}`
+    as ASP.NET has it, with capitals or without; or the array of records itself. Link and count may be null or missing.
+    """
+
+
+Envelope = Records | Bare | Single | Values | ODataList
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ Where they lie is declared (`declare/rest.py`). A page is cut in one pass and wi
 each record is decided in `records.py`.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +13,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from etl_assets.declare.document_reader import Document, Key, KeyValue, RejectedRecord
-from etl_assets.declare.rest import Bare, Envelope, NextLink, Offset, Paging, RestTable, Single, Values
+from etl_assets.declare.rest import Bare, NextLink, ODataList, Offset, Paging, Records, RestTable, Single, Values
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.json_paths import Leaf, PathDecoder
 from etl_assets.readers.rest.records import DocumentParser
 
 T = TypeVar("T")
+
+ODATA_FORMS = (
+    ("value", "@odata.nextLink", "@odata.count"),
+    ("Items", "NextPageLink", "Count"),
+    ("items", "nextPageLink", "count"),
+)
+"""Where the objects of OData's forms have their records, the link to the next page, and the count."""
+_ARRAY = re.compile(rb"\s*\[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,11 @@ class EnvelopeParser:
         self._records = DocumentParser(table, parent)
 
     @cached_property
-    def _page(self) -> "_Form":
-        return _Form(self._table.name, self._table.endpoint.envelope, self._table.endpoint.paging)
+    def _page(self) -> "_Form | _ODataForm":
+        envelope = self._table.endpoint.envelope
+        if isinstance(envelope, ODataList):
+            return _ODataForm(self._table.name)
+        return _Form(self._table.name, envelope, self._table.endpoint.paging)
 
     @cached_property
     def _single(self) -> "_Form":
@@ -109,7 +121,7 @@ class EnvelopeParser:
 class _Form:
     """The declared form of an answer."""
 
-    def __init__(self, table: str, envelope: Envelope, paging: Paging | None = None) -> None:
+    def __init__(self, table: str, envelope: Records | Bare | Single | Values, paging: Paging | None = None) -> None:
         self._table = table
         self._field = envelope.field if isinstance(envelope, Values) else None
         self._is_single = isinstance(envelope, Single)
@@ -141,7 +153,7 @@ class _Form:
             raise self._other_form(str(error)) from None
         found = self._paths.value(decoded, self._at) if self._paths else decoded
         pieces: list[msgspec.Raw] = [found] if self._is_single else found
-        records = list(map(bytes, pieces)) if text is body else _original_bytes(pieces, text, body)
+        records = _records(pieces, text, body)
         if self._field is not None:
             name = msgspec.json.encode(self._field)
             records = [b"{" + name + b":" + raw + b"}" for raw in records]
@@ -164,6 +176,46 @@ class _Form:
         return EtlError(f"{self._table}: the answer is not of the form {expected} ({found.rstrip('.')}).{hint}")
 
 
+class _ODataForm:
+    """Any of OData's forms; each answer tells which."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._paths = PathDecoder(
+            [
+                Leaf(path, kind, is_required=False)
+                for form in ODATA_FORMS
+                for path, kind in zip(form, (list[msgspec.Raw], str, int), strict=True)
+            ],
+            strict=False,
+        )
+        self._decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+    def cut(self, body: bytes) -> _Body:
+        """As `_Form.cut`."""
+        try:
+            if _ARRAY.match(body):
+                pieces, text = _decode(body, self._decode_array)
+                return _Body(_records(pieces, text, body), is_repaired=text is not body)
+            decoded, text = _decode(body, self._paths.decode)
+        except msgspec.ValidationError as error:
+            raise self._other_form(str(error)) from None
+        forms = [form for form in ODATA_FORMS if self._paths.value(decoded, form[0]) is not None]
+        if len(forms) != 1:
+            raise self._other_form("it has several lists" if forms else "it has no list")
+        at, link, count = forms[0]
+        return _Body(
+            _records(self._paths.value(decoded, at), text, body),
+            self._paths.value(decoded, count),
+            next_link=self._paths.value(decoded, link) or None,
+            is_repaired=text is not body,
+        )
+
+    def _other_form(self, found: str) -> EtlError:
+        expected = " or ".join(at for at, _, _ in ODATA_FORMS)
+        return EtlError(f"{self._table}: the answer is not of the form {expected} or [...] ({found.rstrip('.')}).")
+
+
 def _decode(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
     """Decode a body; with it comes the text that was decoded: the body, or one as long that the decoder takes.
 
@@ -178,6 +230,11 @@ def _decode(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
         if text == body:
             raise
     return decode(text), text
+
+
+def _records(pieces: Sequence[msgspec.Raw], text: bytes, body: bytes) -> list[bytes]:
+    """The records as the body spells them, cut out of the text that was decoded in its place."""
+    return list(map(bytes, pieces)) if text is body else _original_bytes(pieces, text, body)
 
 
 def _original_bytes(records: Sequence[msgspec.Raw], text: bytes, body: bytes) -> list[bytes]:

@@ -80,7 +80,7 @@ def paging_of(table: RestTable, path: str, parameters: Mapping[str, str], resolv
         return LinkPaging(table.name, first, resolve)
     if isinstance(declared, Offset):
         return (CountedOffsetPaging if declared.count else OffsetPaging)(table.name, first, declared)
-    return SinglePage(first)
+    return SinglePage(table.name, first)
 
 
 def fetch_pages(
@@ -126,7 +126,8 @@ def _fetch_one(fetch: Fetch, request: PageRequest, cancellation: CancellationTok
 class SinglePage:
     """One answer that holds everything."""
 
-    def __init__(self, request: PageRequest) -> None:
+    def __init__(self, table: str, request: PageRequest) -> None:
+        self._table = table
         self._request = request
 
     def first(self) -> PageRequest:
@@ -144,7 +145,10 @@ class SinglePage:
         return ()
 
     def check(self, request: PageRequest, page: ListPage) -> None:
-        """Nothing was asked that could be ignored."""
+        """An answer that names a next page is not all."""
+        del request
+        if page.next_link is not None:
+            raise EtlError(f"{self._table}: its answer names a next page, and it is declared to be all in one.")
 
 
 class LinkPaging:
