@@ -109,7 +109,30 @@ class OnePage:
     """No pagination: one answer holds everything."""
 
 
-Paging = Offset | NextLink | OnePage
+@dataclass(frozen=True, kw_only=True)
+class OData:
+    """OData pagination: `$top` and `$skip`, and the links of servers that give less at a time.
+
+    `$top` is a total: where a page is smaller, its link leads to the rest of what was asked for. With a count and an
+    order, pages are fetched in parallel. An order or a count that the service rejects is done without.
+    """
+
+    size: int = 1000
+    """Records asked for at once; the service may give fewer."""
+    order_by: Sequence[str] = ("id",)
+    """Fields that put the list in one order and no other, such as `id` or `study/id desc`: without them, a list that is
+    paged by `$skip` may give a record twice and leave out another."""
+    count: bool = True
+    """Whether the service is asked how many records the whole list has; without, an empty page ends a list, or one that
+    is shorter than others of the table were."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or isinstance(self.order_by, str):
+            raise ValueError("OData: a page has a record at least, and order_by is a tuple of fields")
+
+
+Paging = Offset | NextLink | OData | OnePage
+_ODATA_PARAMETERS = frozenset({"$top", "$skip", "$orderby", "$count"})
 
 
 @dataclass(frozen=True)
@@ -165,6 +188,14 @@ class Endpoint:
         )
         if is_array and asks_more:
             raise ValueError(f"{self.path}: an answer that is an array says no count, no offset and no next link")
+        self._check_odata()
+
+    def _check_odata(self) -> None:
+        is_paged, is_list = isinstance(self.paging, OData), isinstance(self.envelope, ODataList)
+        if is_paged != is_list and not (is_list and isinstance(self.paging, OnePage)):
+            raise ValueError(f"{self.path}: paging by OData() goes with ODataList(), which may also be OnePage()")
+        if is_paged and (twice := sorted(_ODATA_PARAMETERS & set(self.parameters))):
+            raise ValueError(f"{self.path}: {', '.join(twice)} is said by OData(), and not among the parameters")
 
 
 def fields(**paths_by_type: str) -> tuple[Field, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from etl_assets.declare.rest import NextLink, Offset, RestTable
+from etl_assets.declare.rest import Offset
 from etl_assets.errors import EtlError
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.prefetch import ordered_map
@@ -34,6 +34,17 @@ class PageRequest:
     parameters: Mapping[str, str]
     offset: int = 0
     """Records of the list before it."""
+    limit: int | None = None
+    """Records asked for at most, where the request says so."""
+    wanted: int = 0
+    """Records that must come of it before the next request's do: of less, what is missing is asked for as well."""
+
+
+Fetch = Callable[[PageRequest, CancellationToken], ListPage]
+Resolve = Callable[[str, str], str]
+"""The address of a link in the answer to a path; EtlError where it leads out of the service."""
+Answers = Sequence[tuple[PageRequest, ListPage]]
+"""Pages, each with the request that it answers."""
 
 
 class Paging(Protocol):
@@ -67,20 +78,9 @@ class Paging(Protocol):
         """
         ...
 
-
-Fetch = Callable[[PageRequest, CancellationToken], ListPage]
-Resolve = Callable[[str, str], str]
-"""The address of a link in the answer to a path; EtlError where it leads out of the service."""
-
-
-def paging_of(table: RestTable, path: str, parameters: Mapping[str, str], resolve: Resolve) -> Paging:
-    """The declared way to page through one of a table's lists."""
-    declared, first = table.endpoint.paging, PageRequest(path, parameters)
-    if isinstance(declared, NextLink):
-        return LinkPaging(table.name, first, resolve)
-    if isinstance(declared, Offset):
-        return (CountedOffsetPaging if declared.count else OffsetPaging)(table.name, first, declared)
-    return SinglePage(table.name, first)
+    def answer(self, request: PageRequest, fetch: Fetch, cancellation: CancellationToken) -> Answers:
+        """Fetch what a request asks for: at least one page. Called by several threads at once."""
+        return ((request, fetch(request, cancellation)),)
 
 
 def fetch_pages(
@@ -95,19 +95,18 @@ def fetch_pages(
         connections: Pages fetched at once, where they are known in advance; twice as many wait to be taken.
         parent: Ends the read when cancelled.
     """
-    request = paging.first()
-    page = fetch(request, parent)
+    first = paging.answer(paging.first(), fetch, parent)
     # The first page stands among the others, which are fetched while it is taken.
-    requests, calls = paging.rest(page), [partial(_already_fetched, request, page)]
+    requests, calls = paging.rest(first[0][1]), [partial(_already_fetched, first)]
     is_over = False
     while not is_over:
         cancellation, is_over = parent.child(), True
         # Made as they are wanted: a count may be of a million pages.
-        coming = (partial(_fetch_one, fetch, request, cancellation) for request in requests)
+        coming = (partial(paging.answer, request, fetch, cancellation) for request in requests)
         with closing(
             ordered_map(chain(calls, coming), threads=connections, prefetch=2 * connections, cancellation=cancellation)
-        ) as answers:
-            for request, page in answers:
+        ) as answered:
+            for request, page in chain.from_iterable(answered):
                 is_over = False
                 paging.check(request, page)
                 yield completeness.take(page)
@@ -115,15 +114,11 @@ def fetch_pages(
     completeness.finish()
 
 
-def _already_fetched(request: PageRequest, page: ListPage) -> tuple[PageRequest, ListPage]:
-    return request, page
+def _already_fetched(answers: Answers) -> Answers:
+    return answers
 
 
-def _fetch_one(fetch: Fetch, request: PageRequest, cancellation: CancellationToken) -> tuple[PageRequest, ListPage]:
-    return request, fetch(request, cancellation)
-
-
-class SinglePage:
+class SinglePage(Paging):
     """One answer that holds everything."""
 
     def __init__(self, table: str, request: PageRequest) -> None:
@@ -151,7 +146,7 @@ class SinglePage:
             raise EtlError(f"{self._table}: its answer names a next page, and it is declared to be all in one.")
 
 
-class LinkPaging:
+class LinkPaging(Paging):
     """Pages that each name the address of the next one."""
 
     def __init__(self, table: str, request: PageRequest, resolve: Resolve) -> None:
@@ -159,7 +154,7 @@ class LinkPaging:
         self._request = request
         self._resolve = resolve
         self._followed: set[str] = set()
-        self._guard = _LoopGuard(table)
+        self._guard = LoopGuard(table)
         self._received = 0
 
     def first(self) -> PageRequest:
@@ -191,7 +186,7 @@ class LinkPaging:
         self._guard.check(request, page)
 
 
-class OffsetPaging:
+class OffsetPaging(Paging):
     """Pages by limit and offset of a list without a count: one after the other, until one is empty.
 
     A page that is shorter than the one before does not end the list: a service may cap its pages by bytes, and the rest
@@ -204,7 +199,7 @@ class OffsetPaging:
         self._declared = declared
         self._limit = declared.size
         """Records asked for in a page."""
-        self._guard = _LoopGuard(table)
+        self._guard = LoopGuard(table)
         self._received = 0
         self._first: ListPage | None = None
 
@@ -304,7 +299,7 @@ class CountedOffsetPaging(OffsetPaging):
         return map(self._at, offsets)
 
 
-class _LoopGuard:
+class LoopGuard:
     """Ends a list that comes again and again, or has no end."""
 
     def __init__(self, table: str) -> None:
@@ -312,14 +307,16 @@ class _LoopGuard:
         self._pages = 0
         self._seen: set[int] = set()
 
-    def check(self, request: PageRequest, page: ListPage) -> None:
-        """Raise EtlError where all records of a page came as a page before, or the list is too long."""
-        self._pages += 1
-        if self._pages > MAX_PAGES:
-            raise EtlError(
-                f"{self._table}: the list has more than {MAX_PAGES:,} pages, so it may have no end. If it is that long,"
-                " declare larger pages."
-            )
+    def check(self, request: PageRequest, page: ListPage, *, is_bounded: bool = False) -> None:
+        """Raise EtlError where all records of a page came as a page before, or the list is too long.
+
+        Args:
+            request: What the page answers.
+            page: The next of the list.
+            is_bounded: Whether a count says how many such pages there are at most.
+        """
+        if not is_bounded:
+            self.count_page()
         # By all of a page: records without a key may be alike.
         content = hash((*page.keys, *(record.raw for record in page.rejected if record.key is None)))
         if page.size and content in self._seen:
@@ -328,3 +325,12 @@ class _LoopGuard:
                 " the same page again."
             )
         self._seen.add(content)
+
+    def count_page(self) -> None:
+        """Count a page of which nothing else says how many there may be."""
+        self._pages += 1
+        if self._pages > MAX_PAGES:
+            raise EtlError(
+                f"{self._table}: the list has more than {MAX_PAGES:,} pages, so it may have no end. If it is that long,"
+                " declare larger pages."
+            )

@@ -12,13 +12,22 @@ from urllib.parse import quote
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue, RejectedRecord
-from etl_assets.declare.rest import Endpoint, RestTable
+from etl_assets.declare.rest import Endpoint, NextLink, OData, Offset, RestTable
 from etl_assets.errors import EtlError, UnconfirmedDeletion
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.rest.client import HttpClient, NotFound, RequestRejected
 from etl_assets.readers.rest.completeness import Completeness, SeenKeys
 from etl_assets.readers.rest.envelopes import EnvelopeParser, ListPage
-from etl_assets.readers.rest.paging import PageRequest, fetch_pages, paging_of
+from etl_assets.readers.rest.odata import EndpointTraits, ODataPaging
+from etl_assets.readers.rest.paging import (
+    CountedOffsetPaging,
+    LinkPaging,
+    OffsetPaging,
+    PageRequest,
+    Paging,
+    SinglePage,
+    fetch_pages,
+)
 from etl_assets.readers.rest.records import format_key
 
 DAY = timedelta(days=1)
@@ -44,6 +53,8 @@ class RestReader:
         self._headers = headers or {}
         self._repeated: dict[tuple[str, Span | None], frozenset[Key]] = {}
         """The keys that the last reading of each list gave more than once."""
+        self._traits: dict[str, EndpointTraits] = {}
+        """What is known by now of endpoints, by their declared paths."""
 
     def read(
         self, table: RestTable, window: Span | None = None, parent: Mapping[str, KeyValue] | None = None
@@ -69,7 +80,7 @@ class RestReader:
         path, parser = _address(table, parent), EnvelopeParser(table, parent)
         seen_keys = SeenKeys(table.name, self._repeated.get((path, window), frozenset()))
         for span in _split_window(table, window):
-            paging = paging_of(table, path, _parameters(table, span), self._client.resolve)
+            paging = self._paging(table, PageRequest(path, _parameters(table, span)))
             completeness = Completeness(table.name, seen_keys)
             fetch = partial(self._fetch, parser, seen_keys.received)
             with closing(
@@ -82,7 +93,9 @@ class RestReader:
                         _check_window(table, span, page.documents)
                     if page.size:
                         yield DocumentPage(page.documents, page.rejected)
-        self._repeated[path, window] = frozenset(seen_keys.repeated)
+        self._repeated.pop((path, window), None)
+        if seen_keys.repeated:
+            self._repeated[path, window] = frozenset(seen_keys.repeated)
         seen_keys.finish()
 
     def find(
@@ -121,6 +134,18 @@ class RestReader:
     def close(self) -> None:
         """End the connections; reads under way end with `Cancelled`."""
         self._client.close()
+
+    def _paging(self, table: RestTable, request: PageRequest) -> Paging:
+        """The declared way to page through one of a table's lists."""
+        declared, resolve = table.endpoint.paging, self._client.resolve
+        if isinstance(declared, OData):
+            traits = self._traits.setdefault(table.endpoint.path, EndpointTraits(declared))
+            return ODataPaging(table, request, declared, resolve, traits)
+        if isinstance(declared, NextLink):
+            return LinkPaging(table.name, request, resolve)
+        if isinstance(declared, Offset):
+            return (CountedOffsetPaging if declared.count else OffsetPaging)(table.name, request, declared)
+        return SinglePage(table.name, request)
 
     def _fetch(
         self, parser: EnvelopeParser, position: int, request: PageRequest, cancellation: CancellationToken
