@@ -17,7 +17,7 @@ from etl_assets.readers.rest.retries import RetryPolicy
 REQUIRED_SETTINGS = ("url", "api_key")
 HEADER = "CCAPIKey"
 """What the vendor's specification calls it; ETL_TRIALSYNC_<INSTANCE>_HEADER says another name."""
-BASE_PATHS = {"CC": "/CCWEB", "CCE": "/CCEWEB", "CCS": "/CCSWEB"}
+BASE_PATHS = {"CC": "/CCSWEB", "CCE": "/CCEWEB", "CCS": "/CCSWEB"}
 """Where an instance of each type has its API, if the address does not say it."""
 REQUESTS_PER_SECOND = 8
 """The vendor asks for 5 to 10; ETL_TRIALSYNC_<INSTANCE>_REQUESTS_PER_SECOND says another number."""

@@ -5,14 +5,15 @@ be the same for several studies. What has no `id` is named here, with what is un
 """
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from etl_assets.declare.job_list import OWN_ID, Shapes, column_of, read_jobs
-from etl_assets.declare.rest import Bare, Job, NextLink, OnePage, Records, RestTable, Single, Values
+from etl_assets.declare.rest import Bare, Job, OData, ODataList, OnePage, RestTable, Single, Values
 from etl_assets.declare.tables import Field, Full
 
 SHAPES: Shapes = {
-    "odata": (Records(at="Items"), NextLink(at="NextPageLink", count="Count")),
+    "odata": (ODataList(), OData()),
     "array": (Bare(), OnePage()),
     "object": (Single(), OnePage()),
     "strings": (Values(field="name"), OnePage()),
@@ -79,8 +80,18 @@ def _key(jobs: list[Job]) -> tuple[Field, ...]:
     return (*parents, _ID)
 
 
+def _in_order(job: Job, fields: tuple[Field, ...]) -> Job:
+    """The job, its pages asked for in the order of the key: in no order, a page may give again what another gave."""
+    if not isinstance(job.endpoint.paging, OData):
+        return job
+    given = {column_of(each.name) for each in job.parameters}
+    order = tuple(each.path.replace(".", "/") for each in fields if each.path and each.name not in given)
+    return replace(job, endpoint=replace(job.endpoint, paging=replace(job.endpoint.paging, order_by=order)))
+
+
 def _table(jobs: list[Job]) -> RestTable:
     fields = _key(jobs)
+    jobs = [_in_order(job, fields) for job in jobs]
     answered = [job for job in jobs if job.record]
     return RestTable(
         name=jobs[0].table,
