@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli import copies, operating, runs, sandboxes
+from etl_assets.cli import copies, jobs, operating, runs, sandboxes
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
@@ -19,6 +19,7 @@ def parser() -> Parser:
     root = Parser(prog="etl", description=__doc__, epilog=EXIT_CODES)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     runs.add_run_commands(commands)
+    jobs.add_job_commands(commands)
     copies.add_copy_commands(commands)
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)

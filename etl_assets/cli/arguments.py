@@ -75,6 +75,18 @@ def tables_named(source: Source, names: Sequence[str], importance: str | None) -
     return named + [table.name for table in source.tables if table.tags.get("importance") == importance]
 
 
+def tables_of_jobs(source: Source, numbers: Sequence[int]) -> list[str]:
+    """The tables that these configured jobs fill.
+
+    Raises:
+        EtlError: There is no such job.
+    """
+    tables = {job.id: job.table for job in source.jobs}
+    if unknown := [number for number in numbers if number not in tables]:
+        raise EtlError(f"{source.name} has no job {unknown[0]}. See: etl jobs list {source.name}")
+    return list(dict.fromkeys(tables[number] for number in numbers))
+
+
 def copied_table_named(source: Source, name: str) -> CopiedTable:
     """The declared copy of a database's table; raises as `table_named`, and where the source is no database."""
     _ = source.database

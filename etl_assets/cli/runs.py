@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named
+from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named, tables_of_jobs
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.declare.dates import Calendar
@@ -19,6 +19,7 @@ from etl_assets.warehouse.connection import Connection, connect
 from etl_assets.warehouse.ledger import Counts, built_relations, open_batch, record_load
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.rest.job_ledger import jobs_to_retry
 from etl_assets.warehouse.table_failures import table_failures
 
 DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> bool:
     from etl_assets.orchestration.kinds import kind_of
 
     settings, source = read_settings(), options.source
-    tables = tables_named(source, options.table, options.importance)
+    tables = tables_named(source, options.table, options.importance) + tables_of_jobs(source, options.job)
     source.require_settings(settings.of_source(source.name))
     migrate_quietly(settings)
     scan = launch.scan_files(settings, source, retry_failed=options.retry_failed)
@@ -54,6 +55,9 @@ def run(options: argparse.Namespace) -> bool:
         accept_shrink=options.accept_shrink,
         full_compare=options.sweep,
         any_hour=options.any_hour,
+        only_failed=options.only_failed,
+        jobs=options.job,
+        instances=options.instance,
     )
     for span, what in plan:
         print(f"{source.name}: {span.first} to {span.last}, {what}" + (" (dry run)" * options.dry_run))
@@ -86,6 +90,22 @@ def run(options: argparse.Namespace) -> bool:
     if broken or not all(outcome.success for outcome in outcomes):
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
     return not any(line.failed for line in lines)
+
+
+def retry(options: argparse.Namespace) -> bool:
+    """Ask a service again for exactly what failed: the jobs that did, and of others the parents' rows that did."""
+    from etl_assets.cli import parser  # it has this room in it
+
+    settings, source = read_settings(), options.source
+    migrate_quietly(settings)
+    with connect(settings) as connection:
+        failed = sorted({job for job, _ in jobs_to_retry(connection, source.name)})
+    if not failed:
+        print(f"{source.name}: no job has failed, nothing to do.")
+        return True
+    words = parser().parse_args(["run", source.name, "--job", *map(str, failed)])
+    words.only_failed = True
+    return run(words)
 
 
 def _say_nothing_waits(settings: Settings, source: Source) -> None:
@@ -202,6 +222,9 @@ def add_run_commands(commands: Commands) -> None:
     made.add_argument("--from", dest="first", type=day, metavar="DATE", help="load and build again from this date")
     made.add_argument("--to", dest="last", type=day, metavar="DATE", help="to this date, included")
     made.add_argument("--period", metavar="ID[..ID]", help="a billing period, or those from one to another")
+    made.add_argument("--job", type=int, nargs="+", default=[], metavar="ID", help="configured jobs of a service alone")
+    made.add_argument("--instance", action="append", default=[], metavar="NAME", help="one instance of a service alone")
+    made.set_defaults(only_failed=False)
     made.add_argument("--sweep", action="store_true", help="compare every row of a database, not only what is stamped")
     made.add_argument(
         "--accept-shrink", action="store_true", help="believe a list or a table that is far shorter than what is held"
@@ -213,6 +236,9 @@ def add_run_commands(commands: Commands) -> None:
     )
     made.add_argument("--retry-failed", action="store_true", help="look again at files that were refused")
     made.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
+
+    made = command(commands, "retry", retry)
+    made.add_argument("source", type=source_named)
 
     made = command(commands, "status", status)
     made.add_argument("source", nargs="*", type=source_named)

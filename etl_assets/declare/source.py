@@ -9,7 +9,7 @@ from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.database import Database
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.files import FileDrop, FileTable
-from etl_assets.declare.rest import RestTable
+from etl_assets.declare.rest import Job, RestTable
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.service import Service
 from etl_assets.declare.tables import NAME, Table
@@ -82,6 +82,12 @@ class Source:
         if not isinstance(self.reader, Service):
             raise EtlError(f"{self.name} is no service.")
         return self.reader
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The configured jobs that fill its tables, by number; none of a source that is declared table by table."""
+        jobs = [job for table in self.tables if isinstance(table, RestTable) for job in table.jobs]
+        return sorted(jobs, key=lambda job: job.id)
 
     def dates(self, today: date) -> Span:
         """The first and the last date that can be in a partition."""

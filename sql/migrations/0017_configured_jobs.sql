@@ -132,6 +132,57 @@ left join lateral (
 ) as decision on true;
 comment on view etl.active_job is 'Whether each job is asked: as it is declared, or as somebody decided.';
 
+create view etl.job_history as
+select
+    run.*,
+    case
+        when run.state = 'success' then 'success'
+        when run.state = 'running' and batch.status = 'running' then 'running'
+        else 'failed'
+    end as status,
+    run.state = 'running' and batch.status <> 'running' as was_killed,
+    batch.ended_at as batch_ended_at,
+    batch.error as batch_error
+from etl.job_run as run
+inner join etl.batch as batch on batch.batch_id = run.batch_id;
+comment on view etl.job_history is 'The runs of jobs, in three words: running, success, failed. A run that was killed has failed.';
+
+create view etl.job_instance as
+select
+    job.source,
+    job.job_id,
+    instance.instance_id,
+    instance.name as instance,
+    active.is_active,
+    coalesce(state.availability, case when job.replaced_by is not null then 'replaced' else 'unknown' end)
+        as availability,
+    state.since as available_since,
+    state.round_started_at,
+    state.round_ended_at,
+    run.status as last_status,
+    run.state as last_state,
+    run.started_at as last_run_at,
+    run.records as last_records,
+    run.error as last_error
+from etl.job
+inner join etl.active_job as active on active.source = job.source and active.job_id = job.job_id
+left join etl.source_instance as instance on instance.source = job.source and instance.is_active
+left join etl.job_state as state
+    on
+        state.source = job.source
+        and state.job_id = job.job_id
+        and state.instance_id = instance.instance_id
+left join lateral (
+    select *
+    from etl.job_history
+    where source = job.source and job_id = job.job_id and instance_id = instance.instance_id
+    order by run_id desc
+    limit 1
+) as run on true;
+comment on view etl.job_instance is
+'One line a job and instance: whether it is asked and offered, and its last run. Without instances, a line a job.';
+
+grant select on etl.job_history, etl.job_instance to etl_transformer;
 grant select on etl.source_instance, etl.job, etl.job_decision, etl.job_state, etl.job_run, etl.active_job
 to etl_transformer;
 

@@ -27,66 +27,45 @@ comment on view trialsync.dw_api_credentials is
 
 create view trialsync.dw_etl_runs as
 select
-    run.run_id,
-    run.job_id,
-    case
-        when run.state = 'success' then 'success'
-        when run.state = 'running' and batch.status = 'running' then 'running'
-        else 'failed'
-    end::varchar(50) as run_status,
-    least(run.records, 2147483647)::integer as records_loaded,
-    run.started_at,
-    coalesce(run.ended_at, batch.ended_at) as completed_at,
-    case
-        when run.state = 'running' and batch.status <> 'running' then coalesce(batch.error, 'the run was killed')
-        else run.error
-    end as error_message,
-    run.instance_id as credential_id,
-    case when run.state = 'running' and batch.status <> 'running' then 'killed' else run.state end as state,
-    run.rows_inserted,
-    run.rows_updated,
-    run.rows_vanished,
-    run.parents_asked,
-    run.parents_failed,
-    run.batch_id
-from etl.job_run as run
-inner join etl.batch as batch on batch.batch_id = run.batch_id
-where run.source = 'trialsync';
+    run_id,
+    job_id,
+    status::varchar(50) as run_status,
+    least(records, 2147483647)::integer as records_loaded,
+    started_at,
+    coalesce(ended_at, batch_ended_at) as completed_at,
+    case when was_killed then coalesce(batch_error, 'the run was killed') else error end as error_message,
+    instance_id as credential_id,
+    case when was_killed then 'killed' else state end as state,
+    rows_inserted,
+    rows_updated,
+    rows_vanished,
+    parents_asked,
+    parents_failed,
+    batch_id
+from etl.job_history
+where source = 'trialsync';
 comment on view trialsync.dw_etl_runs is
 'One line a run of a job at an instance. run_status has the words running, success and failed; state says more.';
 
 create view trialsync.dw_etl_job_instances as
 select
-    job.job_id as id,
+    found.job_id as id,
     job.name,
-    instance.instance_id as source_instance_id,
-    instance.name as instance_name,
-    active.is_active,
-    coalesce(state.availability, case when job.replaced_by is not null then 'replaced' else 'unknown' end) as availability,
-    state.since as available_since,
-    state.round_started_at,
-    state.round_ended_at,
-    run.run_status as last_run_status,
-    run.state as last_run_state,
-    run.started_at as last_run_at,
-    run.records_loaded as last_run_records,
-    run.error_message as last_run_error
-from etl.job
-cross join etl.source_instance as instance
-inner join etl.active_job as active on active.source = job.source and active.job_id = job.job_id
-left join etl.job_state as state
-    on
-        state.source = job.source
-        and state.job_id = job.job_id
-        and state.instance_id = instance.instance_id
-left join lateral (
-    select *
-    from trialsync.dw_etl_runs
-    where job_id = job.job_id and credential_id = instance.instance_id
-    order by run_id desc
-    limit 1
-) as run on true
-where job.source = 'trialsync' and instance.source = 'trialsync' and instance.is_active;
+    found.instance_id as source_instance_id,
+    found.instance as instance_name,
+    found.is_active,
+    found.availability,
+    found.available_since,
+    found.round_started_at,
+    found.round_ended_at,
+    found.last_status as last_run_status,
+    found.last_state as last_run_state,
+    found.last_run_at,
+    found.last_records as last_run_records,
+    found.last_error as last_run_error
+from etl.job_instance as found
+inner join etl.job on job.source = found.source and job.job_id = found.job_id
+where found.source = 'trialsync' and found.instance_id is not null;
 comment on view trialsync.dw_etl_job_instances is 'One line a job and instance: whether it is offered, and its last run.';
 
 create view trialsync.dw_etl_jobs as
@@ -104,7 +83,7 @@ select
     null::integer as source_instance_id,
     coalesce(worst.last_run_status, 'Never run')::varchar(50) as last_run_status,
     worst.last_run_at,
-    worst.last_run_records,
+    least(worst.last_run_records, 2147483647)::integer as last_run_records,
     job.created_at,
     greatest(job.updated_at, active.decided_at) as updated_at,
     job.category,

@@ -210,7 +210,7 @@ class JobUnit:
             state = "partial"
             error = f"{totals.parents_failed:,} of {totals.parents_asked:,} requests failed: {progress.first_error}"
         job_ledger.end_run(session.connection, self._run, state, totals, error)
-        if self._declared.per and not self._request.options.only_failed:
+        if self._declared.per:
             job_ledger.end_round(session.connection, self._run)
 
     def _read(self, session: RestSession, reader: DocumentReader) -> None:

@@ -49,11 +49,10 @@ class RestStrategy:
         request, ledger = self._request, self._request.batch.connection
         source, options = request.source, request.options
         addresses = {name: settings.get("url") for name, settings in given.items()}
-        declared = [job for table in source.tables for job in source.rest_table(table.name).jobs]
         with ledger.transaction():
             numbers = register_instances(ledger, source.name, addresses)
-            register_jobs(ledger, source.name, declared)
-        replaced = {job.id for job in declared if job.replaced_by}
+            register_jobs(ledger, source.name, source.jobs)
+        replaced = {job.id for job in source.jobs if job.replaced_by}
         chosen = set(options.jobs) or active_jobs(ledger, source.name) - replaced
         named = {name: number for name, number in numbers.items() if name in (options.instances or numbers)}
         jobs = dict.fromkeys(named, chosen)

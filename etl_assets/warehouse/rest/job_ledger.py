@@ -1,7 +1,8 @@
 """The ledger of configured jobs: instances, runs, and the requests for each row of a parent table."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -197,7 +198,7 @@ def end_round(connection: psycopg.Connection, run: JobRun) -> None:
     """Every parent was asked."""
     connection.execute(
         "update etl.job_state set round_ended_at = clock_timestamp()"
-        " where source = %s and job_id = %s and instance_id = %s",
+        " where source = %s and job_id = %s and instance_id = %s and round_ended_at is null",
         [run.source, run.job_id, run.instance_id],
     )
 
@@ -222,3 +223,41 @@ def record_answers(connection: psycopg.Connection, run: JobRun, answers: Collect
 
 def _answer_columns(answer: ParentAnswer) -> tuple[object, ...]:
     return (answer.parent_key, answer.records, answer.digest, answer.error and answer.error[:MAX_ERROR_LENGTH])
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStatus:
+    """A job, and how it stands at each instance; where the instances differ, as it stands where it is worst."""
+
+    job_id: int
+    is_active: bool
+    why: str | None
+    """Why it is off; or why it is not as it is declared."""
+    decided_by: str | None
+    availability: str
+    last_state: str | None
+    last_run_at: datetime | None
+    records: int
+    """That the last run of each instance read."""
+
+
+def job_statuses(connection: psycopg.Connection, source: str) -> dict[int, JobStatus]:
+    """How each job of a source stands, by its number; none before the first load."""
+    rows = connection.execute(
+        "select distinct on (job_id) job_id, found.is_active, active.why, active.decided_by, availability, last_state,"
+        " last_run_at, coalesce(sum(last_records) over (partition by job_id), 0)::bigint"
+        " from etl.job_instance as found inner join etl.active_job as active using (source, job_id)"
+        " where source = %s"
+        " order by job_id, array_position(array['failed', 'running', 'success'], last_status), last_run_at",
+        [source],
+    )
+    names = [each.name for each in fields(JobStatus)]
+    return {row[0]: JobStatus(**dict(zip(names, row, strict=True))) for row in rows}
+
+
+def decide(connection: psycopg.Connection, source: str, job_id: int, *, is_active: bool, by: str, why: str) -> None:
+    """Switch a job on or off, whatever is declared; the decision is kept."""
+    connection.execute(
+        "insert into etl.job_decision (source, job_id, is_active, decided_by, why) values (%s, %s, %s, %s, %s)",
+        [source, job_id, is_active, by, why],
+    )

@@ -311,18 +311,15 @@ def list_due_parents(
         connection: Of the session that will ask.
         parent: The parent table.
         run: The job, the instance, and its round.
-        only_failed: Those alone whose last request failed.
+        only_failed: Those alone whose last request failed, and what is left of a round that was broken off.
         most: How many at most.
 
     Returns:
         How many there are.
     """
     connection.execute("drop table if exists pg_temp.etl_due_parents")
-    due = (
-        "request.failures > 0"
-        if only_failed
-        else ("(request.asked_at is null or request.asked_at < round.round_started_at)")
-    )
+    not_asked = "(request.asked_at is null or request.asked_at < round.round_started_at)"
+    due = f"(request.failures > 0 or (round.round_ended_at is null and {not_asked}))" if only_failed else not_asked
     return connection.execute(
         sql.SQL(
             "create temporary table etl_due_parents as select row_number() over (order by"
