@@ -51,9 +51,9 @@ def _open_dental(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _trialsync(_: Settings) -> Iterator[str]:
-    from etl_assets.sandbox.trialsync.service import serve_instances
+    from etl_assets.sandbox.trialsync.service import Instances
 
-    with serve_instances() as instances, temporary_environment(instances.settings):
+    with Instances() as instances, temporary_environment(instances.settings):
         yield " and ".join(service.address for service in instances.services.values())
 
 

@@ -120,6 +120,8 @@ class Books:
     """Ids that are gone."""
 
     def __post_init__(self) -> None:
+        self.revision = 0
+        """Moves on with every change."""
         self._first_day, studies = self.now, range(self.scale.studies)
         weights = [0 if self._is_starting_up(study) else 1 + (study * 7 + self.seed) % 5 for study in studies]
         shares, total = Offsets(weights), max(sum(weights), 1)
@@ -132,6 +134,7 @@ class Books:
 
     def _settle(self) -> None:
         """Find anew what follows from the day and from what was deleted."""
+        self.revision += 1
         self._newcomers = list(self._arrivals())
         added = Counter(study for study, _ in self._newcomers)
         self._patient_of_newcomer = {who: self.scale.patients + place for place, who in enumerate(self._newcomers)}
@@ -153,6 +156,7 @@ class Books:
     def change(self, kind: str, number: int) -> None:
         """Let a record say something else from now on; `kind` is a list's path without `/api/v1/` and `/odata`."""
         self.versions[kind, number] += 1
+        self.revision += 1
 
     def delete(self, kind: str, number: int) -> None:
         """Delete a record by its id; with a subject, what is told of it is gone as well."""

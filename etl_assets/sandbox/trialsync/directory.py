@@ -6,6 +6,7 @@ Each method gives the JSON of one record by its number, from 0 on. Previews are 
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 
 from etl_assets.readers.rest.specification import Specification
 from etl_assets.sandbox.trialsync.books import PATIENT, SITE, STUDY, Books
@@ -26,6 +27,8 @@ class Directory:
         self.books, self._seed, scale = books, books.seed, books.scale
         self.sponsors, self.staff = max(3, scale.studies // 4), max(8, scale.studies // 2 + 2 * scale.sites)
         self.monitors, self.schedules, self.rooms = 6, 4, 2 * scale.sites
+        self.study_preview = lru_cache(2_000)(self._study_preview)
+        self.site_preview = lru_cache(2_000)(self._site_preview)
         self.templates = Templates(
             shapes.models,
             books.seed,
@@ -34,9 +37,7 @@ class Directory:
                 "SitePreviewModel": lambda number: self.site_preview(number % scale.sites),
                 "StaffPreviewModel": lambda number: self.staff_preview(number % self.staff),
                 "MonitorPreviewModel": lambda number: self.monitor(number % self.monitors),
-                "SchedulePreviewModel": lambda number: (
-                    f'{{"id":{SCHEDULE + number % self.schedules},"name":"Schedule"}}'
-                ),
+                "SchedulePreviewModel": lambda number: self.schedule_preview(number % self.schedules),
                 "OrganizationPreviewModel": lambda _: ORGANIZATION,
                 "SponsorPreviewModel": lambda number: self.sponsor_preview(number % self.sponsors),
                 "SponsorDivisionPreviewModel": lambda number: self.sponsor_preview(number % self.sponsors, "Division"),
@@ -44,15 +45,15 @@ class Directory:
             },
         )
 
-    def record(self, model: str, number: int, values: Mapping[str, object], version: int = 0) -> str:
-        """A record of a model with some values given as JSON; another version has others of the rest."""
-        return self.templates.of(model, tuple(values)).fill(number + version, values)
+    def record(self, model: str, number: int, values: Mapping[str, object], known_as: tuple[str, int] = ("", 0)) -> str:
+        """A record of a model with some values given as JSON; its version is that of what the books know it as."""
+        return self.templates.of(model, tuple(values)).fill(number + self.books.versions[known_as], values)
 
-    def study_preview(self, study: int) -> str:
+    def _study_preview(self, study: int) -> str:
         """How others name a study."""
         return self._preview(1, STUDY + study, f"Study {STUDY + study}")
 
-    def site_preview(self, site: int) -> str:
+    def _site_preview(self, site: int) -> str:
         """How others name a site."""
         return self._preview(2, SITE + site, f"Site {SITE + site}")
 
@@ -63,6 +64,10 @@ class Directory:
     def sponsor_preview(self, sponsor: int, word: str = "Sponsor") -> str:
         """How others name a sponsor, its one division or that one's team: all go by the same number."""
         return f'{{"id":{SPONSOR + sponsor},"name":"{word} {SPONSOR + sponsor}"}}'
+
+    def schedule_preview(self, number: int) -> str:
+        """How rooms name a schedule."""
+        return f'{{"id":{SCHEDULE + number},"name":"Schedule {number + 1}"}}'
 
     def staff_preview(self, number: int) -> str:
         """How others name somebody of the staff."""
@@ -99,39 +104,23 @@ class Directory:
             "createdOn": moment(created, 8),
             "lastUpdatedOn": moment(books.now, 12, version % 60) if version else moment(min(updated, books.now), 10),
         }
-        return self.record("StudyViewModel", study, values, version)
+        return self.record("StudyViewModel", study, values, ("studies", identity))
 
     def site(self, site: int) -> str:
         """A site."""
-        version = self.books.versions["sites", SITE + site]
-        name = {"name": f'"Site {SITE + site}"', "active": "true", "timeZone": '"America/Chicago"'}
-        values = {"id": SITE + site, "uid": uid(self._seed, 2, SITE + site), **name}
-        return self.record("SiteModel", site, values, version)
+        values = {**_as_json(json.loads(self.site_preview(site))), "active": "true", "timeZone": '"America/Chicago"'}
+        return self.record("SiteModel", site, values, ("sites", SITE + site))
 
     def staff_member(self, number: int) -> str:
         """Somebody of the staff."""
-        first, last = _staff_name(self._seed, number)
-        values = {
-            "id": STAFF + number,
-            "uid": uid(self._seed, 4, number),
-            "firstName": f'"{first}"',
-            "lastName": f'"{last}"',
-            "displayName": f'"{last}, {first}"',
-            "login": f'"staff{number}"',
-            "staffRoles": "[]",
-        }
-        return self.record("StaffViewModel", number, values, self.books.versions["staff", STAFF + number])
+        names = json.loads(self.staff_preview(number))
+        return self.record("StaffViewModel", number, {**_as_json(names), "staffRoles": "[]"}, ("staff", STAFF + number))
 
     def staff_resource(self, number: int) -> str:
-        """How personnel lists name somebody."""
-        first, last = _staff_name(self._seed, number)
-        values = {
-            "Id": STAFF + number,
-            "UID": uid(self._seed, 4, number),
-            "FirstName": f'"{first}"',
-            "LastName": f'"{last}"',
-        }
-        return self.record("StaffResource", number, values)
+        """How personnel lists name somebody: with capital letters."""
+        one = json.loads(self.staff_preview(number))
+        values = {"Id": one["id"], "UID": one["uid"], "FirstName": one["firstName"], "LastName": one["lastName"]}
+        return self.record("StaffResource", number, _as_json(values))
 
     def patient(self, patient: int) -> str:
         """A patient, with all that is personal."""
@@ -139,19 +128,7 @@ class Directory:
         version = books.versions["patients", PATIENT + patient]
         status = _PATIENT_STATUSES[(chance + version) % len(_PATIENT_STATUSES)]
         studies = ",".join(map(self.study_preview, books.active_studies(patient)))
-        guardian = {
-            "name": one.guardian,
-            "phone": one.phone,
-            "email": one.email,
-            "addressSameAsPatient": True,
-            "address1": None,
-            "address2": None,
-            "city": None,
-            "state": None,
-            "zip": None,
-            "relationshipToPatient": "Parent",
-            "receivePatientPayments": False,
-        }
+        guardian = {"name": one.guardian, "phone": one.phone, "email": one.email, "relationshipToPatient": "Parent"}
         values = {
             "id": PATIENT + patient,
             "uid": uid(self._seed, 3, PATIENT + patient),
@@ -174,9 +151,9 @@ class Directory:
             "mrn": f'"{one.mrn}"',
             "primaryInsurance": f'{{"name":"Utopia Mutual","account":"{one.insurance}"}}',
             "secondaryInsurance": "null",
-            "guardian": json.dumps(guardian) if one.guardian else "null",
+            "guardian": self.record("Guardian", patient, _as_json(guardian)) if one.guardian else "null",
         }
-        return self.record("PatientViewModel", patient, values, version)
+        return self.record("PatientViewModel", patient, values, ("patients", PATIENT + patient))
 
     def demographics(self, patient: int) -> str:
         """How subjects name a patient."""
@@ -189,27 +166,29 @@ class Directory:
 
     def sponsor(self, sponsor: int) -> str:
         """A sponsor with its division."""
-        values = {
-            **self._named(sponsor, "Sponsor"),
-            "sponsorDivisions": f"[{self.sponsor_preview(sponsor, 'Division')}]",
-        }
-        return self.record("SponsorViewModel", sponsor, values, self.books.versions["sponsors", SPONSOR + sponsor])
+        below = {"sponsorDivisions": f"[{self.sponsor_preview(sponsor, 'Division')}]"}
+        return self._of_sponsor("SponsorViewModel", sponsor, "Sponsor", "sponsors", below)
 
     def division(self, sponsor: int) -> str:
         """A sponsor's division with its team."""
-        above = {"sponsor": self.sponsor_preview(sponsor), "teams": f"[{self.sponsor_preview(sponsor, 'Team')}]"}
-        return self.record("SponsorDivisionViewModel", sponsor, {**self._named(sponsor, "Division"), **above})
+        around = {"sponsor": self.sponsor_preview(sponsor), "teams": f"[{self.sponsor_preview(sponsor, 'Team')}]"}
+        return self._of_sponsor("SponsorDivisionViewModel", sponsor, "Division", "sponsor-divisions", around)
 
     def team(self, sponsor: int) -> str:
         """A division's team."""
         above = {"sponsor": self.sponsor_preview(sponsor), "sponsorDivision": self.sponsor_preview(sponsor, "Division")}
-        return self.record("SponsorTeamViewModel", sponsor, {**self._named(sponsor, "Team"), **above})
+        return self._of_sponsor("SponsorTeamViewModel", sponsor, "Team", "sponsor-teams", above)
 
-    def _named(self, sponsor: int, word: str) -> dict[str, object]:
-        return {"id": SPONSOR + sponsor, "name": f'"{word} {SPONSOR + sponsor}"'}
+    def _of_sponsor(self, model: str, sponsor: int, word: str, kind: str, values: Mapping[str, object]) -> str:
+        named = {"id": SPONSOR + sponsor, "name": f'"{word} {SPONSOR + sponsor}"', **values}
+        return self.record(model, sponsor, named, (kind, SPONSOR + sponsor))
 
     def _preview(self, kind: int, identity: int, name: str) -> str:
         return f'{{"id":{identity},"uid":{uid(self._seed, kind, identity)},"name":"{name}"}}'
+
+
+def _as_json(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: json.dumps(value) for name, value in values.items()}
 
 
 def _staff_name(seed: int, number: int) -> tuple[str, str]:

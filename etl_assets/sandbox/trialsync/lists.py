@@ -1,7 +1,7 @@
 """Which path gives which records: lists that are computed as far as they are read, and single records."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from etl_assets.readers.rest.specification import Specification
@@ -66,8 +66,10 @@ class Lists:
         """A path below the API with {} for each number in it, and the numbers."""
         return _NUMBER.sub("{}", path), tuple(map(int, _NUMBER.findall(path)))
 
-    def __contains__(self, pattern: str) -> bool:
-        return pattern in self._finders
+    @property
+    def paths(self) -> Collection[str]:
+        """All that there are, with {} for each id."""
+        return self._finders.keys()
 
     def find(self, pattern: str, numbers: tuple[int, ...]) -> Found | None:
         """What a path gives; None where a record that it names is not there.
@@ -227,9 +229,9 @@ class Lists:
         def children(patient: int) -> Listing:
             chance = draw(self.books.seed, kind, patient)
             count = 1 + chance // 64 % 2 if chance % _HAVE_ANY == 0 else 0
-            version = self.books.versions[f"patients/{name}", PATIENT + patient]
+            known_as = (f"patients/{name}", PATIENT + patient)
             return _many(
-                count, lambda at: self.directory.record(model, at + patient, {"id": (patient + 1) * 10 + at}, version)
+                count, lambda at: self.directory.record(model, at + patient, {"id": (patient + 1) * 10 + at}, known_as)
             )
 
         return children
@@ -252,7 +254,7 @@ class Lists:
         def record(number: int) -> str:
             name = {"name": f'"{word} {number + 1}"'} if has_name else {}
             values = {"id": first + number, **name}
-            return self.directory.record(model, number, values, self.books.versions[kind, first + number])
+            return self.directory.record(model, number, values, (kind, first + number))
 
         return record
 

@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from itertools import accumulate
 
 _ODD, _SPREAD, _MASK = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, (1 << 64) - 1
@@ -23,6 +24,7 @@ def uid(seed: int, kind: int, number: int) -> str:
     return f'"{seed & 0xFFFFFFFF:08x}-{kind:04x}-4000-8000-{number:012x}"'
 
 
+@lru_cache(10_000)
 def moment(day: date, hour: int = 0, minute: int = 0) -> str:
     """A time of a day, UTC, as JSON."""
     return f'"{day.isoformat()}T{hour:02d}:{minute:02d}:00Z"'

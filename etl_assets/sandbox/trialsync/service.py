@@ -7,7 +7,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 from urllib.parse import urlencode
 
 from etl_assets.readers.rest.specification import Operation, read_shapes, without_names
@@ -48,30 +47,74 @@ class Asked:
     status: int
 
 
+class Cache:
+    """Texts that were computed, the newest up to so many bytes; all is forgotten when the books have changed."""
+
+    def __init__(self, room: int) -> None:
+        self._room, self._left, self._revision = room, room, -1
+        self._texts: dict[object, list[str]] = {}
+
+    def get(self, key: object, revision: int, make: Callable[[], Iterable[str]]) -> list[str]:
+        """The records under a key, made where they are not there."""
+        if revision != self._revision:
+            self._texts, self._left, self._revision = {}, self._room, revision
+        if key not in self._texts:
+            made = list(make())
+            self._texts[key], self._left = made, self._left - sum(map(len, made))
+            while self._left < 0:
+                self._left += sum(map(len, self._texts.pop(next(iter(self._texts)))))
+            return made
+        return self._texts[key]
+
+
 class Service:
     """A running service. It ends with `close`, or with the block it was opened for."""
 
     def __init__(
         self,
-        books: Books,
+        books: Books | None = None,
         *,
-        port: int,
-        latency: float,
-        pace: Pace,
-        instance_type: str,
-        page_size: int,
-        shows_topology: bool,
+        port: int = 0,
+        latency: float = 0.0,
+        calls_per_minute: int | None = None,
+        minute_seconds: float = 60.0,
+        instance_type: str = "CCS",
+        page_size: int = 1000,
+        shows_topology: bool = True,
+        cache_bytes: int = 32 << 20,
     ) -> None:
-        self.books, self.faults, self.type = books, Faults(KINDS), instance_type
+        """Start to serve.
+
+        Args:
+            books: May be changed while they are served; small ones where left out.
+            port: Of 127.0.0.1; 0 takes a free one.
+            latency: Seconds that every answer takes longer.
+            calls_per_minute: More are answered with 429; without it they are not counted.
+            minute_seconds: The length of that minute, for tests that cannot wait.
+            instance_type: `CC`, `CCE` or `CCS`: where its API lies, and what is licensed.
+            page_size: The most records of a page; with fewer than `$top` asks for, a link leads to the rest.
+            shows_topology: Else that is answered with 403.
+            cache_bytes: How much of what was computed is kept, to be given again: for benchmarks, all.
+
+        Raises:
+            OSError: The port is taken.
+            KeyError: There is no such type.
+        """
+        self.books, self.faults, self.type = books or Books(), Faults(KINDS), instance_type
+        self.base_path = BASE_PATHS[instance_type]
+        """What follows the address before `/api/v1/`."""
         self.requests: Counter[str] = Counter()
         """How often each path was asked for, with {} for each id: `patients/{}/allergies`."""
         self.latest: deque[Asked] = deque(maxlen=_REMEMBERED)
         """What was asked last, in the order of the answers."""
         self._shapes = read_shapes(_SHAPES.read_text())
         self._operations = {without_names(each.path).removeprefix(API): each for each in self._shapes.operations}
-        self._lists = Lists(books, self._shapes, instance_type)
-        self._latency, self._pace, self._page_size = latency, pace, page_size
-        self._shows_topology, self._rng = shows_topology, SeededRandom(books.seed, "misorders")
+        self._lists = Lists(self.books, self._shapes, instance_type)
+        self.paths = self._lists.paths
+        """All that are served, with {} for each id."""
+        self._latency, self._pace, self._page_size = latency, Pace(calls_per_minute, minute_seconds), page_size
+        self._shows_topology, self._rng = shows_topology, SeededRandom(self.books.seed, "misorders")
+        self._cache = Cache(cache_bytes)
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._transport = Transport(port, self._answer, gzip=False)
 
@@ -79,11 +122,6 @@ class Service:
     def address(self) -> str:
         """Such as http://127.0.0.1:8090."""
         return self._transport.address
-
-    @property
-    def base_path(self) -> str:
-        """What follows it before `/api/v1/`."""
-        return BASE_PATHS[self.type]
 
     @property
     def url(self) -> str:
@@ -109,9 +147,7 @@ class Service:
     def __enter__(self) -> "Service":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
@@ -148,7 +184,7 @@ class Service:
     def _refused(self, request: Request, pattern: str) -> Answer | None:
         if request.headers.get("CCAPIKey") != self.api_key:
             return _problem(401, "Authorization has been denied for this request.")
-        if not request.path.startswith(f"{self.base_path}{API}") or pattern not in self._lists:
+        if not request.path.startswith(f"{self.base_path}{API}") or pattern not in self.paths:
             where = f"{self.address}{request.path}"
             return _problem(404, f"No HTTP resource was found that matches the request URI '{where}'.")
         if request.method != "GET":
@@ -167,17 +203,18 @@ class Service:
         models = self._shapes.models
         query = read_query(dict(request.parameters), models[operation.model], models)
         listing = select(found, query)
-        texts = self._page(listing, query, faults)
+        texts = self._page(listing, query, request, faults)
+        items = _array(texts + (texts[: faults["duplicates"].by] if "duplicates" in faults else []))
         if operation.shape == "array":
-            return _array(texts)
+            return items
         rest = None if "caps" in faults else _rest(query, len(texts), listing.size)
         parameters = urlencode({**dict(request.parameters), **(rest or {})}, safe="$")
         link = f"{self.address}{request.path}?{parameters}" if rest else None
         count = listing.size + (faults["count_lies"].by if "count_lies" in faults else 0)
         told = f'"NextPageLink":{json.dumps(link)},"Count":{count if query.count else "null"}'
-        return f'{{"Items":{_array(texts)},{told}}}'
+        return f'{{"Items":{items},{told}}}'
 
-    def _page(self, listing: Listing, query: Query, faults: Mapping[str, Fault]) -> list[str]:
+    def _page(self, listing: Listing, query: Query, request: Request, faults: Mapping[str, Fault]) -> list[str]:
         size = min(DEFAULT_TOP if query.top is None else query.top, self._page_size)
         if "caps" in faults:
             size = min(size, faults["caps"].by)
@@ -189,83 +226,36 @@ class Service:
             turn = self._rng.randint(0, listing.size)
             texts = [text for at in range(first + turn, end + turn) for text in _one(listing, at % listing.size)]
         else:
-            texts = list(listing.render(first, end))
-        return texts + (texts[: faults["duplicates"].by] if "duplicates" in faults else [])
-
-
-def serve(
-    books: Books | None = None,
-    *,
-    port: int = 0,
-    latency: float = 0.0,
-    calls_per_minute: int | None = None,
-    minute_seconds: float = 60.0,
-    instance_type: str = "CCS",
-    page_size: int = 1000,
-    shows_topology: bool = True,
-) -> Service:
-    """Start a service for an instance.
-
-    Args:
-        books: May be changed while they are served; small ones where left out.
-        port: Of 127.0.0.1; 0 takes a free one.
-        latency: Seconds that every answer takes longer.
-        calls_per_minute: More are answered with 429; without it they are not counted.
-        minute_seconds: The length of that minute, for tests that cannot wait.
-        instance_type: `CC`, `CCE` or `CCS`: where its API lies, and what is licensed.
-        page_size: The most records of a page; with fewer than `$top` asks for, a link leads to the rest.
-        shows_topology: Else that is answered with 403.
-
-    Raises:
-        OSError: The port is taken.
-        KeyError: There is no such type.
-    """
-    return Service(
-        books or Books(),
-        port=port,
-        latency=latency,
-        pace=Pace(calls_per_minute, minute_seconds),
-        instance_type=instance_type if instance_type in BASE_PATHS else BASE_PATHS[instance_type],
-        page_size=page_size,
-        shows_topology=shows_topology,
-    )
-
-
-def serve_instances(scale: Scale | None = None, *, port: int = 0, latency: float = 0.0) -> "Instances":
-    """Start two instances with the same ids and other contents, `north` (CCS) and `south` (CCE).
-
-    Args:
-        scale: How much each has.
-        port: Of the first, the second has the next one; 0 takes free ones.
-        latency: Seconds that every answer takes longer.
-
-    Raises:
-        OSError: A port is taken.
-    """
-    with ExitStack() as opened:
-        services = {
-            name: opened.enter_context(
-                serve(
-                    Books(seed, scale or Scale()),
-                    port=port and port + seed - 1,
-                    latency=latency,
-                    instance_type=instance_type,
-                )
-            )
-            for seed, (name, instance_type) in enumerate((("north", "CCS"), ("south", "CCE")), start=1)
-        }
-        return Instances(services, opened.pop_all())
+            key = (request.path, first, end, query.order, query.conditions)
+            texts = self._cache.get(key, self.books.revision, lambda: listing.render(first, end))
+        return texts
 
 
 class Instances:
-    """Running services by the names of their instances. They end with the block they were opened for."""
+    """Two running instances with the same ids and other contents. They end with the block they were opened for."""
 
-    def __init__(self, services: Mapping[str, Service], opened: ExitStack) -> None:
-        self.services, self._opened = services, opened
+    def __init__(self, scale: Scale | None = None, *, port: int = 0, latency: float = 0.0) -> None:
+        """Start both.
+
+        Args:
+            scale: How much each has.
+            port: Of the first, the second has the next one; 0 takes free ones.
+            latency: Seconds that every answer takes longer.
+
+        Raises:
+            OSError: A port is taken.
+        """
+        self.services: dict[str, Service] = {}
+        with ExitStack() as opened:
+            for place, (name, kind) in enumerate((("north", "CCS"), ("south", "CCE"))):
+                books, at = Books(place + 1, scale or Scale()), port and port + place
+                service = Service(books, port=at, latency=latency, instance_type=kind)
+                self.services[name] = opened.enter_context(service)
+            self._opened = opened.pop_all()
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment in which a loader finds them all."""
+        """The environment in which a loader finds them."""
         found = {"ETL_TRIALSYNC_INSTANCES": ",".join(self.services)}
         for name, service in self.services.items():
             found |= service.settings(name)
@@ -274,9 +264,7 @@ class Instances:
     def __enter__(self) -> "Instances":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._opened.close()
 
 
@@ -288,19 +276,11 @@ def run_instances(
     say: Callable[[str], None] = print,
     until: threading.Event | None = None,
 ) -> None:
-    """Serve two invented instances until Ctrl-C; says the lines that give a shell what a loader needs.
+    """Serve two instances until Ctrl-C, or until `until` is set; says the lines that give a shell what a loader needs.
 
-    Args:
-        port: Of the first; the second has the next one. 0 takes free ones.
-        scale: How much each has.
-        latency: Seconds that every answer takes longer.
-        say: Takes one line.
-        until: Ends it, when it is set.
-
-    Raises:
-        OSError: A port is taken.
+    Else it is as `Instances`.
     """
-    with serve_instances(scale, port=port, latency=latency) as instances:
+    with Instances(scale, port=port, latency=latency) as instances:
         for name, word in instances.settings.items():
             say(f"export {name}={shlex.quote(word)}")
         try:

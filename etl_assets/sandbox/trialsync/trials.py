@@ -45,7 +45,7 @@ class Trials:
             "protocolVersion": self._protocol_preview(study),
             "arms": f"[{self.arm(study, 0)},{self.arm(study, 1)}]",
         }
-        return self._record("VisitViewModel", number, values, self.books.versions["visits", _visit_id(study, number)])
+        return self._record("VisitViewModel", number, values, ("visits", _visit_id(study, number)))
 
     def element(self, study: int, number: int) -> str:
         """What may be done at a visit."""
@@ -56,7 +56,7 @@ class Trials:
             "name": _element_name(number),
             "study": self.directory.study_preview(study),
         }
-        return self._record("ElementViewModel", number, values, self.books.versions["elements", identity])
+        return self._record("ElementViewModel", number, values, ("elements", identity))
 
     def elements_of_visit(self, visit: int) -> list[int]:
         """Numbers of the elements that are done at a visit of the protocol, in order."""
@@ -90,7 +90,7 @@ class Trials:
             "randomizationNumber": f'"R-{subject.id}"' if randomized else "null",
             "treatmentStart": _day(randomized),
         }
-        return self._record("SubjectViewModel", chance, values, self.books.versions["subjects", subject.id])
+        return self._record("SubjectViewModel", chance, values, ("subjects", subject.id))
 
     def status(self, subject: Subject, place: int) -> str:
         """One of a subject's statuses, by their names: a record without an id."""
@@ -110,7 +110,7 @@ class Trials:
         identity, due = visit_of(subject, visit), subject.due(visit)
         appointments = ",".join(
             f'{{"id":{2 * identity + attempt},"status":"{status}","scheduledStart":{begins},"scheduledEnd":{ends}}}'
-            for _, attempt, status, begins, ends in self._planned(subject, visit)
+            for attempt, status, begins, ends in self._planned(subject, visit)
         )
         values = {
             "id": identity,
@@ -130,22 +130,26 @@ class Trials:
 
     def appointments(self, subject: Subject) -> list[str]:
         """All appointments of a subject."""
-        texts = []
+        texts, who = (
+            [],
+            {
+                "study": self.directory.study_preview(subject.study),
+                "site": self.directory.site_preview(subject.site),
+                "patient": self.directory.patient_preview(subject.patient),
+            },
+        )
         for visit in range(subject.held):
-            for number, attempt, status, begins, ends in self._planned(subject, visit):
-                identity = 2 * visit_of(subject, number) + attempt
+            for attempt, status, begins, ends in self._planned(subject, visit):
+                identity = 2 * visit_of(subject, visit) + attempt
                 values = {
                     "id": identity,
                     "status": f'"{status}"',
                     "plannedStart": begins,
                     "plannedEnd": ends,
-                    "study": self.directory.study_preview(subject.study),
-                    "site": self.directory.site_preview(subject.site),
-                    "patient": self.directory.patient_preview(subject.patient),
+                    **who,
                     "visit": self._visit_preview(subject.study, visit),
                 }
-                version = self.books.versions["appointments", identity]
-                texts.append(self._record("AppointmentViewModel", identity, values, version))
+                texts.append(self._record("AppointmentViewModel", identity, values, ("appointments", identity)))
         return texts
 
     def patient_visit_element(self, subject: Subject, visit: int, place: int) -> str:
@@ -192,8 +196,7 @@ class Trials:
             "createdOn": moment(created, 10),
             "closedOn": moment(created + timedelta(days=9), 16) if identity % 3 == 0 else "null",
         }
-        version = self.books.versions["monitor-queries", identity]
-        return self._record("MonitorQueryPreviewModel", identity, values, version)
+        return self._record("MonitorQueryPreviewModel", identity, values, ("monitor-queries", identity))
 
     def personnel(self, study: int, number: int) -> str:
         """A role with those who have it, with capital letters and without an id of its own."""
@@ -218,16 +221,16 @@ class Trials:
         }
         return self._record("StudyWarningModel", number, values)
 
-    def _planned(self, subject: Subject, visit: int) -> Iterator[tuple[int, int, str, str, str]]:
-        """A visit's appointments: the visit, 0 or 1 for the first and the second attempt, status, beginning and end."""
+    def _planned(self, subject: Subject, visit: int) -> Iterator[tuple[int, str, str, str]]:
+        """A visit's appointments: 0 or 1 for the first and the second attempt, status, beginning and end."""
         if visit >= subject.held:
             return
         due, hour = subject.due(visit), 8 + (subject.id + visit) % 9
         if subject.missed(visit):
             day = due - _TOO_EARLY
-            yield visit, 0, ("Cancelled", "NoShow")[subject.id % 2], moment(day, hour), moment(day, hour + 1)
+            yield 0, ("Cancelled", "NoShow")[subject.id % 2], moment(day, hour), moment(day, hour + 1)
         status = "Completed" if due <= self.books.now else "Pending"
-        yield visit, 1, status, moment(due, hour), moment(due, hour + 1)
+        yield 1, status, moment(due, hour), moment(due, hour + 1)
 
     def _visit_status(self, subject: Subject, visit: int) -> str:
         return "Completed" if visit < subject.held and subject.due(visit) <= self.books.now else "Pending"
