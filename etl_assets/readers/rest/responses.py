@@ -27,6 +27,7 @@ _RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MAN
 """The only statuses below 500 that pass by themselves."""
 _NEVER_RETRIED = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 _MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+_NOT_OFFERED = (*_MISSING, HTTPStatus.METHOD_NOT_ALLOWED)
 _ERROR_CODES = frozenset(
     {
         "invalid_request",
@@ -53,6 +54,16 @@ class RequestRejected(EtlError):
     def is_missing(self) -> bool:
         """Whether it says that there is no such thing; only a `NotFound` says it for sure."""
         return self.status in _MISSING
+
+    @property
+    def is_not_offered(self) -> bool:
+        """Whether it says, of a list, that it has no such endpoint (404, 410, 405), be it itself or a gateway."""
+        return self.status in _NOT_OFFERED
+
+    @property
+    def is_unlicensed(self) -> bool:
+        """Whether it says that this installation does not have the feature (501)."""
+        return self.status == HTTPStatus.NOT_IMPLEMENTED
 
 
 class NotFound(RequestRejected):
