@@ -29,6 +29,7 @@ INSTANCE = "instance"
 """The first key column of a service with several instances: tenants whose ids have nothing to do with each other."""
 INSTANCE_ID = "source_instance_id"
 """The same, by its number, in a table that configured jobs fill."""
+_CONSTANT_TYPES = {"bigint": int, "text": str}
 _PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
 
 
@@ -157,6 +158,9 @@ class Endpoint:
     paging: Paging
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Sent with every request for the list."""
+    constants: Mapping[str, int | str] = field(default_factory=dict)
+    """Columns of the key that have one value for all of its records, such as of an answer that is the only record of an
+    instance, and has no id."""
     per: Each | None = None
     lookup: Single | None = None
     """How `path/key` answers with one record: it tells a deleted record from one that the list leaves out. Without such
@@ -269,7 +273,9 @@ class Job:
 class RestTable(Table):
     """A staging table of JSON documents, as a service gives them.
 
-    A column of the key is a bigint at the path of its own name, unless `fields` say another type or path.
+    A column of the key is a bigint at the path of its own name, unless `fields` say another type or path. Records that
+    nothing identifies have their whole content for a key, `Field(name="content", type="uuid", path="")`: the MD5 of the
+    bytes as they came. A record that changes is another one then.
     """
 
     load: Full | Window
@@ -369,6 +375,11 @@ class RestTable(Table):
         given = set(self.endpoint.per.gives) if self.endpoint.per else set()
         if not given <= set(self.keys) and not self.jobs:
             raise ValueError(f"{self.name}: {sorted(given - set(self.keys))} is given by the parent and not in the key")
+        if not self.keys:
+            raise ValueError(
+                f"{self.name}: it has no key; a single record has a constant, others may have their content"
+            )
+        self._check_columns_without_path()
         wrong = [
             each.name for each in self.key_fields if each.type not in KEY_TYPES or each.name in {INSTANCE, INSTANCE_ID}
         ]
@@ -378,3 +389,16 @@ class RestTable(Table):
             raise ValueError(f"{self.name}: configured jobs read everything, and not by dates")
         if self.is_windowed and self.endpoint.per:
             raise ValueError(f"{self.name}: a table with a request a parent is read whole, and not by dates")
+
+    def _check_columns_without_path(self) -> None:
+        """Refuse constants, and whole records, that no key column takes."""
+        constants, types = self.endpoint.constants, {each.name: each.type for each in self.key_fields}
+        given = set(self.endpoint.per.gives) if self.endpoint.per else set()
+        for name, value in constants.items():
+            if name in given or _CONSTANT_TYPES.get(types.get(name, "")) is not type(value) or value == "":
+                raise ValueError(f"{self.name}: constant {name}={value!r} is no bigint or text of the key")
+        for each in self.fields:
+            if not each.path and types.get(each.name) != "uuid":
+                raise ValueError(f"{self.name}: {each.name} has no path: a record's content is a uuid of the key")
+        if self.lookup and (not self.key_fields[-1].path or self.keys[-1] in constants):
+            raise ValueError(f"{self.name}: what the key ends with is no address of a record")

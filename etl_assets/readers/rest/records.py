@@ -3,6 +3,7 @@
 A record is not decoded; its key and its date are. One that cannot be kept does not cost the others of its page.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -57,8 +58,8 @@ class DocumentParser:
         Raises:
             EtlError: The parent's row does not have what it should give.
         """
-        given = _given_by_parent(table, parent)
-        fields = [field for field in table.key_fields if field.name not in given]
+        given = _given_values(table, parent)
+        fields = [field for field in table.key_fields if field.name not in given and field.path]
         self._slice_by = table.window.slice_by if table.window else None
         self._allows_unix_time = table.window is not None and table.window.allows_unix_time
         leaves = [Leaf(field.path, KEY_KINDS[field.type].leaf) for field in fields]
@@ -68,9 +69,8 @@ class DocumentParser:
         head = PathDecoder(leaves)
         self._decode_head = head.decode
         self._slice_value = head.getter(self._slice_by) if self._slice_by else None
-        self._parts: list[_Part] = [
-            _Given(given[field.name]) if field.name in given else _Read(field, head) for field in table.key_fields
-        ]
+        self._parts = [_part_of_key(field, given, head) for field in table.key_fields]
+        self._contents = [place for place, part in enumerate(self._parts) if isinstance(part, _Content)]
         self._slice_expected = _SLICE_OR_UNIX_EXPECTED if self._allows_unix_time else _SLICE_EXPECTED
         self._key_values = [(part.get, part.parse) for part in self._parts]
 
@@ -89,6 +89,8 @@ class DocumentParser:
         except msgspec.ValidationError:
             return self._reject(raw, position)
         key = tuple([parse(get(head)) for get, parse in self._key_values])
+        for place in self._contents:
+            key = (*key[:place], _digest(raw), *key[place + 1 :])
         day = self._parse_slice(self._slice_value(head)) if self._slice_value else None
         if None in key or (day is None and self._slice_value):
             return self._reject(raw, position)
@@ -104,6 +106,8 @@ class DocumentParser:
         """Say why a record is rejected, looking at it closely; `reason` where that is known already."""
         text = jsonb.repair(raw)
         values = [part.found_in(text) for part in self._parts]
+        for place in self._contents:
+            values[place] = _digest(raw)
         if text != raw:
             values = [None if isinstance(value, str) and jsonb.is_repaired(value) else value for value in values]
         key: Key | None = tuple(value for value in values if value is not None)
@@ -127,7 +131,7 @@ def reject_repeated(document: Document, position: int) -> RejectedRecord:
 
 
 class _Given:
-    """A column of the key that the parent gives."""
+    """A column of the key that the records do not have: the parent gives it, or it is a constant."""
 
     field: Field | None = None
 
@@ -164,7 +168,24 @@ class _Read:
             return None
 
 
+class _Content(_Given):
+    """A column of the key that is the record as it came; what stands here until it came means nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(UUID(int=0))
+
+
 _Part = _Given | _Read
+
+
+def _part_of_key(field: Field, given: Mapping[str, KeyValue], head: PathDecoder) -> _Part:
+    if field.name in given:
+        return _Given(given[field.name])
+    return _Read(field, head) if field.path else _Content()
+
+
+def _digest(raw: bytes) -> UUID:
+    return UUID(bytes=hashlib.md5(raw, usedforsecurity=False).digest())
 
 
 def format_key(key: Key) -> str:
@@ -172,15 +193,16 @@ def format_key(key: Key) -> str:
     return ", ".join(map(str, key))
 
 
-def _given_by_parent(table: RestTable, parent: Mapping[str, KeyValue] | None) -> dict[str, KeyValue]:
-    """The columns of the key that the parent gives, held to their types."""
+def _given_values(table: RestTable, parent: Mapping[str, KeyValue] | None) -> dict[str, KeyValue]:
+    """The columns of the key that the parent gives, held to their types, and those that are constant."""
     gives = table.per.gives if table.per else {}
     types = {field.name: KEY_KINDS[field.type].python for field in table.key_fields}
     given = {column: (parent or {}).get(source) for column, source in gives.items()}
     wrong = [f"{column} from {gives[column]}" for column, value in given.items() if type(value) is not types[column]]
     if wrong:
         raise EtlError(f"{table.name}: the parent's row does not give {', '.join(wrong)}, or as another type.")
-    return {column: value for column, value in given.items() if value is not None}
+    constants: Mapping[str, KeyValue] = table.endpoint.constants
+    return {**constants, **{column: value for column, value in given.items() if value is not None}}
 
 
 def _parse_bigint(value: object) -> int | None:

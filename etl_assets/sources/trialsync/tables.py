@@ -52,7 +52,7 @@ UNLIKE_THE_OTHERS: dict[str, tuple[Field, ...]] = {
     ),
     "dim_system_lookup_lists_staging": (Field(name="name", type="text", path="name"),),
     "dim_instance_details_staging": (Field(name="instance_uid", type="text", path="instanceUID"),),
-    "dim_instance_topology_staging": (),
+    "dim_instance_topology_staging": (Field(name="record", type="text", path="record"),),
 }
 """The keys of tables whose records are not known by `id` and the parents in the path."""
 
@@ -76,12 +76,18 @@ def _key(jobs: list[Job]) -> tuple[Field, ...]:
     if table in UNLIKE_THE_OTHERS:
         return UNLIKE_THE_OTHERS[table]
     job = next((job for job in jobs if job.record), jobs[0])
-    parents = [Field(name=column_of(each.name), type="bigint", path="") for each in job.parameters]
+    parents = [Field(name=name, type="bigint", path=name) for name in (column_of(each.name) for each in job.parameters)]
     return (*parents, _ID)
 
 
-def _in_order(job: Job, fields: tuple[Field, ...]) -> Job:
+CONSTANTS = {"dim_instance_topology_staging": {"record": "topology"}}
+"""Keys of tables with one record, which has nothing of its own that tells it."""
+
+
+def _keyed(job: Job, fields: tuple[Field, ...]) -> Job:
     """The job, its pages asked for in the order of the key: in no order, a page may give again what another gave."""
+    if constants := CONSTANTS.get(job.table):
+        return replace(job, endpoint=replace(job.endpoint, constants=constants))
     if not isinstance(job.endpoint.paging, OData):
         return job
     given = {column_of(each.name) for each in job.parameters}
@@ -91,7 +97,7 @@ def _in_order(job: Job, fields: tuple[Field, ...]) -> Job:
 
 def _table(jobs: list[Job]) -> RestTable:
     fields = _key(jobs)
-    jobs = [_in_order(job, fields) for job in jobs]
+    jobs = [_keyed(job, fields) for job in jobs]
     answered = [job for job in jobs if job.record]
     return RestTable(
         name=jobs[0].table,

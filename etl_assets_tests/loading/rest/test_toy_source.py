@@ -12,6 +12,8 @@ from etl_assets.declare.rest import (
     Each,
     Endpoint,
     NextLink,
+    OData,
+    ODataList,
     Offset,
     OnePage,
     Records,
@@ -23,7 +25,7 @@ from etl_assets.declare.rest import (
 )  # fmt: skip
 from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
-from etl_assets.declare.tables import Full
+from etl_assets.declare.tables import Field, Full
 from etl_assets.errors import TransientError
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest.load import RestStrategy
@@ -90,6 +92,26 @@ TABLES = (
         load=Full(),
         endpoint=replace(LIST, path="studies/{studies.id}/arms", per=Each("studies", gives={"study": "id"})),
         fields=fields(text="study code"),
+    ),
+    RestTable(
+        name="elements",
+        key="id",
+        load=Full(),
+        endpoint=Endpoint(path="elements", envelope=ODataList(), paging=OData(order_by=("Id",))),
+        fields=fields(bigint="Id"),
+    ),
+    RestTable(
+        name="warnings",
+        key=("study", "content"),
+        load=Full(),
+        endpoint=replace(LIST, path="studies/{studies.id}/warnings", per=Each("studies", gives={"study": "id"})),
+        fields=(*fields(text="study"), Field(name="content", type="uuid", path="")),
+    ),
+    RestTable(
+        name="topology",
+        key="record",
+        load=Full(),
+        endpoint=replace(LIST, path="topology", envelope=Single(), constants={"record": 1}),
     ),
 )  # fmt: skip
 SOURCE = Source(

@@ -28,7 +28,10 @@ def register(tenant: str) -> dict[str, list[Any]]:
             for number in range(6)
         ],
         "staff": [{"Id": number, "name": f"{tenant} {number}"} for number in range(7)],
+        "elements": [{"Id": number, "name": f"{tenant} {number}"} for number in range(5)],
+        "topology": [{"ccs": [tenant]}],
         **{f"studies/{study['id']}/arms": [{"code": code} for code in ("A", "B")] for study in studies},
+        **{f"studies/{study['id']}/warnings": [{"type": "Visit"}, {"type": "Element"}] for study in studies},
     }
 
 
@@ -70,7 +73,7 @@ class Register:
 
     def page(self, path: str, records: list[Any], query: dict[str, str]) -> object:
         """One page in the manner of its path."""
-        start = int(query.get("$skiptoken", query.get("skip", query.get("page", "0"))))
+        start = int(query.get("$skiptoken", query.get("$skip", query.get("skip", query.get("page", "0")))))
         part, more = records[start : start + CAP], start + CAP < len(records)
         if path == "studies":
             link = f"{self.url}/studies?page={start + CAP}" if more else None
@@ -81,9 +84,11 @@ class Register:
             part, more = of_day[start : start + CAP], start + CAP < len(of_day)
             link = {"@odata.nextLink": f"visits?on={day}&$skiptoken={start + CAP}"} if more else {}
             return {"value": part, "@odata.count": len(of_day), **link}
+        if path == "elements":
+            return {"Items": part, "Count": len(records)}
         if path == "staff":
             return {"meta": {"count": len(records)}, "data": part}
-        return records[0] if path == "details" else records
+        return records[0] if path in {"details", "topology"} else records
 
 
 @contextmanager
