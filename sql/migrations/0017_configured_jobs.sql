@@ -73,7 +73,7 @@ create table etl.job_run (
     instance_id integer not null references etl.source_instance,
     batch_id uuid not null references etl.batch,
     state text not null default 'running'
-    check (state in ('running', 'success', 'partial', 'failed', 'not_offered', 'not_licensed')),
+    check (state in ('running', 'success', 'paused', 'partial', 'failed', 'not_offered', 'not_licensed')),
     started_at timestamptz not null default clock_timestamp(),
     ended_at timestamptz,
     records bigint not null default 0,
@@ -86,7 +86,7 @@ create table etl.job_run (
     check ((state = 'running') = (ended_at is null))
 );
 comment on table etl.job_run is
-'One run of one job at one instance. One whose batch has ended and that is running here was killed.';
+'One run of one job at one instance. Paused: the budget was spent. One that runs and whose batch does not was killed.';
 create index on etl.job_run (source, job_id, instance_id, run_id desc);
 create index on etl.job_run (source, started_at desc);
 create index on etl.job_run (batch_id);
@@ -136,7 +136,7 @@ create view etl.job_history as
 select
     run.*,
     case
-        when run.state = 'success' then 'success'
+        when run.state in ('success', 'paused') then 'success'
         when run.state = 'running' and batch.status = 'running' then 'running'
         else 'failed'
     end as status,

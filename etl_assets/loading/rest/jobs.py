@@ -14,10 +14,12 @@ import psycopg
 
 from etl_assets.declare.document_reader import DocumentPage, DocumentReader
 from etl_assets.declare.rest import Job, RestTable
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.guards import check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.loading.rest.budget import Budget
 from etl_assets.loading.rest.parent_request import ParentPages, ask_parent, availability_of
 from etl_assets.loading.rest.rejects import RejectedRecords
 from etl_assets.loading.rest.session import RestSession
@@ -26,9 +28,10 @@ from etl_assets.readers.prefetch import ordered_map
 from etl_assets.readers.rest.client import NotFound, RequestRejected
 from etl_assets.warehouse.ledger import Counts
 from etl_assets.warehouse.relation import Relation
-from etl_assets.warehouse.rest import job_ledger, job_tables
+from etl_assets.warehouse.rest import job_ledger, job_parents, job_tables
 from etl_assets.warehouse.rest.job_ledger import JobRun, JobTotals, ParentAnswer
-from etl_assets.warehouse.rest.job_tables import JobTable, ParentTable, StagedRecord
+from etl_assets.warehouse.rest.job_parents import ParentTable
+from etl_assets.warehouse.rest.job_tables import JobTable, StagedRecord
 from etl_assets.warehouse.rest.tables import document_keys
 
 CHUNK_PARENTS = 1_000
@@ -48,6 +51,7 @@ class JobProgress:
     job: Job
     instance: str
     instance_id: int
+    budget: Budget
     run: JobRun | None = None
     due: int = 0
     """Parents that are to be asked."""
@@ -152,7 +156,7 @@ class JobUnit:
         )
         progress.first_error = progress.first_error or next((each.error for each in failed), None)
         progress.place += len(self._answers)
-        if progress.place >= progress.due:
+        if progress.place >= progress.due or progress.budget.is_spent:
             if self._declared.per:
                 outcome.counts += Counts(rows_vanished=self._mark_orphans(session))
             job_ledger.record_availability(session.connection, self._run, job_ledger.OFFERED)
@@ -188,15 +192,23 @@ class JobUnit:
             only_failed = self._request.options.only_failed
             if not only_failed:
                 job_ledger.begin_round(ledger, self._run)
-            progress.due = job_tables.list_due_parents(
-                session.connection, parent, self._run, only_failed=only_failed, most=None
+            progress.due = job_parents.list_due_parents(
+                session.connection,
+                parent,
+                self._run,
+                only_failed=only_failed,
+                most=progress.budget.quota(self._job.id),
             )
             self._check_parents(ledger, parent)
 
     def _check_parents(self, ledger: psycopg.Connection, parent: ParentTable) -> None:
         """Raise where there is nobody to ask for because the parent table was never loaded."""
         jobs = [job.id for job in self._request.source.rest_table(parent.relation.name).jobs]
-        if not self._progress.due and not job_ledger.were_loaded(ledger, self._run, jobs):
+        if (
+            not self._progress.due
+            and self._progress.budget.quota(self._job.id) is None
+            and not job_ledger.were_loaded(ledger, self._run, jobs)
+        ):
             raise EtlError(
                 f"{self._where}: there is no row of {parent.relation} to ask for, since it was never loaded of"
                 f" {self.instance}. Load it first: etl run {self._request.source.name} --job {jobs[0]}"
@@ -205,13 +217,21 @@ class JobUnit:
     def _end(self, session: RestSession) -> None:
         progress, totals = self._progress, self._progress.totals
         progress.is_over = True
-        state, error = "success", None
+        remain = self._count_remaining(session)
+        state, error = "paused" if remain else "success", None
         if totals.parents_failed:
             state = "partial"
             error = f"{totals.parents_failed:,} of {totals.parents_asked:,} requests failed: {progress.first_error}"
         job_ledger.end_run(session.connection, self._run, state, totals, error)
-        if self._declared.per:
+        if self._declared.per and not remain:
             job_ledger.end_round(session.connection, self._run)
+
+    def _count_remaining(self, session: RestSession) -> int:
+        """Count the parents that the budget left for the next run."""
+        parent, progress = self._parent_table, self._progress
+        if parent is None or (progress.place >= progress.due and progress.budget.requests is None):
+            return 0
+        return job_parents.count_due(session.connection, [(self._run, parent)]).get(self._job.id, 0)
 
     def _read(self, session: RestSession, reader: DocumentReader) -> None:
         """Stage a whole list, or the lists of the next parents."""
@@ -225,10 +245,10 @@ class JobUnit:
 
     def _read_parents(self, session: RestSession, reader: DocumentReader) -> None:
         parent, first = self._parent_table, self._progress.place + 1
-        if parent is None:
+        if parent is None or self._progress.budget.is_spent:
             return
-        names = [column.name for column in parent.keys]
-        due = job_tables.due_parents(session.connection, parent, first=first, last=first + CHUNK_PARENTS - 1)
+        names = parent.names
+        due = job_parents.due_parents(session.connection, parent, first=first, last=first + CHUNK_PARENTS - 1)
         calls = [
             partial(ask_parent, reader, self._declared, parent_key, dict(zip(names, key, strict=True)))
             for parent_key, key in due
@@ -295,7 +315,7 @@ class JobUnit:
 
     def _mark_orphans(self, session: RestSession) -> int:
         parent = self._parent_table
-        return job_tables.mark_orphans(session.connection, self._target, parent) if parent else 0
+        return job_parents.mark_orphans(session.connection, self._target, parent) if parent else 0
 
     def _set_unavailable(self, session: RestSession, found: str, error: EtlError) -> None:
         """The vendor does not have it, or not for us: a state of the job and no failure of the run."""
@@ -325,10 +345,7 @@ class JobUnit:
 
     @property
     def _parent_table(self) -> ParentTable | None:
-        per, source = self._declared.per, self._request.source
-        if per is None:
-            return None
-        return ParentTable(Relation(source.schema, per.parent), document_keys(source.rest_table(per.parent)))
+        return parent_table_of(self._request.source, self._job)
 
     @property
     def _where(self) -> str:
@@ -339,6 +356,7 @@ def job_units(
     request: LoadRequest,
     jobs: Mapping[str, set[int]],
     instance_ids: Mapping[str, int],
+    budgets: Mapping[str, Budget],
     reports: Mapping[str, LoadReport],
 ) -> Iterator[JobUnit]:
     """The units of a source's jobs, phase by phase and each instance by itself.
@@ -349,20 +367,25 @@ def job_units(
         request: Which tables.
         jobs: The jobs to be run of each instance.
         instance_ids: The instances' numbers, by name.
+        budgets: What may be asked of each instance.
         reports: What was found of each table.
     """
-    source = request.source
-    tables = [source.rest_table(name) for name in request.tables]
-    ordered = sorted(
-        ((job, table) for table in tables for job in table.jobs), key=lambda each: (each[0].phase, each[0].id)
-    )
-    for job, table in ordered:
+    for job in sorted(request.source.jobs, key=lambda each: (each.phase, each.id)):
+        table = request.source.rest_table(job.table)
         for instance, number in instance_ids.items():
-            if job.id not in jobs[instance]:
+            if table.name not in reports or job.id not in jobs[instance]:
                 continue
-            progress = JobProgress(job=job, instance=instance, instance_id=number)
+            progress = JobProgress(job=job, instance=instance, instance_id=number, budget=budgets[instance])
             while not progress.is_over:
                 unit = JobUnit(request, table, progress)
                 yield unit
                 if unit.news:
                     reports[table.name].notes.append(unit.news)
+
+
+def parent_table_of(source: Source, job: Job) -> ParentTable | None:
+    """The table whose rows a job asks for; None where it asks once."""
+    per = job.endpoint.per
+    if per is None:
+        return None
+    return ParentTable(Relation(source.schema, per.parent), document_keys(source.rest_table(per.parent)))

@@ -6,18 +6,28 @@ that is down costs the others nothing.
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadRequest
 from etl_assets.loading.report import LoadReport
-from etl_assets.loading.rest.jobs import JobUnit, job_units
+from etl_assets.loading.rest.budget import Budget
+from etl_assets.loading.rest.jobs import JobUnit, job_units, parent_table_of
 from etl_assets.loading.rest.session import RestSession
 from etl_assets.loading.rest.unit import DocumentUnit
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.relation import Relation
-from etl_assets.warehouse.rest.job_ledger import active_jobs, jobs_to_retry, register_instances, register_jobs
+from etl_assets.warehouse.rest.job_ledger import (
+    JobOfInstance,
+    active_jobs,
+    jobs_to_retry,
+    register_instances,
+    register_jobs,
+    unavailable_jobs,
+)
+from etl_assets.warehouse.rest.job_parents import count_due
 from etl_assets.warehouse.rest.job_tables import job_layout
 from etl_assets.warehouse.rest.tables import document_layout
 from etl_assets.warehouse.tables import ensure_table
@@ -59,7 +69,23 @@ class RestStrategy:
         if options.only_failed:
             failed = jobs_to_retry(ledger, source.name)
             jobs = {name: {job for job, of in failed if of == number} for name, number in named.items()}
-        yield from job_units(request, jobs, named, reports)
+        budgets = {name: self._budget(name, given[name], number, jobs[name]) for name, number in named.items()}
+        yield from job_units(request, jobs, named, budgets, reports)
+
+    def _budget(self, name: str, given: Mapping[str, str], number: int, jobs: set[int]) -> Budget:
+        """What may be asked of an instance in this run, and what of it each job is given."""
+        request, source = self._request, self._request.source
+        budget = Budget.of(given, f"ETL_{source.name}_{name}".upper())
+        if budget.requests is None or request.options.only_failed:
+            return replace(budget, requests=None)
+        ledger, tables = request.batch.connection, set(request.tables)
+        asked = jobs - unavailable_jobs(ledger, source.name, number)
+        parents = [
+            (JobOfInstance(source=source.name, job_id=job.id, instance_id=number), parent)
+            for job in source.jobs
+            if job.id in asked and job.table in tables and (parent := parent_table_of(source, job))
+        ]
+        return replace(budget, quotas=count_due(ledger, parents, most=budget.requests))
 
     @contextmanager
     def open(self) -> Iterator[RestSession]:

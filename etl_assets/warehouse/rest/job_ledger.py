@@ -18,13 +18,19 @@ OFFERED, NOT_OFFERED, NOT_LICENSED = "offered", "not_offered", "not_licensed"
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobRun:
-    """A run of one job at one instance, under way."""
+class JobOfInstance:
+    """A job at one of its source's instances."""
 
-    run_id: int
     source: str
     job_id: int
     instance_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRun(JobOfInstance):
+    """A run of it that is under way."""
+
+    run_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +172,15 @@ def were_loaded(connection: psycopg.Connection, run: JobRun, jobs: Collection[in
         [run.source, list(jobs), run.instance_id],
     ).fetchone()
     return bool(row and row[0])
+
+
+def unavailable_jobs(connection: psycopg.Connection, source: str, instance_id: int) -> set[int]:
+    """The jobs that an instance does not offer, as far as is known."""
+    rows = connection.execute(
+        "select job_id from etl.job_state where source = %s and instance_id = %s and availability <> 'offered'",
+        [source, instance_id],
+    )
+    return {number for (number,) in rows}
 
 
 def record_availability(connection: psycopg.Connection, run: JobRun, found: str) -> bool:

@@ -139,3 +139,38 @@ def test_named_jobs_and_instances_alone_are_run_whatever_is_switched_off(office:
     assert dict(office.requests) == {"studies": 1, "users": 1}
     with pytest.raises(EtlError, match=r"no instance 'west'; it has: north, south"):
         office.load(instances=["west"])
+
+
+def test_a_budget_is_spent_on_what_changed_and_then_on_what_was_asked_longest_ago(office: Office) -> None:
+    office.load(instances=["south"])
+    office.given["ETL_OFFICE_SOUTH_NIGHTLY_REQUESTS"] = "3"
+    office.requests.clear()
+    office.lists["south"]["studies"][3]["name"] = "renamed"
+    reports = office.load("studies_staging", "subjects_staging", instances=["south"])
+    assert failures(reports) == {}
+    asked = [path for path in office.requests if path != "studies"]
+    assert "studies/3/subjects" in asked
+    assert len(asked) == 3
+    last = "select state, parents_asked from etl.job_run where job_id = 2 order by run_id desc limit 1"
+    assert office.query(last) == [("paused", 3)]
+    office.requests.clear()
+    office.load("subjects_staging", instances=["south"])
+    assert len(office.requests) == 1
+    assert not set(office.requests) & set(asked)
+    assert office.query(last) == [("success", 1)]
+
+
+def test_a_budget_is_shared_by_the_jobs_by_what_is_due_first(office: Office) -> None:
+    office.load(instances=["south"])
+    office.execute("update etl.parent_request set asked_at = asked_at - interval '1 day' where job_id = 3")
+    office.given["ETL_OFFICE_SOUTH_NIGHTLY_REQUESTS"] = "13"
+    office.requests.clear()
+    office.load("subjects_staging", "visits_staging", jobs=[2, 3], instances=["south"])
+    visits = sum(number for path, number in office.requests.items() if path.endswith("visits"))
+    assert (visits, sum(office.requests.values())) == (12, 13)
+
+
+def test_a_budget_that_is_no_number_is_refused(office: Office) -> None:
+    office.given["ETL_OFFICE_NORTH_NIGHTLY_HOURS"] = "many"
+    with pytest.raises(EtlError, match="ETL_OFFICE_NORTH_NIGHTLY_HOURS is 'many'; a number over 0 was expected"):
+        office.load()

@@ -141,6 +141,11 @@ class Office:
         with connect(self.settings, role=None, autocommit=True) as connection:
             connection.execute(statement)
 
+    @property
+    def given(self) -> dict[str, str]:
+        """The environment; it may be changed."""
+        return self.settings.given  # type: ignore[return-value]
+
     def held(self, table: str) -> list[tuple[str, str]]:
         """Instance and document of each record that is there."""
         return self.query(
