@@ -54,6 +54,10 @@ class DocumentPage:
 class DocumentReader(Protocol):
     """A connection to a service, or to one of its instances, that answers with documents."""
 
+    page_sizes: dict[str, int]
+    """Records asked for in a page, by the declared path of endpoints that did not give as many in time. What an earlier
+    connection came to may be put here before anything is read."""
+
     def read(
         self, table: RestTable, window: Span | None = None, parent: Mapping[str, KeyValue] | None = None
     ) -> Iterator[DocumentPage]:

@@ -171,6 +171,8 @@ class Endpoint:
     """How it takes them: `first` and `last`, both included, and `end`, the day after, as ISO dates."""
     longest: timedelta = timedelta(days=31)
     """The longest window that the service allows, both ends included; longer ones are cut."""
+    timeout: timedelta | None = None
+    """How long the service may take to answer, and be silent in between; what the connection has for all where None."""
 
     @property
     def placeholders(self) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,8 @@ nothing is repeated of what answers a form: it may echo a password, in a spellin
 import ssl
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -61,6 +62,8 @@ class _Request:
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    timeout: timedelta | None = None
+    """For the next bytes of the response, where it is another than the policy's."""
 
 
 class HttpClient:
@@ -97,7 +100,6 @@ class HttpClient:
         self._auth = auth
         self._rate_limiter = rate_limiter or RateLimiter()
         self._retry_policy = retry_policy
-        self._timeout = (retry_policy.connect_timeout.total_seconds(), retry_policy.read_timeout.total_seconds())
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json", **(headers or {})})
         # Else requests would put what ~/.netrc has for the host in place of our own header.
@@ -130,6 +132,8 @@ class HttpClient:
         parse: Callable[[bytes], T],
         headers: Mapping[str, str] | None = None,
         cancellation: CancellationToken | None = None,
+        timeout: timedelta | None = None,
+        is_divisible: bool = False,
     ) -> T:
         """Send a GET request.
 
@@ -139,6 +143,8 @@ class HttpClient:
             parse: Makes of the body what is wanted; a ValueError of it says that the body is broken.
             headers: Sent besides those of the client.
             cancellation: A child of `self.cancellation` that ends this call.
+            timeout: For the next bytes of the response; the policy's where None.
+            is_divisible: Whether the caller asks for less where the answer does not come in time, or not whole.
 
         Returns:
             What `parse` made of the response.
@@ -146,12 +152,14 @@ class HttpClient:
         Raises:
             NotFound: The service says in JSON that there is no such thing (404, 410).
             RequestRejected: It says another 4xx, 401 twice in a row, or sends the call to another host.
+            IncompleteAnswer: It did not answer in time, or not whole, and the call is divisible.
             TransientError: It could not be reached or did not answer whole, as often and as long as the policy retries.
             Cancelled: `cancellation` was cancelled, or the client closed.
             EtlError: Its certificate is not to be trusted; or what `parse` raises.
         """
-        request = _Request("GET", path, parameters or {}, headers or {})
+        request = _Request("GET", path, parameters or {}, headers or {}, timeout=timeout)
         call = self._start_call(request, cancellation)
+        call.is_divisible = is_divisible
         return self._retry_policy.run(
             lambda: self._classify(call, self._send_authenticated(call, request), parse), call
         )
@@ -246,6 +254,8 @@ class HttpClient:
         self, call: Call, request: _Request, url: str, parameters: Mapping[str, str], headers: Mapping[str, str]
     ) -> Response | FailedAttempt:
         """Send one request and take its response. No error of `requests` gets out, for it holds what was sent."""
+        policy, has_begun = self._retry_policy, False
+        connect, read = policy.connect_timeout.total_seconds(), (request.timeout or policy.read_timeout).total_seconds()
         try:
             with self._session.request(
                 request.method,
@@ -253,16 +263,17 @@ class HttpClient:
                 params=parameters,
                 data=request.form,
                 headers=headers,
-                timeout=self._timeout,
+                timeout=(connect, read),
                 stream=True,
                 allow_redirects=False,
             ) as raw:
+                has_begun = True
                 return Response(raw.status_code, raw.headers, self._read_body(call, raw))
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            failure = self._to_failed_attempt(call, error)
+            failure = self._to_failed_attempt(call, error, connect, read)
         if isinstance(failure, EtlError):
             raise failure
-        return failure
+        return replace(failure, may_be_too_large=failure.may_be_too_large or has_begun)
 
     def _read_body(self, call: Call, response: requests.Response) -> bytes:
         began, parts, size = monotonic(), [], 0
@@ -296,12 +307,12 @@ class HttpClient:
     def _secrets(self) -> Iterable[str]:
         return self._auth.secrets() if self._auth else ()
 
-    def _to_failed_attempt(self, call: Call, error: Exception) -> FailedAttempt | EtlError:
+    def _to_failed_attempt(self, call: Call, error: Exception, connect: float, read: float) -> FailedAttempt | EtlError:
         root = _root_cause(error)
         if isinstance(error, requests.ConnectTimeout):
-            return FailedAttempt(f"no connection within {self._timeout[0]:g} s")
+            return FailedAttempt(f"no connection within {connect:g} s")
         if isinstance(root, TimeoutError):
-            return FailedAttempt(f"no answer within {self._timeout[1]:g} s")
+            return FailedAttempt(f"no answer within {read:g} s", may_be_too_large=True)
         if isinstance(root, ssl.SSLCertVerificationError):
             return EtlError(f"{call.name}: the service's certificate is not to be trusted: {root.verify_message}.")
         if isinstance(error, ValueError):

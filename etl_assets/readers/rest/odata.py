@@ -7,7 +7,7 @@ ends where its count says so, or with a page that cannot be followed by another 
 import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,9 +19,12 @@ from etl_assets.readers.rest.completeness import MAX_RECORDS
 from etl_assets.readers.rest.envelopes import ListPage
 from etl_assets.readers.rest.paging import Answers, Fetch, LoopGuard, PageRequest, Paging, Resolve
 from etl_assets.readers.rest.responses import RequestRejected
+from etl_assets.readers.rest.retries import IncompleteAnswer
 
 logger = logging.getLogger(__name__)
 
+MIN_PAGE_SIZE = 50
+"""Records that a page is not made smaller than, where it does not come in time."""
 ORDER, COUNT = "$orderby", "$count"
 """What some endpoints do not offer, and reject a request for."""
 _SORTED_ALIKE = frozenset({"bigint", "date"})
@@ -32,7 +35,11 @@ _SORTED_ALIKE = frozenset({"bigint", "date"})
 class EndpointTraits:
     """What the lists of one endpoint have shown of it: one for all of them, shared by their threads."""
 
+    path: str
+    """As it is declared."""
     declared: OData
+    page_sizes: dict[str, int]
+    """Of all endpoints of the reader."""
     offered: frozenset[str] = field(init=False)
     """Of `$orderby` and `$count` those that are declared, and were not rejected."""
     is_ordered: bool = field(init=False)
@@ -45,6 +52,18 @@ class EndpointTraits:
     def __post_init__(self) -> None:
         self.offered = frozenset([ORDER] * bool(self.declared.order_by) + [COUNT] * self.declared.count)
         self.is_ordered = ORDER in self.offered
+
+    @property
+    def page_size(self) -> int:
+        """Records to be asked for in one page."""
+        least = min(MIN_PAGE_SIZE, self.declared.size)
+        return max(min(self.page_sizes.get(self.path, self.declared.size), self.declared.size), least)
+
+    def shrink(self, table: str, size: int) -> None:
+        """Ask for no more than this in a page from now on: it came in time, and more did not."""
+        smaller = max(min(size, self.page_size), MIN_PAGE_SIZE)
+        logger.warning("%s: pages do not come in time or whole; from now on they are of %s records", table, smaller)
+        self.page_sizes[self.path] = smaller
 
     def fallbacks(self) -> list[frozenset[str]]:
         """What may be asked for instead of all that is offered."""
@@ -89,19 +108,18 @@ class ODataPaging(Paging):
 
     def first(self) -> PageRequest:
         """The page from 0."""
-        return self._at(0, self._declared.size)
+        return self._at(0, self._traits.page_size)
 
     def answer(self, request: PageRequest, fetch: Fetch, cancellation: CancellationToken) -> Answers:
         """A page, and of what the request wants those that bring the rest of it: by link, or by `$skip`."""
-        wanted, limit = request.wanted, request.limit or 0
-        answers = [self._ask(request, fetch, cancellation)]
+        wanted, answers = request.wanted, [self._ask(request, fetch, cancellation)]
         while True:
             request, page = answers[-1]
-            wanted, limit = wanted - page.size, limit - page.size
+            wanted -= page.size
             if wanted <= 0 or not (page.size or page.next_link):
                 return answers
-            following = self._link(request, page) or self._at(request.offset + page.size, limit)
-            answers.append((following, fetch(following, cancellation)))
+            following = self._link(request, page) or self._at(request.offset + page.size, wanted)
+            answers.append(self._ask(replace(following, wanted=wanted), fetch, cancellation))
             if not page.size:
                 self._guard.count_page()
 
@@ -114,9 +132,10 @@ class ODataPaging(Paging):
         count = first.total_count
         if count is None or not first.size or not self._traits.is_ordered or not _leads_by_skip(first):
             return ()
-        if first.size < min(self._declared.size, count):
-            logger.info("%s: asked for pages of %s, the service gives %s", self._table, self._declared.size, first.size)
-        self._step, self._count = min(first.size, self._declared.size), count
+        asked = self._traits.page_size
+        if first.size < min(asked, count):
+            logger.info("%s: asked for pages of %s, the service gives %s", self._table, asked, first.size)
+        self._step, self._count = min(first.size, asked), count
         return self._up_to_count(first.size)
 
     def next(self, last: ListPage) -> Iterable[PageRequest]:
@@ -125,7 +144,7 @@ class ODataPaging(Paging):
             return self._up_to_count(self._received)
         if link := self._link(self._last_request, last):
             return (link,)
-        return () if self._is_last(last) else (self._at(self._received, self._declared.size),)
+        return () if self._is_last(last) else (self._at(self._received, self._traits.page_size),)
 
     def check(self, request: PageRequest, page: ListPage) -> None:
         """What was asked for must be heeded, and no page come again."""
@@ -174,6 +193,26 @@ class ODataPaging(Paging):
         return is_short and self._traits.longest_page <= (self._traits.shortest_cut or MAX_RECORDS)
 
     def _ask(self, request: PageRequest, fetch: Fetch, cancellation: CancellationToken) -> tuple[PageRequest, ListPage]:
+        """Fetch a page; of half as many records, again and again, where it does not come in time or whole.
+
+        That is kept for other pages once a smaller one has come: a service that is down gives none of any size.
+        """
+        whole, halvings = self._traits.page_size, 0
+        while True:
+            try:
+                answer = self._ask_what_is_offered(request, fetch, cancellation)
+            except IncompleteAnswer:
+                halvings += 1
+                smaller = max((request.limit or whole) // 2, MIN_PAGE_SIZE)
+                request = self._at(request.offset, min(smaller, request.wanted or smaller), wanted=request.wanted)
+            else:
+                if halvings:
+                    self._traits.shrink(self._table, whole >> halvings)
+                return answer
+
+    def _ask_what_is_offered(
+        self, request: PageRequest, fetch: Fetch, cancellation: CancellationToken
+    ) -> tuple[PageRequest, ListPage]:
         """Fetch a page; the first one without an order or a count, where the service rejects them (400)."""
         try:
             return request, fetch(request, cancellation)
@@ -182,7 +221,7 @@ class ODataPaging(Paging):
                 raise
             for offered in self._traits.fallbacks():
                 with suppress(RequestRejected):
-                    request = self._at(0, self._declared.size, offered=offered)
+                    request = self._at(0, request.limit, offered=offered)
                     page = fetch(request, cancellation)
                     self._traits.reject(self._table, offered)
                     return request, page
@@ -190,12 +229,13 @@ class ODataPaging(Paging):
 
     def _at(self, offset: int, limit: int, *, wanted: int = 0, offered: frozenset[str] | None = None) -> PageRequest:
         offered = self._traits.offered if offered is None else offered
+        limit = min(limit, self._traits.page_size)
         parameters = {**self._request.parameters, "$top": str(limit), "$skip": str(offset)}
         if ORDER in offered:
             parameters[ORDER] = ",".join(self._declared.order_by)
         if COUNT in offered:
             parameters[COUNT] = "true"
-        return PageRequest(self._request.path, parameters, offset, limit, wanted)
+        return PageRequest(self._request.path, parameters, offset, limit, wanted, limit > MIN_PAGE_SIZE)
 
     def _link(self, request: PageRequest, page: ListPage) -> PageRequest | None:
         """The page that the answer to a request names. Its link has all parameters in it."""
@@ -208,7 +248,9 @@ class ODataPaging(Paging):
                 " round in circles."
             )
         self._followed.add(link)
-        return PageRequest(link, {}, request.offset + page.size)
+        # Another way to the same page there is in an order alone.
+        is_divisible = self._traits.is_ordered and self._traits.page_size > MIN_PAGE_SIZE
+        return PageRequest(link, {}, request.offset + page.size, is_divisible=is_divisible)
 
     def _up_to_count(self, offset: int) -> Iterable[PageRequest]:
         step, count = self._step or 1, self._count or 0

@@ -38,6 +38,8 @@ class PageRequest:
     """Records asked for at most, where the request says so."""
     wanted: int = 0
     """Records that must come of it before the next request's do: of less, what is missing is asked for as well."""
+    is_divisible: bool = False
+    """Whether fewer records can be asked for, where the answer does not come in time or whole."""
 
 
 Fetch = Callable[[PageRequest, CancellationToken], ListPage]

@@ -53,6 +53,8 @@ class RestReader:
         self._headers = headers or {}
         self._repeated: dict[tuple[str, Span | None], frozenset[Key]] = {}
         """The keys that the last reading of each list gave more than once."""
+        self.page_sizes: dict[str, int] = {}
+        """As `DocumentReader` has it."""
         self._traits: dict[str, EndpointTraits] = {}
         """What is known by now of endpoints, by their declared paths."""
 
@@ -82,7 +84,7 @@ class RestReader:
         for span in _split_window(table, window):
             paging = self._paging(table, PageRequest(path, _parameters(table, span)))
             completeness = Completeness(table.name, seen_keys)
-            fetch = partial(self._fetch, parser, seen_keys.received)
+            fetch = partial(self._fetch, parser, table.endpoint.timeout, seen_keys.received)
             with closing(
                 fetch_pages(
                     paging, fetch, completeness, connections=self._connections, parent=self._client.cancellation
@@ -119,7 +121,9 @@ class RestReader:
         parameters = {name: value for name, value in table.endpoint.parameters.items() if name in RECORD_PARAMETERS}
         parse = EnvelopeParser(table, parent).parse_single
         try:
-            found = self._client.get(path, parameters, parse=parse, headers=self._headers)
+            found = self._client.get(
+                path, parameters, parse=parse, headers=self._headers, timeout=table.endpoint.timeout
+            )
         except NotFound:
             return None
         except RequestRejected as error:
@@ -139,7 +143,8 @@ class RestReader:
         """The declared way to page through one of a table's lists."""
         declared, resolve = table.endpoint.paging, self._client.resolve
         if isinstance(declared, OData):
-            traits = self._traits.setdefault(table.endpoint.path, EndpointTraits(declared))
+            endpoint = table.endpoint.path
+            traits = self._traits.setdefault(endpoint, EndpointTraits(endpoint, declared, self.page_sizes))
             return ODataPaging(table, request, declared, resolve, traits)
         if isinstance(declared, NextLink):
             return LinkPaging(table.name, request, resolve)
@@ -148,7 +153,12 @@ class RestReader:
         return SinglePage(table.name, request)
 
     def _fetch(
-        self, parser: EnvelopeParser, position: int, request: PageRequest, cancellation: CancellationToken
+        self,
+        parser: EnvelopeParser,
+        timeout: timedelta | None,
+        position: int,
+        request: PageRequest,
+        cancellation: CancellationToken,
     ) -> ListPage:
         """Fetch one page, parsed inside of the call: a body that proves broken is retried."""
         return self._client.get(
@@ -157,6 +167,8 @@ class RestReader:
             parse=partial(parser.parse_page, first_position=position + request.offset),
             headers=self._headers,
             cancellation=cancellation,
+            timeout=timeout,
+            is_divisible=request.is_divisible,
         )
 
 

@@ -25,6 +25,7 @@ MAX_SECRET_LENGTH = 1 << 12
 
 _RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 """The only statuses below 500 that pass by themselves."""
+_TIMED_OUT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT)
 _NEVER_RETRIED = (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED)
 _MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _NOT_OFFERED = (*_MISSING, HTTPStatus.METHOD_NOT_ALLOWED)
@@ -107,7 +108,9 @@ def classify(
         except ValueError as error:
             kind = response.headers.get("Content-Type", "no content type")
             quoted = quote(f"{kind}: {error}")
-            return FailedAttempt("an answer that cannot be read" + (f" ({quoted})" if quoted else ""))
+            is_cut_off = bool(response.body) and "truncated" in str(error)
+            reason = "an answer that cannot be read" + (f" ({quoted})" if quoted else "")
+            return FailedAttempt(reason, may_be_too_large=is_cut_off)
         except RecursionError:
             pass
         raise EtlError(f"{call}: the answer is nested too deep to be read.")
@@ -115,7 +118,7 @@ def classify(
     is_transient = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _NEVER_RETRIED
     if is_transient or response.status in _RETRIED:
         wait = retry_after(response.headers) or seconds_until_reset(response.headers) or 0.0
-        return FailedAttempt(_describe_status(response.status, message), wait)
+        return FailedAttempt(_describe_status(response.status, message), wait, response.status in _TIMED_OUT)
     is_missing = response.status in _MISSING and _is_own_answer(response)
     raise (NotFound if is_missing else RequestRejected)(call, response.status, message)
 

@@ -24,6 +24,12 @@ class FailedAttempt:
     reason: str
     retry_after: float = 0.0
     """Seconds that the service asks to be left alone for."""
+    may_be_too_large: bool = False
+    """Whether the answer did not come in time, or not whole: a smaller one may."""
+
+
+class IncompleteAnswer(TransientError):
+    """An answer did not come in time, or not whole, and a smaller one is to be asked for."""
 
 
 @dataclass
@@ -34,6 +40,8 @@ class Call:
     cancellation: CancellationToken
     is_confidential: bool = False
     """Whether what answers it may echo credentials, and must not be repeated."""
+    is_divisible: bool = False
+    """Whether a smaller answer can be asked for: then it is not retried where that may help."""
     seconds_rate_limited: float = field(default=0.0, init=False)
     """Seconds in which it waited for the rate limiter."""
 
@@ -63,6 +71,7 @@ class RetryPolicy:
             call: What is attempted; its `cancellation` ends the waits.
 
         Raises:
+            IncompleteAnswer: It failed of its size, as it seems, and the call is divisible.
             TransientError: It failed `max_attempts` times, or the next attempt would lie beyond `total_timeout`.
             Cancelled: `cancellation` was cancelled.
         """
@@ -71,6 +80,8 @@ class RetryPolicy:
         backoff = min(self.initial_backoff, self.max_backoff)
         while isinstance(outcome := attempt(), FailedAttempt):
             failures[outcome.reason] += 1
+            if call.is_divisible and outcome.may_be_too_large:
+                raise IncompleteAnswer(f"{call.name}: {outcome.reason}.")
             # Without jitter, threads that failed together would come back together.
             jitter = random.uniform(0, self.initial_backoff.total_seconds())  # noqa: S311 (no secret)
             wait = max(backoff.total_seconds(), outcome.retry_after) + jitter
