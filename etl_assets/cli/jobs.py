@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from etl_assets.cli.arguments import Commands, command, source_named
 from etl_assets.cli.runs import migrate_quietly
-from etl_assets.declare.rest import Job
+from etl_assets.declare.endpoints import Job
 from etl_assets.errors import EtlError
 from etl_assets.settings import read_settings
 from etl_assets.sources import SOURCES

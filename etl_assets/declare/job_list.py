@@ -15,7 +15,14 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TypeVar
 
-from etl_assets.declare.rest import Each, Endpoint, Envelope, Job, Paging, Parameter
+from etl_assets.declare.endpoints import (
+    Each,
+    Endpoint,
+    Envelope,
+    Job,
+    Paging,
+    Parameter,
+)
 
 T = TypeVar("T")
 

@@ -8,8 +8,9 @@ from typing import Protocol
 from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.database import Database
 from etl_assets.declare.dates import Calendar, Span
+from etl_assets.declare.endpoints import Job
 from etl_assets.declare.files import FileDrop, FileTable
-from etl_assets.declare.rest import Job, RestTable
+from etl_assets.declare.rest import RestTable
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.service import Service
 from etl_assets.declare.tables import NAME, Table

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from etl_assets.declare.endpoints import Bare, OnePage
 from etl_assets.declare.job_list import COLUMNS, read_jobs
-from etl_assets.declare.rest import Bare, OnePage
 from etl_assets.sources.trialsync.tables import JOBS, TABLES
 
 SHAPES = {"array": (Bare(), OnePage()), "": (Bare(), OnePage())}

@@ -7,7 +7,8 @@ import pytest
 
 from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.dates import Calendar, Span
-from etl_assets.declare.rest import Each, fields
+from etl_assets.declare.endpoints import Each
+from etl_assets.declare.rest import fields
 from etl_assets.declare.source import check_names
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError

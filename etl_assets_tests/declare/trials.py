@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from etl_assets.declare.dates import Calendar
-from etl_assets.declare.rest import Bare, Each, Endpoint, OnePage, RestTable, Window, fields
+from etl_assets.declare.endpoints import Bare, Each, Endpoint, OnePage
+from etl_assets.declare.rest import RestTable, Window, fields
 from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Full

@@ -13,7 +13,8 @@ from functools import partial
 import psycopg
 
 from etl_assets.declare.document_reader import DocumentPage, DocumentReader
-from etl_assets.declare.rest import Job, RestTable
+from etl_assets.declare.endpoints import Job
+from etl_assets.declare.rest import RestTable
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.guards import check_shrink_floor

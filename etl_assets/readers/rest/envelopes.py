@@ -1,6 +1,6 @@
 """Response envelopes: cuts a body into records as the service's own bytes, its count, its offset and its next link.
 
-Where they lie is declared (`declare/rest.py`). A page is cut in one pass and without being decoded; what becomes of
+Where they lie is declared (`declare/endpoints.py`). A page is cut in one pass and without being decoded; what becomes of
 each record is decided in `records.py`.
 """
 
@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from etl_assets.declare.document_reader import Document, Key, KeyValue, RejectedRecord
-from etl_assets.declare.rest import Bare, NextLink, ODataList, Offset, Paging, Records, RestTable, Single, Values
+from etl_assets.declare.endpoints import (
+    Bare,
+    NextLink,
+    ODataList,
+    Offset,
+    Paging,
+    Records,
+    Single,
+    Values,
+)
+from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.json_paths import Leaf, PathDecoder

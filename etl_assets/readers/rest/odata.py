@@ -12,7 +12,8 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 from etl_assets.declare.document_reader import Key
-from etl_assets.declare.rest import OData, RestTable
+from etl_assets.declare.endpoints import OData
+from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.rest.completeness import MAX_RECORDS

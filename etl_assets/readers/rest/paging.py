@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from etl_assets.declare.rest import Offset
+from etl_assets.declare.endpoints import Offset
 from etl_assets.errors import EtlError
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.prefetch import ordered_map

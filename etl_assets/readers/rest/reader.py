@@ -1,4 +1,4 @@
-"""REST reader: the one DocumentReader of all services; what differs between them is declared (`declare/rest.py`).
+"""REST reader: the one DocumentReader of all services; what differs between them is declared (`declare/endpoints.py`).
 
 A list may change while it is read (`completeness.py`), and `ListChanged` is raised when pages have been given already:
 the caller holds them in one transaction, rolls it back and reads again.
@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue, RejectedRecord
-from etl_assets.declare.rest import Endpoint, NextLink, OData, Offset, RestTable
+from etl_assets.declare.endpoints import Endpoint, NextLink, OData, Offset
+from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, UnconfirmedDeletion
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.rest.client import HttpClient, NotFound, RequestRejected

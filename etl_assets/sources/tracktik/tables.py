@@ -12,7 +12,8 @@ from datetime import date, timedelta
 from functools import partial
 
 from etl_assets.declare.dates import Calendar
-from etl_assets.declare.rest import Endpoint, Offset, Records, RestTable, Single, Window, fields
+from etl_assets.declare.endpoints import Endpoint, Offset, Records, Single
+from etl_assets.declare.rest import RestTable, Window, fields
 from etl_assets.declare.tables import Full
 
 listed = partial(

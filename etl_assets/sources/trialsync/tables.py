@@ -8,8 +8,17 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+from etl_assets.declare.endpoints import (
+    Bare,
+    Job,
+    OData,
+    ODataList,
+    OnePage,
+    Single,
+    Values,
+)
 from etl_assets.declare.job_list import OWN_ID, Shapes, column_of, read_jobs
-from etl_assets.declare.rest import Bare, Job, OData, ODataList, OnePage, RestTable, Single, Values
+from etl_assets.declare.rest import RestTable
 from etl_assets.declare.tables import Field, Full
 
 SHAPES: Shapes = {

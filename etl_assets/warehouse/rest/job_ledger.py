@@ -7,8 +7,8 @@ from uuid import UUID
 
 import psycopg
 
+from etl_assets.declare.endpoints import Job
 from etl_assets.declare.job_list import check_jobs
-from etl_assets.declare.rest import Job
 from etl_assets.warehouse.ledger import Batch, Counts
 
 MAX_ERROR_LENGTH = 2_000

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from etl_assets.declare.dates import Span
-from etl_assets.declare.rest import (
+from etl_assets.declare.endpoints import (
     Bare,
     Each,
     Endpoint,
@@ -17,12 +17,10 @@ from etl_assets.declare.rest import (
     Offset,
     OnePage,
     Records,
-    RestTable,
     Single,
     Values,
-    Window,
-    fields,
 )  # fmt: skip
+from etl_assets.declare.rest import RestTable, Window, fields
 from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Field, Full

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from etl_assets.declare.dates import Span
+from etl_assets.declare.endpoints import Bare, OnePage, Single
 from etl_assets.declare.job_list import OWN_ID, read_jobs
-from etl_assets.declare.rest import Bare, OnePage, RestTable, Single
+from etl_assets.declare.rest import RestTable
 from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Field, Full

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from etl_assets.declare.rest import Each, OData, ODataList, RestTable
+from etl_assets.declare.endpoints import Each, OData, ODataList
+from etl_assets.declare.rest import RestTable
 from etl_assets_tests.readers.rest.shapes import table
 from etl_assets_tests.readers.rest.stand_in import Answer, Asked, StandIn, json_answer
 

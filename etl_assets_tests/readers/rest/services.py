@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 
-from etl_assets.declare.rest import Endpoint, Offset, Records, RestTable, Single, Window
+from etl_assets.declare.endpoints import Endpoint, Offset, Records, Single
+from etl_assets.declare.rest import RestTable, Window
 from etl_assets.declare.tables import Full
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest.client import HttpClient, RetryPolicy

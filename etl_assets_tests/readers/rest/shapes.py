@@ -6,7 +6,15 @@ from contextlib import contextmanager
 import pytest
 
 from etl_assets.declare.dates import Span
-from etl_assets.declare.rest import Endpoint, Envelope, NextLink, Offset, Paging, Records, RestTable, Window
+from etl_assets.declare.endpoints import (
+    Endpoint,
+    Envelope,
+    NextLink,
+    Offset,
+    Paging,
+    Records,
+)
+from etl_assets.declare.rest import RestTable, Window
 from etl_assets.declare.tables import Field, Full
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest.client import HttpClient

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from etl_assets.declare.rest import Bare, Each, OnePage, Single
+from etl_assets.declare.endpoints import Bare, Each, OnePage, Single
 from etl_assets.declare.tables import Field
 from etl_assets.errors import ListChanged
 from etl_assets.readers.rest.records import REPEATED

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from etl_assets.declare.rest import Each, OnePage, Single, fields
+from etl_assets.declare.endpoints import Each, OnePage, Single
+from etl_assets.declare.rest import fields
 from etl_assets.declare.tables import Field
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest.records import REPEATED

@@ -2,7 +2,7 @@
 
 import pytest
 
-from etl_assets.declare.rest import Bare, Endpoint, OData, ODataList, Records
+from etl_assets.declare.endpoints import Bare, Endpoint, OData, ODataList, Records
 from etl_assets.errors import ListChanged, TransientError
 from etl_assets.readers.rest import paging as paging_module
 from etl_assets.readers.rest.client import RequestRejected

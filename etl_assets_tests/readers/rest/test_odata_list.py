@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from etl_assets.declare.rest import ODataList, OnePage
+from etl_assets.declare.endpoints import ODataList, OnePage
 from etl_assets.errors import EtlError, ListChanged, TransientError
 from etl_assets.readers.rest.envelopes import EnvelopeParser, ListPage
 from etl_assets_tests.readers.rest.shapes import failure, read_all, table

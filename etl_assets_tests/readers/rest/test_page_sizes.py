@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from etl_assets.declare.rest import Single
+from etl_assets.declare.endpoints import Single
 from etl_assets.errors import TransientError
 from etl_assets_tests.readers.rest.odata_service import ODataService, odata_table, skips
 from etl_assets_tests.readers.rest.services import CLIENTS

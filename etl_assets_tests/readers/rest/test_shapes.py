@@ -5,7 +5,16 @@ from datetime import date, timedelta
 import pytest
 
 from etl_assets.declare.dates import Span
-from etl_assets.declare.rest import Bare, NextLink, Offset, OnePage, Records, Single, Values, Window, fields
+from etl_assets.declare.endpoints import (
+    Bare,
+    NextLink,
+    Offset,
+    OnePage,
+    Records,
+    Single,
+    Values,
+)
+from etl_assets.declare.rest import Window, fields
 from etl_assets.errors import ListChanged, TransientError
 from etl_assets_tests.readers.rest.shapes import (
     OFFSETS,
