@@ -91,6 +91,11 @@ class DocumentReader(Protocol):
         """
         ...
 
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, those that failed and were repeated too."""
+        ...
+
     def close(self) -> None:
         """End the connection."""
         ...

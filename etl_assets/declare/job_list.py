@@ -4,6 +4,8 @@ A line says which endpoint fills which table, and which rows of which table give
 
     10|Subjects|/studies/{studyId}/subjects|subjects_staging|yes|yes|studyId=studies_staging.data->>'id'|...
 
+`page_size` and `timeout` (seconds) are said where the defaults do not do.
+
 A column of a parent is written as its SQL over the staging table: `data->>'id'`, `data->'study'->>'id'`. What it means
 is the column of the parent's key that lies at that path of the record.
 """
@@ -11,24 +13,19 @@ is the column of the parent's key that lies at that path of the record.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TypeVar
 
-from etl_assets.declare.endpoints import (
-    Each,
-    Endpoint,
-    Envelope,
-    Job,
-    Paging,
-    Parameter,
-)
+from etl_assets.declare.endpoints import Each, Endpoint, Envelope, Job, OData, Offset, Paging, Parameter
 
 T = TypeVar("T")
 
 COLUMNS = (
     "id", "name", "endpoint", "target_table", "active", "parameterized", "parameters", "category", "phase", "shape",
-    "record", "replaced_by", "why_off",
+    "record", "page_size", "timeout", "replaced_by", "why_off",
 )  # fmt: skip
 CATEGORIES = ("dimension", "fact", "metadata")
 OWN_ID = "entity_id"
@@ -122,6 +119,11 @@ def _read_line(where: str, line: str, shapes: Shapes) -> Job:
     if len({each.table for each in parameters}) > 1:
         raise ValueError(f"{where}: its parameters are of several tables; one row must give them all")
     envelope, paging = shapes[text["shape"]]
+    if text["page_size"]:
+        if not isinstance(paging, OData | Offset):
+            raise ValueError(f"{where}: it has a page_size, and its answers are not paged")
+        paging = replace(paging, size=_number(where, text, "page_size"))
+    timeout = timedelta(seconds=_number(where, text, "timeout")) if text["timeout"] else None
     return Job(
         id=_number(where, text, "id"),
         name=text["name"],
@@ -135,7 +137,7 @@ def _read_line(where: str, line: str, shapes: Shapes) -> Job:
         record=text["record"],
         why_off=text["why_off"],
         replaced_by=_number(where, text, "replaced_by") if text["replaced_by"] else None,
-        endpoint=_endpoint(path, parameters, envelope, paging),
+        endpoint=replace(_endpoint(path, parameters, envelope, paging), timeout=timeout),
     )
 
 

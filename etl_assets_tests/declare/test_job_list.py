@@ -10,8 +10,8 @@ from etl_assets.declare.job_list import COLUMNS, read_jobs
 from etl_assets.sources.trialsync.tables import JOBS, TABLES
 
 SHAPES = {"array": (Bare(), OnePage()), "": (Bare(), OnePage())}
-STUDIES = "1|Studies|/studies|studies|yes|no||dimension|0|array|Study||"
-ARMS = "2|Arms|/studies/{studyId}/arms|arms|yes|yes|studyId=studies.data->>'id'|metadata|1|array|Arm||"
+STUDIES = "1|Studies|/studies|studies|yes|no||dimension|0|array|Study||||"
+ARMS = "2|Arms|/studies/{studyId}/arms|arms|yes|yes|studyId=studies.data->>'id'|metadata|1|array|Arm||||"
 
 
 def read(folder: Path, *lines: str):
@@ -34,12 +34,14 @@ def read(folder: Path, *lines: str):
             [STUDIES, STUDIES.replace("1|", "3|", 1).replace("|Study|", "|StudyPreview|")],
             r"studies: two kinds of records would share it: job 1 \(Studies\) brings Study and job 3",
         ),
-        ([STUDIES.replace("|Study||", "|Study|9|")], "it is replaced by 9, which does not fill studies"),
+        ([STUDIES.replace("|Study||||", "|Study|||9|")], "it is replaced by 9, which does not fill studies"),
         ([STUDIES.replace("|yes|", "|maybe|", 1)], "line 2: active is 'maybe', and yes or no was expected"),
         ([STUDIES.replace("1|", "one|", 1)], "line 2: id is 'one', and a number was expected"),
+        ([STUDIES.replace("|Study||", "|Study|50|")], "it has a page_size, and its answers are not paged"),
+        ([STUDIES.replace("|Study|||", "|Study||soon|")], "timeout is 'soon', and a number was expected"),
         ([STUDIES.replace("|array|", "|page|")], "shape 'page' is none of array"),
         ([STUDIES.replace("|dimension|", "|other|")], "category 'other' is none of dimension, fact, metadata"),
-        ([STUDIES + "|more"], "line 2: it has 14 fields, and the first line 13"),
+        ([STUDIES + "|more"], "line 2: it has 16 fields, and the first line 15"),
         ([STUDIES, ARMS.replace("data->>'id'", "data")], "is not of the form studyId="),
     ],
 )  # fmt: skip
@@ -51,7 +53,7 @@ def test_lines_that_contradict_each_other_are_refused_by_name(tmp_path: Path, li
 def test_a_column_of_the_parent_is_read_from_its_path_and_the_row_number_is_taken_for_the_record_s_id(tmp_path) -> None:
     visits = (
         "3|Visits|/studies/{studyId}/subjects/{subjectId}/visits|visits|yes|yes|subjectId=subjects.id"
-        " studyId=subjects.data->'study'->>'id'|fact|2|array|Visit||"
+        " studyId=subjects.data->'study'->>'id'|fact|2|array|Visit||||"
     )
     subjects = ARMS.replace("Arms", "Subjects").replace("|arms|", "|subjects|")
     *_, job = read(tmp_path, STUDIES, subjects, visits)

@@ -82,6 +82,7 @@ create table etl.job_run (
     rows_vanished bigint not null default 0,
     parents_asked bigint not null default 0,
     parents_failed bigint not null default 0,
+    requests bigint not null default 0,
     error text,
     check ((state = 'running') = (ended_at is null))
 );
@@ -109,6 +110,7 @@ comment on table etl.parent_request is
 comment on column etl.parent_request.digest is 'Of what was answered; the same while nothing has changed.';
 comment on column etl.parent_request.failures is 'How often in a row it failed; 0 once it was answered.';
 create index on etl.parent_request (source, job_id, instance_id) where failures > 0;
+create index on etl.parent_request (source, job_id, instance_id, answered_at);
 
 create view etl.active_job as
 select
@@ -163,7 +165,12 @@ select
     run.state as last_state,
     run.started_at as last_run_at,
     run.records as last_records,
-    run.error as last_error
+    run.error as last_error,
+    (
+        select min(answered_at)
+        from etl.parent_request
+        where source = job.source and job_id = job.job_id and instance_id = instance.instance_id
+    ) as oldest_answer_at
 from etl.job
 inner join etl.active_job as active on active.source = job.source and active.job_id = job.job_id
 left join etl.source_instance as instance on instance.source = job.source and instance.is_active

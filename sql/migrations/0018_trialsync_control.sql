@@ -41,6 +41,7 @@ select
     rows_vanished,
     parents_asked,
     parents_failed,
+    requests,
     batch_id
 from etl.job_history
 where source = 'trialsync';
@@ -62,7 +63,8 @@ select
     found.last_state as last_run_state,
     found.last_run_at,
     found.last_records as last_run_records,
-    found.last_error as last_run_error
+    found.last_error as last_run_error,
+    found.oldest_answer_at
 from etl.job_instance as found
 inner join etl.job on job.source = found.source and job.job_id = found.job_id
 where found.source = 'trialsync' and found.instance_id is not null;

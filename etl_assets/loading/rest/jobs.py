@@ -7,20 +7,19 @@ counted, told, and asked again by `etl retry`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 
 import psycopg
 
 from etl_assets.declare.document_reader import DocumentPage, DocumentReader
-from etl_assets.declare.endpoints import Job
 from etl_assets.declare.rest import RestTable
-from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.guards import check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.loading.rest.budget import Budget
+from etl_assets.loading.rest.job_progress import JobProgress, parent_table_of
 from etl_assets.loading.rest.parent_request import ParentPages, ask_parent, availability_of
 from etl_assets.loading.rest.rejects import RejectedRecords
 from etl_assets.loading.rest.session import RestSession
@@ -43,27 +42,6 @@ GIVE_UP_AFTER = 20
 """Parents in a row whose requests fail, after which the service is taken for down."""
 PROVE_AFTER = 3
 """Parents in a row of which the service knows none, after which the endpoint is taken for one that it does not have."""
-
-
-@dataclass
-class JobProgress:
-    """One job at one instance in one run: what was asked so far, and what came of it."""
-
-    job: Job
-    instance: str
-    instance_id: int
-    budget: Budget
-    run: JobRun | None = None
-    due: int = 0
-    """Parents that are to be asked."""
-    place: int = 0
-    """Of these, how many have been."""
-    is_over: bool = False
-    was_answered: bool = False
-    """Whether the service has shown, now or before, that it has the endpoint."""
-    totals: JobTotals = field(default_factory=JobTotals)
-    first_error: str | None = None
-    """What the first parent that failed failed of."""
 
 
 class JobUnit:
@@ -98,7 +76,7 @@ class JobUnit:
         self._answers, self._rejected = [], RejectedRecords(self.instance)
         reader = session.reader(self.instance)
         if self._progress.run is None:
-            self._start(session)
+            self._start(session, reader)
         job_tables.create_job_staging(session.connection, self._target)
         try:
             self._read(session, reader)
@@ -184,11 +162,14 @@ class JobUnit:
             job_ledger.end_run(self._request.batch.connection, self._run, "failed", self._progress.totals, str(error))
         return True
 
-    def _start(self, session: RestSession) -> None:
+    def _start(self, session: RestSession, reader: DocumentReader) -> None:
         """Open the job's run and list the parents that are to be asked."""
         ledger, progress = self._request.batch.connection, self._progress
         progress.run = job_ledger.start_run(ledger, self._request.batch, self._job.id, progress.instance_id)
         progress.was_answered = job_ledger.was_answered(ledger, self._run)
+        progress.requests_before = reader.requests
+        if size := job_ledger.page_size(ledger, self._run):
+            reader.page_sizes.setdefault(self._declared.endpoint.path, size)
         if parent := self._parent_table:
             only_failed = self._request.options.only_failed
             if not only_failed:
@@ -216,8 +197,11 @@ class JobUnit:
             )
 
     def _end(self, session: RestSession) -> None:
-        progress, totals = self._progress, self._progress.totals
+        progress, reader = self._progress, session.reader(self.instance)
         progress.is_over = True
+        totals = replace(progress.totals, requests=reader.requests - progress.requests_before)
+        if size := reader.page_sizes.get(self._declared.endpoint.path):
+            job_ledger.record_page_size(session.connection, self._run, size)
         remain = self._count_remaining(session)
         state, error = "paused" if remain else "success", None
         if totals.parents_failed:
@@ -382,11 +366,3 @@ def job_units(
                 yield unit
                 if unit.news:
                     reports[table.name].notes.append(unit.news)
-
-
-def parent_table_of(source: Source, job: Job) -> ParentTable | None:
-    """The table whose rows a job asks for; None where it asks once."""
-    per = job.endpoint.per
-    if per is None:
-        return None
-    return ParentTable(Relation(source.schema, per.parent), document_keys(source.rest_table(per.parent)))

@@ -13,7 +13,8 @@ from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadRequest
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest.budget import Budget
-from etl_assets.loading.rest.jobs import JobUnit, job_units, parent_table_of
+from etl_assets.loading.rest.job_progress import parent_table_of
+from etl_assets.loading.rest.jobs import JobUnit, job_units
 from etl_assets.loading.rest.session import RestSession
 from etl_assets.loading.rest.unit import DocumentUnit
 from etl_assets.warehouse.calendars import write_calendar

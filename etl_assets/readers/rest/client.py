@@ -16,6 +16,7 @@ from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
+from threading import Lock
 from time import monotonic
 from types import TracebackType
 from typing import TypeVar
@@ -96,6 +97,9 @@ class HttpClient:
             raise EtlError("The address of a service is like https://host/path, without user, password, ? and #.")
         self.cancellation = CancellationToken()
         """Cancelled when the client is closed. A read takes a child of it, so that it can be given up by itself."""
+        self.requests = 0
+        """Requests that were sent, those that failed and were repeated too."""
+        self._counting = Lock()
         self._base_url = base_url.rstrip("/")
         self._auth = auth
         self._rate_limiter = rate_limiter or RateLimiter()
@@ -255,6 +259,8 @@ class HttpClient:
     ) -> Response | FailedAttempt:
         """Send one request and take its response. No error of `requests` gets out, for it holds what was sent."""
         policy, has_begun = self._retry_policy, False
+        with self._counting:
+            self.requests += 1
         connect, read = policy.connect_timeout.total_seconds(), (request.timeout or policy.read_timeout).total_seconds()
         try:
             with self._session.request(

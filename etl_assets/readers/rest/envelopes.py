@@ -1,7 +1,7 @@
 """Response envelopes: cuts a body into records as the service's own bytes, its count, its offset and its next link.
 
-Where they lie is declared (`declare/endpoints.py`). A page is cut in one pass and without being decoded; what becomes of
-each record is decided in `records.py`.
+Where they lie is declared (`declare/endpoints.py`). A page is cut in one pass and without being decoded; what becomes
+of each record is decided in `records.py`.
 """
 
 import re

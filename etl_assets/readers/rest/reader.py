@@ -136,6 +136,11 @@ class RestReader:
             raise EtlError(f"{table.name} {format_key(key)}: the service gave {given} instead.")
         return found
 
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        return self._client.requests
+
     def close(self) -> None:
         """End the connections; reads under way end with `Cancelled`."""
         self._client.close()

@@ -51,6 +51,8 @@ class JobTotals:
     counts: Counts = field(default_factory=Counts)
     parents_asked: int = 0
     parents_failed: int = 0
+    requests: int = 0
+    """Sent, those that failed and were repeated too."""
 
 
 def register_instances(
@@ -139,7 +141,8 @@ def end_run(connection: psycopg.Connection, run: JobRun, state: str, totals: Job
     counts = totals.counts
     connection.execute(
         "update etl.job_run set state = %s, ended_at = clock_timestamp(), records = %s, rows_inserted = %s,"
-        " rows_updated = %s, rows_vanished = %s, parents_asked = %s, parents_failed = %s, error = %s where run_id = %s",
+        " rows_updated = %s, rows_vanished = %s, parents_asked = %s, parents_failed = %s, requests = %s, error = %s"
+        " where run_id = %s",
         [
             state,
             counts.rows_read,
@@ -148,6 +151,7 @@ def end_run(connection: psycopg.Connection, run: JobRun, state: str, totals: Job
             counts.rows_vanished,
             totals.parents_asked,
             totals.parents_failed,
+            totals.requests,
             error and error[:MAX_ERROR_LENGTH],
             run.run_id,
         ],
@@ -195,6 +199,24 @@ def record_availability(connection: psycopg.Connection, run: JobRun, found: str)
         {"source": run.source, "job": run.job_id, "instance": run.instance_id, "found": found},
     ).fetchone()
     return bool(row and row[0])
+
+
+def page_size(connection: psycopg.Connection, run: JobOfInstance) -> int | None:
+    """The page size that a job came to, whose longer pages timed out; None where none did."""
+    row = connection.execute(
+        "select page_size from etl.job_state where source = %s and job_id = %s and instance_id = %s",
+        [run.source, run.job_id, run.instance_id],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def record_page_size(connection: psycopg.Connection, run: JobOfInstance, size: int) -> None:
+    """Remember the page size that a job came to."""
+    connection.execute(
+        "insert into etl.job_state as held (source, job_id, instance_id, page_size) values (%s, %s, %s, %s)"
+        " on conflict (source, job_id, instance_id) do update set page_size = excluded.page_size",
+        [run.source, run.job_id, run.instance_id, size],
+    )
 
 
 def begin_round(connection: psycopg.Connection, run: JobRun) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.endpoints import Bare, OnePage, Single
-from etl_assets.declare.job_list import OWN_ID, read_jobs
+from etl_assets.declare.job_list import COLUMNS, OWN_ID, read_jobs
 from etl_assets.declare.rest import RestTable
 from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
@@ -31,19 +31,19 @@ TENANTS = {"key-of-the-north": "north", "key-of-the-south": "south"}
 TODAY = Span(date(2026, 3, 1), date(2026, 3, 1))
 IMPATIENT = RetryPolicy(max_attempts=2, initial_backoff=timedelta(0), max_backoff=timedelta(0))
 SHAPES = {"array": (Bare(), OnePage()), "object": (Single(), OnePage()), "": (Bare(), OnePage())}
-HEADER = "id|name|endpoint|target_table|active|parameterized|parameters|category|phase|shape|record|replaced_by|why_off"
+HEADER = "|".join(COLUMNS)
 STUDY = "studyId=studies_staging.data->>'id'"
 OF_SUBJECT = "/studies/{studyId}/subjects/{subjectId}"
 SUBJECT = "subjectId=subjects_staging.data->>'id' studyId=subjects_staging.data->'study'->>'id'"
 LIST = f"""{HEADER}
-1|Studies|/studies|studies_staging|yes|no||dimension|0|array|Study||
-2|Subjects|/studies/{{studyId}}/subjects|subjects_staging|yes|yes|{STUDY}|dimension|1|array|Subject||
-3|Visits|{OF_SUBJECT}/visits|visits_staging|yes|yes|{SUBJECT}|fact|2|array|Visit||
-4|All visits|/visits|visits_staging|yes|no||fact|1|array|Visit||
-5|Forms|/forms|forms_staging|yes|no||dimension|1||||
-6|Payments|/payments|payments_staging|yes|no||fact|1|array|Payment||
-7|Users|/users|users_staging|no|no||dimension|1||||Invalid endpoint (404)
-8|Screenings|/studies/{{studyId}}/screenings|screenings_staging|yes|yes|{STUDY}|fact|1||||
+1|Studies|/studies|studies_staging|yes|no||dimension|0|array|Study||||
+2|Subjects|/studies/{{studyId}}/subjects|subjects_staging|yes|yes|{STUDY}|dimension|1|array|Subject||||
+3|Visits|{OF_SUBJECT}/visits|visits_staging|yes|yes|{SUBJECT}|fact|2|array|Visit||||
+4|All visits|/visits|visits_staging|yes|no||fact|1|array|Visit||||
+5|Forms|/forms|forms_staging|yes|no||dimension|1||||||
+6|Payments|/payments|payments_staging|yes|no||fact|1|array|Payment||||
+7|Users|/users|users_staging|no|no||dimension|1||||||Invalid endpoint (404)
+8|Screenings|/studies/{{studyId}}/screenings|screenings_staging|yes|yes|{STUDY}|fact|1||||||
 """
 _ID = Field(name=OWN_ID, type="bigint", path="id")
 _STUDY = Field(name="study_id", type="bigint", path="study.id")
