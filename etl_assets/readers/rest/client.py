@@ -39,6 +39,7 @@ from etl_assets.readers.rest.responses import (
     redact,
 )
 from etl_assets.readers.rest.retries import Call, FailedAttempt, RetryPolicy
+from etl_assets.readers.rest.unreadable import Excerpt
 
 __all__ = ["HttpClient", "NotFound", "RateLimiter", "RequestRejected", "RetryPolicy"]
 
@@ -159,6 +160,8 @@ class HttpClient:
             IncompleteAnswer: It did not answer in time, or not whole, and the call is divisible.
             TransientError: It could not be reached or did not answer whole, as often and as long as the policy retries.
             Cancelled: `cancellation` was cancelled, or the client closed.
+            UnreadableAnswer: `parse` says that the body is of another form; as a BrokenAnswer, that it is broken at
+                every attempt. Both keep how it begins.
             EtlError: Its certificate is not to be trusted; or what `parse` raises.
         """
         request = _Request("GET", path, parameters or {}, headers or {}, timeout=timeout)
@@ -305,10 +308,13 @@ class HttpClient:
         if isinstance(response, FailedAttempt):
             return response
         quote = oauth_error_code if call.is_confidential else partial(redact, secrets=self._secrets())
-        outcome = classify(call.name, response, parse, quote)
+        outcome = classify(call.name, response, parse, quote, partial(self._excerpt, call))
         if isinstance(outcome, FailedAttempt):
             self._rate_limiter.pause(outcome.retry_after)
         return outcome
+
+    def _excerpt(self, call: Call, body: bytes) -> Excerpt | None:
+        return None if call.is_confidential else Excerpt(body, self._secrets())
 
     def _secrets(self) -> Iterable[str]:
         return self._auth.secrets() if self._auth else ()

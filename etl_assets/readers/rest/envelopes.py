@@ -13,21 +13,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from etl_assets.declare.document_reader import Document, Key, KeyValue, RejectedRecord
-from etl_assets.declare.endpoints import (
-    Bare,
-    NextLink,
-    ODataList,
-    Offset,
-    Paging,
-    Records,
-    Single,
-    Values,
-)
+from etl_assets.declare.endpoints import Bare, NextLink, ODataList, Offset, Paging, Records, Single, Values
 from etl_assets.declare.rest import RestTable
-from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.json_paths import Leaf, PathDecoder
 from etl_assets.readers.rest.records import DocumentParser
+from etl_assets.readers.rest.unreadable import UnreadableAnswer
 
 T = TypeVar("T")
 
@@ -105,7 +96,7 @@ class EnvelopeParser:
 
         Raises:
             ValueError: The body is broken: no JSON, or no UTF-8 and no record is to blame for it.
-            EtlError: It is JSON of another form, or says no count where one is declared to end the list.
+            UnreadableAnswer: It is JSON of another form, or says no count where one is declared to end the list.
         """
         cut = self._page.cut(body)
         check_jsonb = cut.is_repaired or jsonb.may_be_rejected(body)
@@ -179,11 +170,11 @@ class _Form:
             is_repaired=text is not body,
         )
 
-    def _other_form(self, found: str) -> EtlError:
+    def _other_form(self, found: str) -> UnreadableAnswer:
         whole = "{...}" if self._is_single else "[...]"
         expected = ", ".join(path for path in (self._at or whole, self._count, self._next) if path)
         hint = " Without a count nothing tells whether all has come." if self._needs_count else ""
-        return EtlError(f"{self._table}: the answer is not of the form {expected} ({found.rstrip('.')}).{hint}")
+        return UnreadableAnswer(f"{self._table}: the answer is not of the form {expected} ({found.rstrip('.')}).{hint}")
 
 
 class _ODataForm:
@@ -221,9 +212,11 @@ class _ODataForm:
             is_repaired=text is not body,
         )
 
-    def _other_form(self, found: str) -> EtlError:
+    def _other_form(self, found: str) -> UnreadableAnswer:
         expected = " or ".join(at for at, _, _ in ODATA_FORMS)
-        return EtlError(f"{self._table}: the answer is not of the form {expected} or [...] ({found.rstrip('.')}).")
+        return UnreadableAnswer(
+            f"{self._table}: the answer is not of the form {expected} or [...] ({found.rstrip('.')})."
+        )
 
 
 def _decode(body: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:

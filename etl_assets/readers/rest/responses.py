@@ -12,6 +12,7 @@ from etl_assets.errors import EtlError
 from etl_assets.readers.rest.auth import mask_secrets
 from etl_assets.readers.rest.rate_limit import retry_after, seconds_until_reset
 from etl_assets.readers.rest.retries import FailedAttempt
+from etl_assets.readers.rest.unreadable import MAX_SECRET_LENGTH, Excerpt, UnreadableAnswer
 
 T = TypeVar("T")
 
@@ -20,9 +21,6 @@ MAX_MESSAGE_LENGTH = 300
 
 MAX_QUOTED_BYTES = 1 << 16
 """Bytes of an error's body that are looked at for a message."""
-MAX_SECRET_LENGTH = 1 << 12
-"""Characters that a secret takes at most, however it is spelled."""
-
 _RETRIED = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 """The only statuses below 500 that pass by themselves."""
 _TIMED_OUT = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GATEWAY_TIMEOUT)
@@ -87,7 +85,11 @@ class Response:
 
 
 def classify(
-    call: str, response: Response, parse: Callable[[bytes], T], quote: Callable[[str], str]
+    call: str,
+    response: Response,
+    parse: Callable[[bytes], T],
+    quote: Callable[[str], str],
+    excerpt: Callable[[bytes], Excerpt | None],
 ) -> T | FailedAttempt:
     """Parse a response, or say why another attempt may give a better one.
 
@@ -96,24 +98,30 @@ def classify(
         response: To be classified.
         parse: Makes of the body what is wanted; a ValueError of it says that the body is broken.
         quote: What of the service's own words a message may repeat.
+        excerpt: What of a body that cannot be read an error may keep.
 
     Raises:
         NotFound: It says 404 or 410, in JSON.
         RequestRejected: It says anything else that will not change by itself.
-        EtlError: It cannot be parsed at all; or what `parse` raises.
+        UnreadableAnswer: It cannot be parsed at all, or `parse` says so.
+        EtlError: What else `parse` raises.
     """
     if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
         try:
             return parse(response.body)
+        except UnreadableAnswer as error:
+            error.excerpt = excerpt(response.body)
+            raise
         except ValueError as error:
             kind = response.headers.get("Content-Type", "no content type")
             quoted = quote(f"{kind}: {error}")
             is_cut_off = bool(response.body) and "truncated" in str(error)
             reason = "an answer that cannot be read" + (f" ({quoted})" if quoted else "")
-            return FailedAttempt(reason, may_be_too_large=is_cut_off)
+            return FailedAttempt(reason, may_be_too_large=is_cut_off, excerpt=excerpt(response.body))
         except RecursionError:
-            pass
-        raise EtlError(f"{call}: the answer is nested too deep to be read.")
+            unreadable = UnreadableAnswer(f"{call}: the answer is nested too deep to be read.")
+        unreadable.excerpt = excerpt(response.body)
+        raise unreadable
     message = quote(response.body.decode(errors="replace"))
     is_transient = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _NEVER_RETRIED
     if is_transient or response.status in _RETRIED:

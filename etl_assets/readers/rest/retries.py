@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from etl_assets.errors import TransientError
 from etl_assets.readers.cancellation import CancellationToken
+from etl_assets.readers.rest.unreadable import BrokenAnswer, Excerpt
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ class FailedAttempt:
     """Seconds that the service asks to be left alone for."""
     may_be_too_large: bool = False
     """Whether the answer did not come in time, or not whole: a smaller one may."""
+    excerpt: Excerpt | None = None
+    """How the answer begins, where it came and is broken."""
 
 
 class IncompleteAnswer(TransientError):
@@ -72,6 +75,7 @@ class RetryPolicy:
 
         Raises:
             IncompleteAnswer: It failed of its size, as it seems, and the call is divisible.
+            BrokenAnswer: As TransientError, of an answer that came and cannot be read.
             TransientError: It failed `max_attempts` times, or the next attempt would lie beyond `total_timeout`.
             Cancelled: `cancellation` was cancelled.
         """
@@ -96,9 +100,13 @@ class RetryPolicy:
 
 def _given_up(call: Call, failures: Counter[str], last: FailedAttempt, seconds: float) -> TransientError:
     tries = failures.total()
-    return TransientError(
+    error = TransientError if last.excerpt is None else BrokenAnswer
+    given_up = error(
         f"{call.name}: given up after {tries} {'try' if tries == 1 else 'tries'} in {seconds:,.1f} s: "
         + "; ".join(f"{reason} ({times}x)" for reason, times in failures.most_common())
         + (f"; {last.retry_after:,.0f} s of quiet asked" if last.retry_after else "")
         + "."
     )
+    if isinstance(given_up, BrokenAnswer):
+        given_up.excerpt = last.excerpt
+    return given_up
