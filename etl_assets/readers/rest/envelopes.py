@@ -16,7 +16,7 @@ from etl_assets.declare.document_reader import Document, Key, KeyValue, Rejected
 from etl_assets.declare.endpoints import Bare, NextLink, ODataList, Offset, Paging, Records, Single, Values
 from etl_assets.declare.rest import RestTable
 from etl_assets.readers.rest import jsonb
-from etl_assets.readers.rest.json_paths import Leaf, PathDecoder
+from etl_assets.readers.rest.json_paths import Leaf, path_decoder
 from etl_assets.readers.rest.records import DocumentParser
 from etl_assets.readers.rest.unreadable import UnreadableAnswer
 
@@ -141,7 +141,7 @@ class _Form:
             leaves += [Leaf(self._offset, int, is_required=False)] if self._offset else []
             leaves += [Leaf(self._next, str, is_required=False)] if self._next else []
             # Not strict: a count that comes as a string of digits is a count.
-            self._paths = PathDecoder(leaves, strict=False)
+            self._paths = path_decoder(*leaves, strict=False)
             self._decode = self._paths.decode
         else:
             self._decode = msgspec.json.Decoder(records).decode
@@ -182,14 +182,9 @@ class _ODataForm:
 
     def __init__(self, table: str) -> None:
         self._table = table
-        self._paths = PathDecoder(
-            [
-                Leaf(path, kind, is_required=False)
-                for form in ODATA_FORMS
-                for path, kind in zip(form, (list[msgspec.Raw], str, int), strict=True)
-            ],
-            strict=False,
-        )
+        kinds = (list[msgspec.Raw], str, int)
+        paths = [pair for form in ODATA_FORMS for pair in zip(form, kinds, strict=True)]
+        self._paths = path_decoder(*(Leaf(path, kind, is_required=False) for path, kind in paths), strict=False)
         self._decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
     def cut(self, body: bytes) -> _Body:

@@ -6,6 +6,7 @@ Each set of paths becomes a msgspec struct: what is not named is skipped without
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -37,7 +38,7 @@ class PathDecoder:
     """Decodes objects to structs of the values at some paths. Thread-safe."""
 
     def __init__(self, leaves: Sequence[Leaf], *, strict: bool = True) -> None:
-        """Build the struct.
+        """Build the struct, which takes a while: `path_decoder` builds it once.
 
         Args:
             leaves: What is wanted; one path may be wanted twice, if as the same type.
@@ -70,6 +71,12 @@ class PathDecoder:
             found.append(_attribute(list(node).index(name)))
             node = node[name]
         return found
+
+
+@lru_cache(maxsize=256)
+def path_decoder(*leaves: Leaf, strict: bool = True) -> PathDecoder:
+    """As `PathDecoder` has it; the same one for the same leaves."""
+    return PathDecoder(leaves, strict=strict)
 
 
 def _plant(tree: Tree, leaf: Leaf) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Protocol
 
 from etl_assets.declare.endpoints import Offset
@@ -105,8 +105,14 @@ def fetch_pages(
         cancellation, is_over = parent.child(), True
         # Made as they are wanted: a count may be of a million pages.
         coming = (partial(paging.answer, request, fetch, cancellation) for request in requests)
+        head = [*calls, *islice(coming, 1 if calls else 2)]
+        # One call needs no thread: of short lists there may be thousands.
         with closing(
-            ordered_map(chain(calls, coming), threads=connections, prefetch=2 * connections, cancellation=cancellation)
+            (call() for call in head)
+            if len(head) <= 1
+            else ordered_map(
+                chain(head, coming), threads=connections, prefetch=2 * connections, cancellation=cancellation
+            )
         ) as answered:
             for request, page in chain.from_iterable(answered):
                 is_over = False

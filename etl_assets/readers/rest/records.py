@@ -19,7 +19,7 @@ from etl_assets.declare.rest import RestTable
 from etl_assets.declare.tables import Field
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
-from etl_assets.readers.rest.json_paths import Leaf, PathDecoder, split_path
+from etl_assets.readers.rest.json_paths import Leaf, PathDecoder, path_decoder, split_path
 
 MAX_RAW_LENGTH = 2000
 """Characters of a rejected record that are kept."""
@@ -66,7 +66,7 @@ class DocumentParser:
         if self._slice_by:
             in_key = next((leaf.type for leaf in leaves if leaf.path == self._slice_by), None)
             leaves.append(Leaf(self._slice_by, in_key or (int | float | str if self._allows_unix_time else str)))
-        head = PathDecoder(leaves)
+        head = path_decoder(*leaves)
         self._decode_head = head.decode
         self._slice_value = head.getter(self._slice_by) if self._slice_by else None
         self._parts = [_part_of_key(field, given, head) for field in table.key_fields]
