@@ -218,6 +218,17 @@ def record_rejects(
     )
 
 
+def record_unreadable_answer(
+    connection: psycopg.Connection, relation: Relation, instance: str, reason: str, beginning: bytes
+) -> None:
+    """Keep how an answer began that could not be read, in place of an earlier one; the loader alone may see it."""
+    connection.execute(
+        "insert into etl.unreadable_answer values (%s, %s, now(), %s, %s) on conflict (relation, instance)"
+        " do update set noticed_at = excluded.noticed_at, reason = excluded.reason, beginning = excluded.beginning",
+        [str(relation), instance, reason, beginning],
+    )
+
+
 @dataclass(frozen=True)
 class ModelState:
     """What a model was last built of."""

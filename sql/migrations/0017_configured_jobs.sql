@@ -112,6 +112,18 @@ comment on column etl.parent_request.failures is 'How often in a row it failed; 
 create index on etl.parent_request (source, job_id, instance_id) where failures > 0;
 create index on etl.parent_request (source, job_id, instance_id, answered_at);
 
+create table etl.unreadable_answer (
+    relation text not null,
+    instance text not null,
+    noticed_at timestamptz not null,
+    reason text not null,
+    beginning bytea not null,
+    primary key (relation, instance)
+);
+comment on table etl.unreadable_answer is
+'How the last answer began that could not be read, of each table of a service. It may hold people''s data: the loader alone may read it.';
+revoke all on etl.unreadable_answer from etl_transformer;
+
 create view etl.active_job as
 select
     job.source,

@@ -22,7 +22,7 @@ from etl_assets.loading.rest.budget import Budget
 from etl_assets.loading.rest.job_progress import JobProgress, parent_table_of
 from etl_assets.loading.rest.parent_request import ParentPages, ask_parent, availability_of
 from etl_assets.loading.rest.rejects import RejectedRecords
-from etl_assets.loading.rest.session import RestSession
+from etl_assets.loading.rest.session import RestSession, keep_unreadable
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.prefetch import ordered_map
 from etl_assets.readers.rest.client import NotFound, RequestRejected
@@ -157,6 +157,7 @@ class JobUnit:
     def refused(self, error: EtlError, report: LoadReport) -> bool:
         """End the job's run with the error; other jobs of the table go on."""
         self._progress.is_over = True
+        keep_unreadable(self._request, self.relation, self.instance, error)
         report.fail(error)
         if self._progress.run:
             job_ledger.end_run(self._request.batch.connection, self._run, "failed", self._progress.totals, str(error))
@@ -258,6 +259,8 @@ class JobUnit:
         error = answer.error
         if isinstance(error, NotFound):
             error = None  # the parent is gone, and with it what was of it
+        if error:
+            keep_unreadable(self._request, self.relation, self.instance, error)
         if error is None:
             for page in answer.pages:
                 self._take(session, answer.parent_key, page)

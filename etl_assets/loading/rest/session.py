@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 import psycopg
 
 from etl_assets.declare.document_reader import DocumentReader
+from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadRequest
+from etl_assets.readers.rest.unreadable import UnreadableAnswer
+from etl_assets.warehouse.ledger import record_unreadable_answer
+from etl_assets.warehouse.relation import Relation
 
 
 @dataclass
@@ -29,3 +33,9 @@ class RestSession:
             given = service.settings_by_instance(self.request.settings.of_source(source.name))
             self._readers[instance] = self._opened.enter_context(closing(service.connect(given[instance])))
         return self._readers[instance]
+
+
+def keep_unreadable(request: LoadRequest, relation: Relation, instance: str, error: EtlError) -> None:
+    """Keep how the answer began that an error says cannot be read; of other errors there is nothing to keep."""
+    if isinstance(error, UnreadableAnswer) and error.excerpt:
+        record_unreadable_answer(request.batch.connection, relation, instance, str(error), error.excerpt.reveal())

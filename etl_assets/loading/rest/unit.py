@@ -17,7 +17,7 @@ from etl_assets.loading.guards import SMALL_TABLE, check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.loading.rest.rejects import RejectedRecords
-from etl_assets.loading.rest.session import RestSession
+from etl_assets.loading.rest.session import RestSession, keep_unreadable
 from etl_assets.warehouse.ledger import Counts, latest_load
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest import documents
@@ -151,7 +151,8 @@ class DocumentUnit:
 
     def refused(self, error: EtlError, report: LoadReport) -> bool:
         """No error is expected: each fails the table, or the instance's part of it."""
-        del error, report
+        del report
+        keep_unreadable(self._request, self.relation, self.instance, error)
         return False
 
     def _document_table(self, table: RestTable) -> DocumentTable:

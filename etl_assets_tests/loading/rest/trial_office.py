@@ -114,6 +114,8 @@ class Office:
     lists: dict[str, dict[str, list[Any]]]
     statuses: dict[str, int] = field(default_factory=dict)
     """What is said to requests for a path instead of an answer."""
+    broken: dict[str, bytes] = field(default_factory=dict)
+    """Bodies that are no JSON, by path."""
     down: set[str] = field(default_factory=set)
     requests: Counter[str] = field(default_factory=Counter)
     """Requests so far, by path."""
@@ -123,6 +125,8 @@ class Office:
         self.requests[path] += 1
         if tenant in self.down:
             return Answer(hang_up=True)
+        if path in self.broken:
+            return Answer(body=self.broken[path])
         if path in self.statuses:
             return Answer(status=self.statuses[path], body=b"{}", headers={"Content-Type": "application/json"})
         if path not in self.lists[tenant]:
