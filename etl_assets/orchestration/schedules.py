@@ -6,6 +6,7 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.loading.guards import allowed_hours
+from etl_assets.orchestration.asset_keys import asset_key
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.jobs import everything_of, models_of
 from etl_assets.orchestration.kinds import kind_of
@@ -61,7 +62,7 @@ def _load_schedule(source: Source, schedule: LoadSchedule) -> dg.ScheduleDefinit
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"{source.title}: read {schedule.what}, check it and build what follows.",
     )
-    def tick(warehouse: WarehouseResource) -> dg.RunRequest | dg.SkipReason:
+    def tick(warehouse: WarehouseResource) -> list[dg.RunRequest] | dg.SkipReason:
         settings = warehouse.settings()
         missing = source.missing_settings(settings.of_source(source.name))
         if missing:
@@ -69,13 +70,29 @@ def _load_schedule(source: Source, schedule: LoadSchedule) -> dg.ScheduleDefinit
         hours = allowed_hours(settings, source)
         if hours and not hours.allows(datetime.now(UTC)):
             return dg.SkipReason(f"{source.title} is read at {hours} only.")
-        tables = [table.name for table in source.tables]
-        return dg.RunRequest(
-            tags={**RETRIES, **tags_of(source, recent_span(source, schedule.windows))},
-            run_config=load_config(source, tables, schedule.options) if schedule.options else {},
-        )
+        given = settings.of_source(source.name)
+        names = list(source.service.settings_by_instance(given)) if schedule.each_instance else [""]
+        return [_run_request(source, schedule, name) for name in names]
 
     return tick
+
+
+def _run_request(source: Source, schedule: LoadSchedule, instance: str) -> dg.RunRequest:
+    """The run that a schedule asks for, of one instance where one is named."""
+    tables = schedule.tables or [table.name for table in source.tables]
+    options = {**schedule.options, **({"instances": [instance]} if instance else {})}
+    return dg.RunRequest(
+        tags={**RETRIES, **tags_of(source, recent_span(source, schedule.windows))},
+        run_config=load_config(source, tables, options) if options else {},
+        asset_selection=_chosen_assets(source, schedule),
+    )
+
+
+def _chosen_assets(source: Source, schedule: LoadSchedule) -> list[dg.AssetKey] | None:
+    """What a schedule's run is of; everything where None."""
+    if schedule.builds:
+        return None
+    return sorted(asset_key(source, name) for name in schedule.tables)
 
 
 nightly_housekeeping = dg.ScheduleDefinition(

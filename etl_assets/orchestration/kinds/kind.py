@@ -26,6 +26,12 @@ class LoadSchedule:
     """How many billing periods, or days, up to today's."""
     options: Mapping[str, object] = field(default_factory=dict)
     """How, in the words of `LoadOptions`."""
+    tables: Sequence[str] = ()
+    """The staging tables that are read; all of them where none is named."""
+    builds: bool = True
+    """Whether what follows is built."""
+    each_instance: bool = False
+    """Whether each of a service's instances has a run of its own."""
 
 
 class Scan(Protocol):

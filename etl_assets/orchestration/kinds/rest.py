@@ -10,6 +10,7 @@ from etl_assets.orchestration.partitions import recent_span
 from etl_assets.settings import Settings
 
 A_YEAR_OF_DAYS = 365
+HOURS_OF_DAY = 24
 
 
 def open_windows_due(settings: Settings, source: Source) -> list[tuple[Span, str]]:
@@ -25,6 +26,8 @@ def service_schedules(source: Source) -> Sequence[LoadSchedule]:
     service of lists alone needs no sweep: each read is of everything.
     """
     service = source.service
+    if source.jobs:
+        return phase_schedules(source)
     if not any(table.partition_column for table in source.tables):
         return [LoadSchedule(name="lists", cron=service.cron, what="every list")]
     year = source.calendar.periods_in_year if source.calendar else A_YEAR_OF_DAYS
@@ -42,6 +45,28 @@ def service_schedules(source: Source) -> Sequence[LoadSchedule]:
             windows=service.sweep_windows or year,
             what=f"a year's {_windows(source)}",
         ),
+    ]
+
+
+def phase_schedules(source: Source) -> Sequence[LoadSchedule]:
+    """One phase of jobs an hour, from the hour of the service's own schedule on, and a run for each instance.
+
+    What is built follows the last phase: before, tables of one night would meet those of the night before.
+    """
+    minute, hour, *rest = source.service.cron.split()
+    phases = sorted({job.phase for job in source.jobs})
+    return [
+        LoadSchedule(
+            name=f"phase_{phase}",
+            cron=" ".join([minute, str((int(hour) + place) % HOURS_OF_DAY), *rest]),
+            what=f"the jobs of phase {phase}",
+            options={"jobs": [job.id for job in jobs]},
+            tables=sorted({job.table for job in jobs}),
+            builds=phase == phases[-1],
+            each_instance=source.service.instances,
+        )
+        for place, phase in enumerate(phases)
+        if (jobs := [job for job in source.jobs if job.phase == phase and not job.replaced_by])
     ]
 
 
