@@ -159,7 +159,7 @@ class Books:
         self.revision += 1
 
     def delete(self, kind: str, number: int) -> None:
-        """Delete a record by its id; with a subject, what is told of it is gone as well."""
+        """Delete a record by its id; with a subject or a study, what is told of its subjects is gone as well."""
         self.deleted.setdefault(kind, set()).add(number)
         self._settle()
 
@@ -191,7 +191,7 @@ class Books:
         study, number = identity // self.block - 1, identity % self.block - 1
         if not 0 <= study < self.scale.studies or not 0 <= number < self.subjects.share(study):
             return None
-        return None if self.is_deleted("subjects", identity) else self.subject(study, number)
+        return None if self._is_gone(study, number) else self.subject(study, number)
 
     def offsets(self, what: str) -> Offsets:
         """Where each subject's records begin in the list of all `events`, `visits`, `appointments` or `subjects`."""
@@ -229,7 +229,7 @@ class Books:
     def _shares(self, what: str) -> Iterator[int]:
         for study in range(self.scale.studies):
             for number in range(self.subjects.share(study)):
-                if self.is_deleted("subjects", self.subject_id(study, number)):
+                if self._is_gone(study, number):
                     yield 0
                 elif what == "subjects":
                     yield 1
@@ -238,6 +238,10 @@ class Books:
                 else:
                     subject = self._make_subject(study, number)
                     yield len(subject.events) if what == "events" else subject.appointments
+
+    def _is_gone(self, study: int, number: int) -> bool:
+        is_gone = self.is_deleted("subjects", self.subject_id(study, number))
+        return is_gone or self.is_deleted("studies", STUDY + study)
 
     def _arrivals(self) -> Iterator[tuple[int, int]]:
         """Subjects who came after the first day, in the order in which they came."""

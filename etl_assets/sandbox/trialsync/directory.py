@@ -47,7 +47,7 @@ class Directory:
 
     def record(self, model: str, number: int, values: Mapping[str, object], known_as: tuple[str, int] = ("", 0)) -> str:
         """A record of a model with some values given as JSON; its version is that of what the books know it as."""
-        return self.templates.of(model, tuple(values)).fill(number + self.books.versions[known_as], values)
+        return self.templates.of(model, tuple(values)).fill(number + self.books.versions.get(known_as, 0), values)
 
     def _study_preview(self, study: int) -> str:
         """How others name a study."""
@@ -88,22 +88,16 @@ class Directory:
         created, version = books.begins(study) - timedelta(days=90), books.versions["studies", identity]
         updated = created + timedelta(days=draw(self._seed, 6, study) % 400)
         values = {
-            "id": identity,
-            "uid": uid(self._seed, 1, identity),
-            "name": f'"Study {identity}"',
-            "status": f'"{books.study_status(study)}"',
-            "protocolNumber": f'"UTO-{self._seed}-{identity}"',
-            "nctNumber": f'"NCT9{draw(self._seed, 7, study) % 10**7:07d}"',
-            "phase": f'"Phase {study % 4 + 1}"',
-            "launchYear": created.year,
-            "sponsor": self.sponsor_preview(sponsor),
+            "id": identity, "uid": uid(self._seed, 1, identity), "name": f'"Study {identity}"',
+            "status": f'"{books.study_status(study)}"', "protocolNumber": f'"UTO-{self._seed}-{identity}"',
+            "nctNumber": f'"NCT9{draw(self._seed, 7, study) % 10**7:07d}"', "phase": f'"Phase {study % 4 + 1}"',
+            "launchYear": created.year, "sponsor": self.sponsor_preview(sponsor),
             "sponsorDivision": self.sponsor_preview(sponsor, "Division"),
             "sponsorTeam": self.sponsor_preview(sponsor, "Team"),
-            "managingSite": self.site_preview(study % books.scale.sites),
-            "organization": ORGANIZATION,
+            "managingSite": self.site_preview(study % books.scale.sites), "organization": ORGANIZATION,
             "createdOn": moment(created, 8),
             "lastUpdatedOn": moment(books.now, 12, version % 60) if version else moment(min(updated, books.now), 10),
-        }
+        }  # fmt: skip
         return self.record("StudyViewModel", study, values, ("studies", identity))
 
     def site(self, site: int) -> str:
@@ -130,29 +124,19 @@ class Directory:
         studies = ",".join(map(self.study_preview, books.active_studies(patient)))
         guardian = {"name": one.guardian, "phone": one.phone, "email": one.email, "relationshipToPatient": "Parent"}
         values = {
-            "id": PATIENT + patient,
-            "uid": uid(self._seed, 3, PATIENT + patient),
-            "primarySite": self.site_preview(chance // 32 % books.scale.sites),
-            "status": f'"{status}"',
-            "activeStudies": f"[{studies}]",
-            "displayName": f'"{one.name}"',
-            "firstName": f'"{one.first_name}"',
-            "middleName": "null",
-            "lastName": f'"{one.last_name}"',
-            "phoneticName": "null",
-            "preferredName": "null",
+            "id": PATIENT + patient, "uid": uid(self._seed, 3, PATIENT + patient),
+            "primarySite": self.site_preview(chance // 32 % books.scale.sites), "status": f'"{status}"',
+            "activeStudies": f"[{studies}]", "displayName": f'"{one.name}"', "firstName": f'"{one.first_name}"',
+            "middleName": "null", "lastName": f'"{one.last_name}"', "phoneticName": "null", "preferredName": "null",
             "phone1": f'{{"rawNumber":"{one.raw_phone}","number":"{one.phone}","outOfService":false}}',
-            "primaryEmail": f'{{"email":"{one.email}","doNotEmail":false}}',
-            "dateOfBirth": moment(one.born),
+            "primaryEmail": f'{{"email":"{one.email}","doNotEmail":false}}', "dateOfBirth": moment(one.born),
             "dateOfDeath": moment(books.now - timedelta(days=1)) if status == "Deceased" else "null",
-            "genderCode": f'"{one.gender}"',
-            "race": f'"{_RACES[chance // 1024 % len(_RACES)]}"',
-            "ssn": f'"{one.ssn}"',
-            "mrn": f'"{one.mrn}"',
+            "genderCode": f'"{one.gender}"', "race": f'"{_RACES[chance // 1024 % len(_RACES)]}"',
+            "ssn": f'"{one.ssn}"', "mrn": f'"{one.mrn}"',
             "primaryInsurance": f'{{"name":"Utopia Mutual","account":"{one.insurance}"}}',
             "secondaryInsurance": "null",
             "guardian": self.record("Guardian", patient, _as_json(guardian)) if one.guardian else "null",
-        }
+        }  # fmt: skip
         return self.record("PatientViewModel", patient, values, ("patients", PATIENT + patient))
 
     def demographics(self, patient: int) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from etl_assets.readers.rest.specification import Specification
 from etl_assets.sandbox.trialsync.books import PATIENT, SITE, STUDY, Books, Subject
@@ -99,21 +100,18 @@ class Lists:
                for path, size in _SETTINGS.items()},
         }  # fmt: skip
         for path, (first, size, record) in numbered.items():
-            yield (
-                path,
-                lambda path=path, first=first, size=size, record=record: self._numbered(path, first, size, record),
-            )
+            yield path, partial(self._numbered, path, first, size, record)
         elements = Offsets([trials.pool] * scale.studies)
         yield "elements/odata", lambda: _many(elements.size, lambda number: trials.element(*elements.locate(number)))
         yield "patients/odata", lambda: self._numbered("patients", PATIENT, self.books.patients, directory.patient)
-        yield "patients/{}", lambda one: self._of_patient(one, directory.patient)
+        yield "patients/{}", partial(self._of_patient, find=directory.patient)
         for name in _OF_PATIENTS:
-            yield f"patients/{{}}/{name}", lambda one, name=name: self._of_patient(one, self._children(name))
+            yield f"patients/{{}}/{name}", partial(self._of_patient, find=self._children(name))
         yield from self._declare_studies()
         yield "subject-statuses/odata", self._statuses
         yield "patient-visits/odata", lambda: self._walk("visits", trials.patient_visit)
-        yield "patient-visits/{}/elements", lambda visit: self._of_visit(visit, self._visit_elements)
-        yield "patient-visits/{}/stipends", lambda visit: self._of_visit(visit, self._stipends)
+        yield "patient-visits/{}/elements", partial(self._of_visit, find=self._visit_elements)
+        yield "patient-visits/{}/stipends", partial(self._of_visit, find=self._stipends)
         yield "appointments/odata", lambda: Listing(self.books.offsets("appointments").size, self._appointments)
         queries = Offsets(self._queries(study) for study in range(scale.studies))
         yield "monitor-queries/odata", lambda: _many(queries.size, lambda at: trials.monitor_query(*queries.locate(at)))
@@ -131,25 +129,13 @@ class Lists:
             "roles": (lambda _: 3, trials.role, ("id",)),
             "personnel": (lambda _: 3, trials.personnel, ()),
             "warnings": (lambda study: study % 3, trials.warning, ()),
-            **{
-                name: (self._share(name, most), self._child_of_study(name), ("id",))
-                for name, most in _OF_STUDIES.items()
-            },
+            **{name: (self._share(name), self._child_of_study(name), ("id",)) for name in _OF_STUDIES},
         }
         for name, (share, record, order) in lists.items():
-            yield (
-                f"studies/{{}}/{name}",
-                self._of_study(
-                    lambda study, share=share, record=record, order=order: _many(
-                        share(study), lambda at: record(study, at), order
-                    )
-                ),
-            )
+            yield f"studies/{{}}/{name}", self._of_study(partial(_of_parent, share, record, order))
         yield "studies/{}", self._of_study(self.directory.study)
-        yield (
-            "studies/{}/integration-info",
-            self._of_study(lambda study: self.directory.record("StudyIntegrationInfoViewModel", study, {})),
-        )
+        integration = partial(self.directory.record, "StudyIntegrationInfoViewModel", values={})
+        yield "studies/{}/integration-info", self._of_study(integration)
         yield "studies/{}/subjects/odata", self._of_study(self._subjects)
         yield "studies/{}/subjects/{}/patient-visits", self._of_study(self._visits_of_subject)
         yield "studies/{}/visits/{}/elements/odata", self._of_study(self._elements_of_visit)
@@ -158,9 +144,8 @@ class Lists:
     def _of_study(self, find: Callable[..., Found | None]) -> Callable[..., Found | None]:
         def found(identity: int, *others: int) -> Found | None:
             is_there = STUDY <= identity < STUDY + self.books.scale.studies
-            return (
-                find(identity - STUDY, *others) if is_there and not self.books.is_deleted("studies", identity) else None
-            )
+            is_there &= not self.books.is_deleted("studies", identity)
+            return find(identity - STUDY, *others) if is_there else None
 
         return found
 
@@ -229,18 +214,16 @@ class Lists:
         def children(patient: int) -> Listing:
             chance = draw(self.books.seed, kind, patient)
             count = 1 + chance // 64 % 2 if chance % _HAVE_ANY == 0 else 0
-            known_as = (f"patients/{name}", PATIENT + patient)
-            return _many(
-                count, lambda at: self.directory.record(model, at + patient, {"id": (patient + 1) * 10 + at}, known_as)
-            )
+            known_as, first = (f"patients/{name}", PATIENT + patient), (patient + 1) * 10
+            return _many(count, lambda at: self.directory.record(model, at + patient, {"id": first + at}, known_as))
 
         return children
 
     def _queries(self, study: int) -> int:
         return draw(self.books.seed, 19, study) % (_MOST_QUERIES + 1)
 
-    def _share(self, name: str, most: int) -> Callable[[int], int]:
-        return lambda study: draw(self.books.seed, len(name), study) % (most + 1)
+    def _share(self, name: str) -> Callable[[int], int]:
+        return lambda study: draw(self.books.seed, len(name), study) % (_OF_STUDIES[name] + 1)
 
     def _child_of_study(self, name: str) -> Callable[[int, int], str]:
         model = self._model(f"studies/{{}}/{name}")
@@ -279,6 +262,12 @@ class Lists:
         if operation is None:
             raise KeyError(path)
         return operation.model
+
+
+def _of_parent(
+    share: Callable[[int], int], record: Callable[[int, int], str], order: tuple[str, ...], parent: int
+) -> Listing:
+    return _many(share(parent), partial(record, parent), order)
 
 
 def _many(size: int, record: Callable[[int], str], order: tuple[str, ...] = ("id",)) -> Listing:

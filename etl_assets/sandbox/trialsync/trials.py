@@ -1,5 +1,6 @@
 """Records of what goes on in a study: its protocol, its subjects, their statuses, visits, appointments and stipends."""
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -38,13 +39,11 @@ class Trials:
     def visit(self, study: int, number: int) -> str:
         """A visit of the protocol."""
         values = {
-            "id": _visit_id(study, number),
-            "uid": uid(self._seed, 13, _visit_id(study, number)),
-            "name": f'"Visit {number + 1}"',
-            "study": self.directory.study_preview(study),
+            "id": _visit_id(study, number), "uid": uid(self._seed, 13, _visit_id(study, number)),
+            "name": f'"Visit {number + 1}"', "study": self.directory.study_preview(study),
             "protocolVersion": self._protocol_preview(study),
             "arms": f"[{self.arm(study, 0)},{self.arm(study, 1)}]",
-        }
+        }  # fmt: skip
         return self._record("VisitViewModel", number, values, ("visits", _visit_id(study, number)))
 
     def element(self, study: int, number: int) -> str:
@@ -77,32 +76,25 @@ class Trials:
         study, randomized = subject.study, subject.on("Randomized")
         chance = draw(self._seed, 15, subject.id)
         values = {
-            "id": subject.id,
-            "uid": uid(self._seed, 15, subject.id),
-            "study": self.directory.study_preview(study),
+            "id": subject.id, "uid": uid(self._seed, 15, subject.id), "study": self.directory.study_preview(study),
             "site": self.directory.site_preview(subject.site),
-            "patient": self.directory.demographics(subject.patient),
-            "status": f'"{subject.status}"',
+            "patient": self.directory.demographics(subject.patient), "status": f'"{subject.status}"',
             "protocolVersion": self._protocol_preview(study),
             "arm": self.arm(study, chance % len(ARMS)) if randomized else "null",
-            "enrollmentDate": _day(subject.enrolled),
-            "screeningNumber": f'"S-{subject.id}"',
+            "enrollmentDate": _day(subject.enrolled), "screeningNumber": f'"S-{subject.id}"',
             "randomizationNumber": f'"R-{subject.id}"' if randomized else "null",
             "treatmentStart": _day(randomized),
-        }
+        }  # fmt: skip
         return self._record("SubjectViewModel", chance, values, ("subjects", subject.id))
 
     def status(self, subject: Subject, place: int) -> str:
         """One of a subject's statuses, by their names: a record without an id."""
         status, day = sorted(subject.events)[place]
         values = {
-            "status": f'"{status}"',
-            "isCurrentStatus": "true" if status == subject.status else "false",
-            "eventDate": moment(day, 9 + subject.id % 8, 30),
-            "study": self.directory.study_preview(subject.study),
-            "site": self.directory.site_preview(subject.site),
-            "subject": self._subject_preview(subject),
-        }
+            "status": f'"{status}"', "isCurrentStatus": "true" if status == subject.status else "false",
+            "eventDate": moment(day, 9 + subject.id % 8, 30), "study": self.directory.study_preview(subject.study),
+            "site": self.directory.site_preview(subject.site), "subject": self._subject_preview(subject),
+        }  # fmt: skip
         return self._record("SubjectStatusModel", subject.id, values)
 
     def patient_visit(self, subject: Subject, visit: int) -> str:
@@ -113,42 +105,29 @@ class Trials:
             for attempt, status, begins, ends in self._planned(subject, visit)
         )
         values = {
-            "id": identity,
-            "uid": uid(self._seed, 16, identity),
-            "sequence": visit + 1,
-            "visitId": _visit_id(subject.study, visit),
-            "visitName": f'"Visit {visit + 1}"',
-            "status": f'"{self._visit_status(subject, visit)}"',
-            "targetDueDate": moment(due),
-            "minDueDate": moment(due - timedelta(days=3)),
-            "maxDueDate": moment(due + timedelta(days=3)),
-            "appointments": f"[{appointments}]",
-            "study": self.directory.study_preview(subject.study),
+            "id": identity, "uid": uid(self._seed, 16, identity), "sequence": visit + 1,
+            "visitId": _visit_id(subject.study, visit), "visitName": f'"Visit {visit + 1}"',
+            "status": f'"{self._visit_status(subject, visit)}"', "targetDueDate": moment(due),
+            "minDueDate": moment(due - timedelta(days=3)), "maxDueDate": moment(due + timedelta(days=3)),
+            "appointments": f"[{appointments}]", "study": self.directory.study_preview(subject.study),
             "subject": self._subject_preview(subject),
-        }
+        }  # fmt: skip
         return self._record("PatientVisitPreview", identity, values)
 
     def appointments(self, subject: Subject) -> list[str]:
         """All appointments of a subject."""
-        texts, who = (
-            [],
-            {
-                "study": self.directory.study_preview(subject.study),
-                "site": self.directory.site_preview(subject.site),
-                "patient": self.directory.patient_preview(subject.patient),
-            },
-        )
+        texts, directory = [], self.directory
+        who = {
+            "study": directory.study_preview(subject.study), "site": directory.site_preview(subject.site),
+            "patient": directory.patient_preview(subject.patient),
+        }  # fmt: skip
         for visit in range(subject.held):
             for attempt, status, begins, ends in self._planned(subject, visit):
                 identity = 2 * visit_of(subject, visit) + attempt
                 values = {
-                    "id": identity,
-                    "status": f'"{status}"',
-                    "plannedStart": begins,
-                    "plannedEnd": ends,
-                    **who,
+                    "id": identity, "status": f'"{status}"', "plannedStart": begins, "plannedEnd": ends, **who,
                     "visit": self._visit_preview(subject.study, visit),
-                }
+                }  # fmt: skip
                 texts.append(self._record("AppointmentViewModel", identity, values, ("appointments", identity)))
         return texts
 
@@ -158,27 +137,20 @@ class Trials:
         room = 10 if self.books.scale.elements < 10 else 1000  # noqa: PLR2004
         identity = visit_of(subject, visit) * room + place
         values = {
-            "id": identity,
-            "uid": uid(self._seed, 17, identity),
-            "sequence": place + 1,
-            "elementId": _element_id(subject.study, number),
-            "name": _element_name(number),
+            "id": identity, "uid": uid(self._seed, 17, identity), "sequence": place + 1,
+            "elementId": _element_id(subject.study, number), "name": _element_name(number),
             "completedOn": moment(subject.due(visit), 11) if is_done else "null",
-        }
+        }  # fmt: skip
         return self._record("PatientVisitElementPreview", place, values)
 
     def stipend(self, subject: Subject, visit: int) -> str:
         """What a subject was paid for a visit."""
         identity = visit_of(subject, visit)
         values = {
-            "id": identity,
-            "patientVisitId": identity,
-            "patientStudyId": subject.id,
-            "patientStudyStatus": f'"{subject.status}"',
-            "stipendType": '"Visit"',
-            "amount": "50.0",
+            "id": identity, "patientVisitId": identity, "patientStudyId": subject.id,
+            "patientStudyStatus": f'"{subject.status}"', "stipendType": '"Visit"', "amount": "50.0",
             "paymentOn": moment(subject.due(visit), 15),
-        }
+        }  # fmt: skip
         return self._record("PatientPaymentViewModel", identity, values)
 
     def was_paid(self, subject: Subject, visit: int) -> bool:
@@ -190,19 +162,16 @@ class Trials:
         identity = (study + 1) * 100 + number + 1
         created = self.books.begins(study) + timedelta(days=1 + draw(self._seed, 18, identity) % 30)
         values = {
-            "id": identity,
-            "study": self.directory.study_preview(study),
+            "id": identity, "study": self.directory.study_preview(study),
             "assignedToMonitor": self.directory.monitor(identity % self.directory.monitors),
             "createdOn": moment(created, 10),
             "closedOn": moment(created + timedelta(days=9), 16) if identity % 3 == 0 else "null",
-        }
+        }  # fmt: skip
         return self._record("MonitorQueryPreviewModel", identity, values, ("monitor-queries", identity))
 
     def personnel(self, study: int, number: int) -> str:
         """A role with those who have it, with capital letters and without an id of its own."""
-        role = (
-            f'{{"Id":{number + 1},"RoleName":"Role {number + 1}","Coordinator":{"true" if number == 0 else "false"}}}'
-        )
+        role = f'{{"Id":{number + 1},"RoleName":"Role {number + 1}","Coordinator":{json.dumps(number == 0)}}}'
         first = (study + number) % self.directory.staff
         staff = ",".join(self.directory.staff_resource((first + place) % self.directory.staff) for place in range(2))
         return f'{{"Role":{role},"Staff":[{staff}]}}'
