@@ -87,6 +87,11 @@ def test_a_defect_that_nobody_knows_is_named(home, capsys) -> None:
     assert "no defect is called flood" in told
 
 
+def test_a_sandbox_that_cannot_be_is_refused(home, capsys) -> None:
+    told = said(capsys, "sandbox", "trialsync", "--visits", "95", exit_code=1)
+    assert told == "etl: a protocol has at most 90 visits, and a visit 900 elements\n"
+
+
 def test_nothing_invented_goes_into_a_warehouse_of_somebody_s_own(home, settings, monkeypatch) -> None:
     """The tests' warehouse is named by its URL; the embedded one of a home is where a sandbox may stand in."""
     monkeypatch.delenv("ETL_TRACKTIK_URL", raising=False)
@@ -95,9 +100,12 @@ def test_nothing_invented_goes_into_a_warehouse_of_somebody_s_own(home, settings
     try:
         with sandboxes.stand_ins(replace(settings, warehouse_url=None)):
             assert os.environ["ETL_TRACKTIK_URL"].startswith("http://127.0.0.1:")
+            assert os.environ["ETL_TRIALSYNC_INSTANCES"] == "north,south"
+            assert os.environ["ETL_TRIALSYNC_SOUTH_URL"].startswith("http://127.0.0.1:")
     finally:
         embedded.stop_server(home / "postgres")
     assert "ETL_TRACKTIK_URL" not in os.environ
+    assert "ETL_TRIALSYNC_INSTANCES" not in os.environ
 
 
 def test_what_is_not_set_up_is_said_before_anything_is_run(home, capsys, monkeypatch) -> None:

@@ -280,6 +280,25 @@ def test_days_gone_by_at_once_or_one_by_one_come_to_the_same() -> None:
         assert everything(this) == everything(that)
 
 
+def test_a_newcomer_stays_the_same_patient() -> None:
+    books = Books()
+    with Service(books) as service, Conductor(service) as caller:
+
+        def who() -> dict[int, int]:
+            studies = [one["id"] for one in caller.records("studies")]
+            lists = [caller.records(f"studies/{study}/subjects/odata") for study in studies]
+            return {one["id"]: one["patient"]["id"] for subjects in lists for one in subjects}
+
+        books.advance(120)
+        before = who()
+        books.advance(120)
+        after = who()
+        assert before.items() < after.items()
+        newcomers = [patient for subject, patient in after.items() if subject not in before]
+        assert len(set(newcomers)) == len(newcomers) > 3
+        assert min(newcomers) > max(before.values())
+
+
 def test_a_change_is_of_one_record_and_moves_the_stamp_of_a_study() -> None:
     books = Books()
     with Service(books) as service, Conductor(service) as caller:
@@ -353,7 +372,7 @@ def test_a_million_visits_are_told_of_without_being_kept() -> None:
                 page = caller.answer("patient-visits/odata", top=1000, skip=skip, orderby="id")["Items"]
                 assert len({one["id"] for one in page}) == min(1000, total - skip)
                 assert len(caller.answer("patients/odata", top=1000, skip=skip // 30)) == 1000
-            caller.answer("appointments/odata", top=1000, skip=400_000)
+            assert len(caller.answer("appointments/odata", top=1000, skip=400_000, orderby="id desc")["Items"]) == 1000
             _, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
