@@ -1,6 +1,7 @@
 """The invented trials: what is told of them in one list agrees with every other, at any scale, and over time."""
 
 import re
+import threading
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -331,6 +332,40 @@ def test_what_is_deleted_is_gone_with_what_was_told_of_it() -> None:
         assert len(caller.records("patients/odata")) == sizes["patients/odata"] - 1
         assert caller.get("patients/20005").status_code == caller.get("patients/20005/allergies").status_code == 404
         assert caller.get("patients/20006").status_code == 200
+
+
+def test_with_a_study_all_below_it_is_gone() -> None:
+    books = Books()
+    lists = ("patient-visits", "appointments", "subject-statuses", "elements", "monitor-queries")
+    paths = [f"{name}/odata" for name in lists]
+    with Service(books, instance_type="CCE") as service, Conductor(service) as caller:
+        assert all(1003 in {one["study"]["id"] for one in caller.records(path)} for path in paths)
+        books.delete("studies", 1003)
+        assert all(1003 not in {one["study"]["id"] for one in caller.records(path)} for path in paths)
+        assert 1003 not in {one["id"] for one in caller.records("studies")}
+        assert caller.get("studies/1003").status_code == caller.get("studies/1003/visits/odata").status_code == 404
+
+
+def test_books_may_change_while_they_are_read() -> None:
+    books = Books()
+    with Service(books, cache_bytes=0) as service, Conductor(service) as caller:
+        changing = threading.Thread(target=lambda: [books.advance(1) for _ in range(150)])
+        changing.start()
+        found = []
+        while changing.is_alive():
+            found.append(len(caller.records("subject-statuses/odata")))
+        changing.join()
+        found.append(len(caller.records("subject-statuses/odata")))
+    assert found == sorted(found)
+    assert found[-1] > 546
+
+
+def test_there_is_room_for_newcomers_and_no_more() -> None:
+    books = Books(scale=Scale(studies=6, subjects=12))
+    books.advance(20_000)
+    with Service(books) as service, Conductor(service) as caller:
+        ids = [one["id"] for study in range(1001, 1007) for one in caller.records(f"studies/{study}/subjects/odata")]
+    assert 12 < len(ids) == len(set(ids)) <= 6 * (books.block - 1)
 
 
 def test_planted_values_are_where_they_belong_and_can_be_recognised(caller: Conductor) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from threading import RLock
 
 from etl_assets.sandbox.trialsync.numbers import Offsets, draw
 
@@ -120,8 +121,8 @@ class Books:
     """Ids that are gone."""
 
     def __post_init__(self) -> None:
-        self.revision = 0
-        """Moves on with every change."""
+        self.lock, self.revision = RLock(), 0
+        """Held by whoever changes or reads; the revision moves on with every change."""
         self._first_day, studies = self.now, range(self.scale.studies)
         weights = [0 if self._is_starting_up(study) else 1 + (study * 7 + self.seed) % 5 for study in studies]
         shares, total = Offsets(weights), max(sum(weights), 1)
@@ -150,18 +151,21 @@ class Books:
 
     def advance(self, days: int) -> None:
         """Let some days go by."""
-        self.now += timedelta(days=days)
-        self._settle()
+        with self.lock:
+            self.now += timedelta(days=days)
+            self._settle()
 
     def change(self, kind: str, number: int) -> None:
         """Let a record say something else from now on; `kind` is a list's path without `/api/v1/` and `/odata`."""
-        self.versions[kind, number] += 1
-        self.revision += 1
+        with self.lock:
+            self.versions[kind, number] += 1
+            self.revision += 1
 
     def delete(self, kind: str, number: int) -> None:
-        """Delete a record by its id; with a subject or a study, what is told of its subjects is gone as well."""
-        self.deleted.setdefault(kind, set()).add(number)
-        self._settle()
+        """Delete a record by its id: of `subjects` or `studies`, with all below, `patients`, or of what is set up."""
+        with self.lock:
+            self.deleted.setdefault(kind, set()).add(number)
+            self._settle()
 
     def is_deleted(self, kind: str, number: int) -> bool:
         """Whether `delete` was called for it."""
@@ -248,7 +252,8 @@ class Books:
         came = []
         for study, count in enumerate(self._first_counts):
             number = count
-            while count and self._is_enrolling(study) and self._came(study, number) <= self.now:
+            has_room = bool(count) and self._is_enrolling(study)
+            while has_room and number < self.block - 1 and self._came(study, number) <= self.now:
                 came.append((self._came(study, number), study, number))
                 number += 1
         for _, study, number in sorted(came):

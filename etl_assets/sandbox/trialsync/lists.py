@@ -101,8 +101,7 @@ class Lists:
         }  # fmt: skip
         for path, (first, size, record) in numbered.items():
             yield path, partial(self._numbered, path, first, size, record)
-        elements = Offsets([trials.pool] * scale.studies)
-        yield "elements/odata", lambda: _many(elements.size, lambda number: trials.element(*elements.locate(number)))
+        yield "elements/odata", partial(self._of_all_studies, lambda _: trials.pool, trials.element)
         yield "patients/odata", lambda: self._numbered("patients", PATIENT, self.books.patients, directory.patient)
         yield "patients/{}", partial(self._of_patient, find=directory.patient)
         for name in _OF_PATIENTS:
@@ -113,8 +112,7 @@ class Lists:
         yield "patient-visits/{}/elements", partial(self._of_visit, find=self._visit_elements)
         yield "patient-visits/{}/stipends", partial(self._of_visit, find=self._stipends)
         yield "appointments/odata", lambda: Listing(self.books.offsets("appointments").size, self._appointments)
-        queries = Offsets(self._queries(study) for study in range(scale.studies))
-        yield "monitor-queries/odata", lambda: _many(queries.size, lambda at: trials.monitor_query(*queries.locate(at)))
+        yield "monitor-queries/odata", partial(self._of_all_studies, self._queries, trials.monitor_query)
         yield "system/lookup-lists", lambda: _many(len(_LOOKUP_LISTS), lambda at: f'"{_LOOKUP_LISTS[at]}"')
         yield "instance/details", self._details
         yield "instance/topology", self._topology
@@ -148,6 +146,11 @@ class Lists:
             return find(identity - STUDY, *others) if is_there else None
 
         return found
+
+    def _of_all_studies(self, share: Callable[[int], int], record: Callable[[int, int], str]) -> Listing:
+        gone = self.books.deleted.get("studies", ())
+        offsets = Offsets(0 if STUDY + study in gone else share(study) for study in range(self.books.scale.studies))
+        return _many(offsets.size, lambda position: record(*offsets.locate(position)))
 
     def _of_patient(self, identity: int, find: Callable[[int], Found]) -> Found | None:
         is_there = PATIENT <= identity < PATIENT + self.books.patients

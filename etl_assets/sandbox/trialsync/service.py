@@ -162,7 +162,7 @@ class Service:
             wait = faults["too_many"].retry_after if "too_many" in faults else wait
             answer = _problem(429, "Too many requests", {**told, "Retry-After": str(wait)})
         else:
-            with self._lock:
+            with self.books.lock:
                 answer = self._sound(request, pattern, numbers, faults)
         with self._lock:
             self.requests[pattern] += 1
