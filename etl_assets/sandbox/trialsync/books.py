@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from threading import RLock
+from typing import NamedTuple
 
 from etl_assets.sandbox.trialsync.numbers import Offsets, draw
 
@@ -47,8 +48,7 @@ class Scale:
             raise ValueError("a protocol has at most 90 visits, and a visit 900 elements")
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """A patient in a study, and what became of that until now."""
 
     study: int

@@ -7,15 +7,14 @@ from datetime import date
 from functools import lru_cache
 from itertools import accumulate
 
-_ODD, _SPREAD, _MASK = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, (1 << 64) - 1
+_MASK = (1 << 64) - 1
 
 
-def draw(*numbers: int) -> int:
+def draw(seed: int, kind: int, number: int, more: int = 0) -> int:
     """A number under 2 to the 40th that falls the same for the same numbers, and otherwise anyhow."""
-    value = _ODD
-    for number in numbers:
-        value = (value ^ number) * _SPREAD & _MASK
-        value ^= value >> 29
+    value = ((((seed << 16) + kind << 20) + more) * 0x9E3779B97F4A7C15 + number * 0xD1342543DE82EF95) & _MASK
+    value = (value ^ value >> 31) * 0xBF58476D1CE4E5B9 & _MASK
+    value = (value ^ value >> 29) * 0x94D049BB133111EB & _MASK
     return value >> 24
 
 
