@@ -53,7 +53,8 @@ def _open_dental(settings: Settings) -> Iterator[str]:
 def _trialsync(_: Settings) -> Iterator[str]:
     from etl_assets.sandbox.trialsync.service import Instances
 
-    with Instances() as instances, temporary_environment(instances.settings):
+    rates = {f"ETL_TRIALSYNC_{name.upper()}_REQUESTS_PER_SECOND": "100000" for name in ("north", "south")}
+    with Instances() as instances, temporary_environment({**instances.settings, **rates}):
         yield " and ".join(service.address for service in instances.services.values())
 
 
