@@ -1,13 +1,18 @@
 """Services: their lists and open windows are read often, and the windows of a year seldom."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
+from etl_assets.loading.load import LoadOptions
+from etl_assets.loading.rest.budget import Budget
+from etl_assets.loading.rest.forecast import forecast
 from etl_assets.loading.rest.load import RestStrategy
 from etl_assets.orchestration.kinds.kind import Kind, LoadSchedule
 from etl_assets.orchestration.partitions import recent_span
 from etl_assets.settings import Settings
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.rest.job_ledger import active_jobs, instance_numbers
 
 A_YEAR_OF_DAYS = 365
 HOURS_OF_DAY = 24
@@ -70,8 +75,43 @@ def phase_schedules(source: Source) -> Sequence[LoadSchedule]:
     ]
 
 
+def describe_requests(settings: Settings, source: Source, tables: Sequence[str], options: LoadOptions) -> Iterator[str]:
+    """What configured jobs are expected to cost at each instance; nothing is asked of the service."""
+    if not source.jobs:
+        return
+    given = source.service.settings_by_instance(settings.of_source(source.name))
+    with connect(settings, autocommit=True) as connection:
+        active, numbers = active_jobs(connection, source.name), instance_numbers(connection, source.name)
+        for name in options.instances or given:
+            if name not in numbers:
+                yield f"  {name}: never loaded, so there is nothing to forecast from."
+                continue
+            chosen = set(options.jobs) or active
+            jobs = [
+                job
+                for job in source.jobs
+                if job.id in chosen and (options.jobs or not job.replaced_by) and (not tables or job.table in tables)
+            ]
+            budget = Budget.of(given[name], f"ETL_{source.name}_{name}".upper())
+            found = forecast(connection, source, jobs, numbers[name], budget)
+            for each in found.jobs:
+                rows = f" for {each.parents:,} rows" * bool(each.parents)
+                minutes = each.time.total_seconds() / 60
+                job = f"{each.job.id:>4} {each.job.name:28}"
+                yield f"  {name}  {job} {each.requests:>9,} requests{rows}, {minutes:,.1f} min"
+            hours = found.time.total_seconds() / 3600
+            nights = f"{found.nights:,} night{'s' * (found.nights != 1)}"
+            yield f"  {name}: {found.requests:,} requests, {hours:,.2f} hours, {nights}. Nothing was asked."
+
+
 def _windows(source: Source) -> str:
     return "billing periods" if source.calendar else "days"
 
 
-REST = Kind(icon="json", strategy=RestStrategy, due=open_windows_due, schedules=service_schedules)
+REST = Kind(
+    icon="json",
+    strategy=RestStrategy,
+    due=open_windows_due,
+    schedules=service_schedules,
+    plan=describe_requests,
+)

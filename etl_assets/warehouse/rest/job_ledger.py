@@ -70,8 +70,7 @@ def register_instances(
         " where source = %s and is_active and name <> all(%s)",
         [source, list(addresses)],
     )
-    rows = connection.execute("select name, instance_id from etl.source_instance where source = %s", [source])
-    return {name: number for name, number in rows if name in addresses}
+    return {name: number for name, number in instance_numbers(connection, source).items() if name in addresses}
 
 
 def register_jobs(connection: psycopg.Connection, source: str, jobs: Sequence[Job]) -> None:
@@ -290,6 +289,35 @@ def job_statuses(connection: psycopg.Connection, source: str) -> dict[int, JobSt
     )
     names = [each.name for each in fields(JobStatus)]
     return {row[0]: JobStatus(**dict(zip(names, row, strict=True))) for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobCost:
+    """What the last run of a job cost that was answered."""
+
+    requests: int
+    parents: int
+    """That were asked; 0 of a list."""
+    seconds: float
+
+
+def job_costs(connection: psycopg.Connection, source: str, instance_id: int) -> dict[int, JobCost]:
+    """What the jobs of an instance cost when they last ran; those that never did are left out."""
+    rows = connection.execute(
+        "select distinct on (job_id) job_id, requests, parents_asked, extract(epoch from ended_at - started_at)::float"
+        " from etl.job_run where source = %s and instance_id = %s and state in ('success', 'paused', 'partial')"
+        " and requests > 0 order by job_id, run_id desc",
+        [source, instance_id],
+    )
+    return {
+        job: JobCost(requests=requests, parents=parents, seconds=seconds) for job, requests, parents, seconds in rows
+    }
+
+
+def instance_numbers(connection: psycopg.Connection, source: str) -> dict[str, int]:
+    """The numbers of the instances of a source that were ever loaded, by name."""
+    rows = connection.execute("select name, instance_id from etl.source_instance where source = %s", [source])
+    return dict(rows.fetchall())
 
 
 def decide(connection: psycopg.Connection, source: str, job_id: int, *, is_active: bool, by: str, why: str) -> None:
