@@ -59,13 +59,15 @@ def connect_trialsync(given: Mapping[str, str], retry_policy: RetryPolicy = Retr
 def base_url(given: Mapping[str, str]) -> str:
     """The address that all paths begin with: as it is set, or with the base path of the instance's type.
 
+    An address that ends with a slash behind its host is meant as it is.
+
     Raises:
         EtlError: There is no such type.
     """
-    url, kind = given["url"].rstrip("/"), given.get("type", "CCS").upper()
+    url, kind = given["url"], given.get("type", "CCS").upper()
     if kind not in BASE_PATHS:
         raise EtlError(f"The type of an instance is {' or '.join(BASE_PATHS)}, and not {kind!r}.")
-    return url if urlsplit(url).path else url + BASE_PATHS[kind]
+    return url.rstrip("/") if urlsplit(url).path else url + BASE_PATHS[kind]
 
 
 def _number(given: Mapping[str, str], word: str, otherwise: int) -> int:
