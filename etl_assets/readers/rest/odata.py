@@ -140,9 +140,7 @@ class ODataPaging(Paging):
         return self._up_to_count(first.size)
 
     def next(self, last: ListPage) -> Iterable[PageRequest]:
-        """Those that a list has more by now; the page that the last one names; or the one behind what came."""
-        if self._step and self._count is not None and self._received < self._count:
-            return self._up_to_count(self._received)
+        """The page that the last one names, or the one behind what came: a list may have grown since it was counted."""
         if link := self._link(self._last_request, last):
             return (link,)
         return () if self._is_last(last) else (self._at(self._received, self._traits.page_size),)
@@ -199,6 +197,8 @@ class ODataPaging(Paging):
         That is kept for other pages once a smaller one has come: a service that is down gives none of any size.
         """
         whole, halvings = self._traits.page_size, 0
+        if request.limit and request.limit > whole:  # it was made before that was known
+            request = self._at(request.offset, whole, wanted=request.wanted)
         while True:
             try:
                 answer = self._ask_what_is_offered(request, fetch, cancellation)
@@ -327,5 +327,4 @@ def _leads_by_skip(page: ListPage) -> bool:
     """Whether the page that a page names is the one that `$skip` gives: other links only the service can make."""
     if page.next_link is None:
         return True
-    query = parse_qs(urlsplit(page.next_link).query)
-    return query.get("$skip") == [str(page.size)] and "$skiptoken" not in query
+    return parse_qs(urlsplit(page.next_link).query).get("$skip") == [str(page.size)]

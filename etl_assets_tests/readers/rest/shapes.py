@@ -44,9 +44,9 @@ def table(
 
 
 @contextmanager
-def reading(script: Script) -> Iterator[tuple[RestReader, StandIn]]:
+def reading(script: Script, **options) -> Iterator[tuple[RestReader, StandIn]]:
     with stand_in(script) as server:
-        reader = RestReader(HttpClient(f"{server.url}/api/v1", auth=Key(), retry_policy=QUICK))
+        reader = RestReader(HttpClient(f"{server.url}/api/v1", auth=Key(), retry_policy=QUICK), **options)
         try:
             yield reader, server
         finally:

@@ -189,6 +189,21 @@ def test_links_without_end_are_ended(monkeypatch) -> None:
     assert "more than 20 pages" in str(error)
 
 
+def test_links_without_end_in_the_middle_of_a_counted_list_are_ended(monkeypatch) -> None:
+    monkeypatch.setattr(paging_module, "MAX_PAGES", 20)
+    service = ODataService(40, counts=True)
+
+    def script(asked: Asked) -> Answer:
+        if asked.query.get("$skip") in {"0", "20", "30"}:
+            return service(asked)
+        link = f"?$skiptoken={int(asked.query.get('$skiptoken', 0)) + 1}"
+        return json_answer({"Items": [], "Count": 40, "NextPageLink": link})
+
+    error = failure(script, odata_table())
+    assert not isinstance(error, TransientError)
+    assert "more than 20 pages" in str(error)
+
+
 # Pages in parallel.
 
 
@@ -321,6 +336,18 @@ def test_a_count_that_falls_is_a_change(order_by) -> None:
     error = failure(script, odata_table(order_by=order_by))
     assert isinstance(error, ListChanged)
     assert "the list went from 60 records to 59" in str(error)
+
+
+def test_a_list_that_is_another_and_shorter_by_now_is_a_change_and_no_mistake_of_the_server_s() -> None:
+    service = ODataService(60, counts=True)
+
+    def script(asked: Asked) -> Answer:
+        first = int(asked.query["$skip"])
+        service.total, service.make = (60 if first < 30 else 50), lambda number: {"id": number - 1000 * (first >= 30)}
+        return service(asked)
+
+    with reading(script, connections=1) as (reader, _), pytest.raises(ListChanged, match="from 60 records to 50"):
+        keys_of(reader, odata_table())
 
 
 @pytest.mark.parametrize("order_by", [(), ("id",)])

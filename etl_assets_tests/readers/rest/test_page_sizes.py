@@ -76,6 +76,17 @@ def test_a_page_in_the_middle_that_does_not_come_is_asked_for_in_parts(counts) -
     assert len(server.asked) < 30
 
 
+def test_a_size_that_was_come_to_is_used_for_the_rest_of_the_list_at_once() -> None:
+    service = ODataService(1600, counts=True)
+
+    def script(asked: Asked) -> Answer:
+        return service(asked) if asked.query["$skip"] == "0" or int(asked.query["$top"]) <= 200 else Answer(hang=True)
+
+    with reading(script, connections=1) as (reader, server):
+        assert keys_of(reader, odata_table(400, timeout=IMPATIENT)) == one_to(1600)
+    assert tops(server) == [400, 400, *[200] * 6]
+
+
 def test_a_link_that_does_not_come_is_asked_for_by_skip() -> None:
     service = ODataService(100, cap=60, links="skiptoken")
 
@@ -86,6 +97,18 @@ def test_a_link_that_does_not_come_is_asked_for_by_skip() -> None:
         assert keys_of(reader, odata_table(200, timeout=IMPATIENT)) == one_to(100)
         assert reader.page_sizes == {"visits": 100}
     assert skips(server) == [0, 60, 60, 100]
+
+
+def test_the_rest_of_a_page_that_does_not_come_is_asked_for_and_no_more() -> None:
+    """Of the page from 200 the server gives 150, and does not answer to the link to the other 50."""
+    service = ODataService(600, counts=True, cap=lambda offset: 150 if offset == 200 else 200, links="skiptoken")
+
+    def script(asked: Asked) -> Answer:
+        return Answer(hang=True) if "$skiptoken" in asked.query else service(asked)
+
+    with reading(script) as (reader, server):
+        assert keys_of(reader, odata_table(200, timeout=IMPATIENT)) == one_to(600)
+    assert [int(asked.query["$top"]) for asked in server.asked if asked.query.get("$skip") == "350"] == [50]
 
 
 def test_what_is_as_small_as_it_may_be_is_retried_as_it_is() -> None:
