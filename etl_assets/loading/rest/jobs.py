@@ -80,7 +80,7 @@ class JobUnit:
         job_tables.create_job_staging(session.connection, self._target)
         try:
             self._read(session, reader)
-        except (NotFound, RequestRejected) as error:
+        except RequestRejected as error:
             found = availability_of(error)
             if found is None or self._progress.was_answered:
                 raise  # what answered before and does not now is a failure

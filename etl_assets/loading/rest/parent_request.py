@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from uuid import UUID
 
 from etl_assets.declare.document_reader import Document, DocumentPage, DocumentReader, KeyValue
@@ -11,7 +10,7 @@ from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, ListChanged
 from etl_assets.loading.load import ATTEMPTS
 from etl_assets.readers.cancellation import Cancelled
-from etl_assets.readers.rest.client import NotFound, RequestRejected
+from etl_assets.readers.rest.client import RequestRejected
 from etl_assets.warehouse.rest.job_ledger import NOT_LICENSED, NOT_OFFERED
 
 
@@ -53,8 +52,6 @@ def _documents(pages: Sequence[DocumentPage]) -> Iterator[Document]:
 
 def availability_of(error: EtlError) -> str | None:
     """What an answer says of the endpoint: that there is none, or none for us; None where it says neither."""
-    if isinstance(error, NotFound) or (isinstance(error, RequestRejected) and error.is_missing):
-        return NOT_OFFERED
-    if isinstance(error, RequestRejected) and error.status == HTTPStatus.NOT_IMPLEMENTED:
-        return NOT_LICENSED
-    return None
+    if not isinstance(error, RequestRejected):
+        return None
+    return NOT_OFFERED if error.is_not_offered else NOT_LICENSED if error.is_unlicensed else None

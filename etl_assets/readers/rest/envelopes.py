@@ -44,6 +44,8 @@ class ListPage:
     first_key: Key | None
     documents: list[Document]
     rejected: list[RejectedRecord]
+    is_array: bool = False
+    """Whether the answer is the array of records itself, where it could be more."""
 
     @property
     def size(self) -> int:
@@ -64,6 +66,7 @@ class _Body:
     count: int | None = None
     offset: int | None = None
     next_link: str | None = None
+    is_array: bool = False
     is_repaired: bool = False
     """Whether something in it is no JSON; its records are as they came."""
 
@@ -112,7 +115,7 @@ class EnvelopeParser:
             raise ValueError(jsonb.INVALID_UTF8)
         starts_with = rejected if rejected and rejected[0].position == first_position else documents
         first_key = starts_with[0].key if starts_with else None
-        return ListPage(cut.count, cut.offset, cut.next_link, first_key, documents, rejected)
+        return ListPage(cut.count, cut.offset, cut.next_link, first_key, documents, rejected, cut.is_array)
 
     def parse_single(self, body: bytes) -> Document | RejectedRecord:
         """Parse the record of an answer that holds one, as the table's `lookup` has it; raises as `parse_page`."""
@@ -192,7 +195,7 @@ class _ODataForm:
         try:
             if _ARRAY.match(body):
                 pieces, text = _decode(body, self._decode_array)
-                return _Body(_records(pieces, text, body), is_repaired=text is not body)
+                return _Body(_records(pieces, text, body), is_array=True, is_repaired=text is not body)
             decoded, text = _decode(body, self._paths.decode)
         except msgspec.ValidationError as error:
             raise self._other_form(str(error)) from None

@@ -1,7 +1,8 @@
 """OData pagination: `$top`, `$skip`, `$orderby` and `$count`, next links, and servers that keep less than they should.
 
 `$top` is a total: a server gives less at a time, and a link to the rest of it. Others give less and no link, so a list
-ends where its count says so, or with a page that cannot be followed by another (`ODataPaging._is_last`).
+ends where its count says so, or with a page that cannot be followed by another (`ODataPaging._is_last`). Lists that are
+declared as plain arrays are often given all at once, whatever is asked for.
 """
 
 import logging
@@ -113,7 +114,7 @@ class ODataPaging(Paging):
 
     def answer(self, request: PageRequest, fetch: Fetch, cancellation: CancellationToken) -> Answers:
         """A page, and of what the request wants those that bring the rest of it: by link, or by `$skip`."""
-        wanted, answers = request.wanted, [self._ask(request, fetch, cancellation)]
+        wanted, answers = request.wanted, [self._without_all_again(*self._ask(request, fetch, cancellation))]
         while True:
             request, page = answers[-1]
             wanted -= page.size
@@ -123,6 +124,17 @@ class ODataPaging(Paging):
             answers.append(self._ask(replace(following, wanted=wanted), fetch, cancellation))
             if not page.size:
                 self._guard.count_page()
+
+    def _without_all_again(self, request: PageRequest, page: ListPage) -> tuple[PageRequest, ListPage]:
+        """A page, empty where it has all of the first one again: an array that ignores `$skip` gives all at once."""
+        first = self._first
+        is_again = (
+            first is not None
+            and page.is_array
+            and request.offset == first.size < self._traits.page_size
+            and page.documents == first.documents
+        )
+        return request, replace(page, documents=[], rejected=[]) if is_again else page
 
     def rest(self, first: ListPage) -> Iterable[PageRequest]:
         """All others of a list that is counted and ordered, unless the service itself pages in another way."""

@@ -18,6 +18,7 @@ from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.readers.prefetch import ordered_map
 from etl_assets.readers.rest.completeness import Completeness
 from etl_assets.readers.rest.envelopes import ListPage
+from etl_assets.readers.rest.responses import RequestRejected
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,19 @@ class Paging(Protocol):
         """Fetch what a request asks for: at least one page. Called by several threads at once."""
         return ((request, fetch(request, cancellation)),)
 
+    def later_answer(self, request: PageRequest, fetch: Fetch, cancellation: CancellationToken) -> Answers:
+        """As `answer`, of a page behind the first: that it is not there says nothing of the list.
+
+        Raises:
+            EtlError: The service says that there is no such page.
+        """
+        try:
+            return self.answer(request, fetch, cancellation)
+        except RequestRejected as error:
+            if error.is_not_offered or error.is_unlicensed:
+                raise EtlError(f"{error}. The first page of the list was answered.") from None
+            raise
+
 
 def fetch_pages(
     paging: Paging, fetch: Fetch, completeness: Completeness, *, connections: int, parent: CancellationToken
@@ -104,7 +118,7 @@ def fetch_pages(
     while not is_over:
         cancellation, is_over = parent.child(), True
         # Made as they are wanted: a count may be of a million pages.
-        coming = (partial(paging.answer, request, fetch, cancellation) for request in requests)
+        coming = (partial(paging.later_answer, request, fetch, cancellation) for request in requests)
         head = [*calls, *islice(coming, 1 if calls else 2)]
         # One call needs no thread: of short lists there may be thousands.
         with closing(

@@ -1,5 +1,8 @@
 """Configured jobs: lists, and requests for each row of a parent table, of two tenants, and the ledger of them."""
 
+import os
+import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,3 +191,33 @@ def test_how_an_answer_began_that_cannot_be_read_is_kept_for_the_loader_alone(of
         [(True,)], [(False,)], [(False,)],
     ]  # fmt: skip
     assert "Jane" not in str(office.query("select error from etl.parent_request where failures > 0"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_load_that_is_killed_anywhere_and_run_again_has_the_rows_of_an_undisturbed_one(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr("etl_assets.loading.rest.jobs.CHUNK_PARENTS", 3)
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    with open_office(settings, tmp_path, studies=6, subjects=3) as office:
+        lists = office.lists
+        kills = [chance.randint(1, 60) for _ in range(2)]
+        for requests in kills:
+            office.kill_after = requests
+            assert os.waitstatus_to_exitcode(office.load_in_a_child()) == -signal.SIGKILL
+        office.kill_after = None
+        assert failures(office.load()) == {}
+        for table, path in (("studies_staging", "studies"), ("visits_staging", "visits")):
+            expected = sorted((name, each["name"]) for name, held in lists.items() for each in held[path])
+            assert office.held(table) == expected
+        subjects = [path for path in lists["north"] if path.endswith("subjects")]
+        expected = sorted(
+            (name, each["name"]) for name, held in lists.items() for path in subjects for each in held[path]
+        )
+        assert office.held("subjects_staging") == expected
+        twice = (
+            "select count(*) from office_raw.visits_staging group by source_instance_id, entity_id having count(*) > 1"
+        )
+        assert office.query(twice) == []
+        assert office.query("select count(*) from etl.job_history where status = 'running'") == [(0,)]
+        assert office.query("select count(*) from etl.job_history where was_killed")[0][0] >= 1

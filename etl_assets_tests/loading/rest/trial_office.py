@@ -1,6 +1,8 @@
 """An invented trial office with two tenants behind HTTP, its list of jobs, and a desk that loads them."""
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -117,12 +119,19 @@ class Office:
     broken: dict[str, bytes] = field(default_factory=dict)
     """Bodies that are no JSON, by path."""
     down: set[str] = field(default_factory=set)
+    kill_after: int | None = None
+    """Requests after which the child that loads is killed."""
+    child: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     """Requests so far, by path."""
 
     def __call__(self, asked: Asked) -> Answer:
         tenant, path = TENANTS[asked.headers["X-Api-Key"]], asked.path.lstrip("/")
         self.requests[path] += 1
+        if self.child and self.kill_after is not None:
+            self.kill_after -= 1
+            if self.kill_after == 0:
+                os.kill(self.child, signal.SIGKILL)
         if tenant in self.down:
             return Answer(hang_up=True)
         if path in self.broken:
@@ -137,6 +146,18 @@ class Office:
         names = tables or [table.name for table in self.source.tables]
         with open_batch(self.settings, self.source.name, "load") as batch:
             return load_by(RestStrategy, self.settings, self.source, names, span=TODAY, batch=batch, **options)
+
+    def load_in_a_child(self) -> int:
+        """Load all in a process of its own; returns how that ended, as `waitpid` has it."""
+        self.child = os.fork()
+        if self.child == 0:
+            try:
+                self.load()
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(self.child, 0)
+        self.child = 0
+        return status
 
     def query(self, question: str) -> list[tuple]:
         with connect(self.settings, role=None) as connection:

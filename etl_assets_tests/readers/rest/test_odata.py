@@ -270,6 +270,23 @@ def test_a_server_that_ignores_skip_is_found_out(total, counts) -> None:
     assert "declare OnePage()" in str(error)
 
 
+def test_a_later_page_that_is_not_there_does_not_say_that_the_endpoint_is_not_offered() -> None:
+    service = ODataService(40)
+
+    def script(asked: Asked) -> Answer:
+        return Answer(status=404, body=b"{}") if asked.query["$skip"] != "0" else service(asked)
+
+    error = failure(script, odata_table())
+    assert not isinstance(error, RequestRejected)
+    assert "The first page of the list was answered" in str(error)
+
+
+def test_an_array_that_is_given_at_once_whatever_is_asked_for_ends_when_it_comes_again() -> None:
+    documents, _, server = read_all(lambda _: json_answer(records(1, 5)), odata_table())
+    assert [document.key for document in documents] == one_to(5)
+    assert len(server.asked) == 2
+
+
 def test_a_server_that_ignores_top_is_found_out_unless_all_has_come() -> None:
     error = failure(ODataService(25, ignores=["$top"]), odata_table())
     assert not isinstance(error, TransientError)

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from etl_assets.declare.rest import OnePage, Single
+from etl_assets.declare.endpoints import OnePage, Single
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.readers.rest.client import RequestRejected
 from etl_assets.readers.rest.unreadable import MAX_EXCERPT_BYTES, BrokenAnswer, Excerpt, UnreadableAnswer
