@@ -18,10 +18,21 @@ MAY_READ = {
     "marts": {"dimensions", "facts"},
 }
 # Where each source's views on staging are; TrackTik's documents have the plain name, as Open Dental's tables do.
-TYPED = {"operating_room": "operating_room_staging", "tracktik": "tracktik_typed", "open_dental": "open_dental_typed"}
+TYPED = {
+    "operating_room": "operating_room_staging",
+    "tracktik": "tracktik_typed",
+    "open_dental": "open_dental_typed",
+    "trialsync": "trialsync_typed",
+}
 # Where what is built on them is.
-BUILT = {"operating_room": "operating_room", "tracktik": "tracktik", "open_dental": "open_dental_mart"}
-# What a fact is built by: the tag of its partitions, and the date of its slices. Open Dental's are computed whole.
+BUILT = {
+    "operating_room": "operating_room",
+    "tracktik": "tracktik",
+    "open_dental": "open_dental_mart",
+    "trialsync": "trialsync",
+}
+# What a fact is built by: the tag of its partitions, and the date of its slices. Open Dental's are computed whole, and
+# TrialSync's by the date of each.
 BUILT_BY = {"operating_room": ("daily", "surgery_date"), "tracktik": ("periodic", "week_ending")}
 MODELS = sorted(path.stem for path in (SQL / "models").rglob("*.sql"))
 
@@ -62,7 +73,7 @@ def test_a_model_is_a_relation_of_its_source_in_the_schema_of_its_layer(manifest
         "intermediate": "int_",
         "dimensions": ("dim_", "bridge_"),
         "facts": "fact_",
-        "marts": ("mart_", "v_"),
+        "marts": ("mart_", "v_", "mv_"),
     }
     layer = layer_of(manifest, node["unique_id"])
     assert node["path"].startswith(f"{source}/{layer}/")

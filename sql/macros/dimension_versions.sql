@@ -16,17 +16,18 @@
 
 {#- The versions of a dimension, each with the moments between which it is valid: the first one of a member also stands
     for the time before it, so that a fact older than what is known of its member still finds it. The unknown member,
-    -1, is no version: facts take it where they find none. -#}
+    -1, is no version: facts take it where they find none. `natural_key` is a column, or a list of them. -#}
 {%- macro dimension_versions(dimension, natural_key) -%}
+{%- set keys = [natural_key] if natural_key is string else natural_key -%}
 select
     *,
     case
-        when row_number() over (partition by {{ natural_key }} order by valid_from) = 1 then '-infinity'
+        when row_number() over (partition by {{ keys | join(', ') }} order by valid_from) = 1 then '-infinity'
         else valid_from
     end as in_force_from,
     coalesce(valid_to, 'infinity') as in_force_to
 from {{ dimension }}
-where {{ natural_key }} is not null
+where {{ keys[0] }} is not null
 {%- endmacro -%}
 
 {#- A condition: the version of `dimension_versions` or `document_versions` was valid at that moment. -#}

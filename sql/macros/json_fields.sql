@@ -23,12 +23,13 @@
 {#- A field of a document in a type of PostgreSQL's; a value that is not of the type is null, and never an error.
 
     What PostgreSQL would read into a word is not taken for a value either: a moment needs an offset, for without one
-    it would be read in the zone of whoever asks; `now` is no date, and `NaN` no number. A moment may also be a Unix
-    time in seconds, as a number or in quotes. -#}
+    it would be read in the zone of whoever asks, and a `timestamp` has none; `now` is no date, and `NaN` no number. A
+    moment may also be a Unix time in seconds, as a number or in quotes. -#}
 {%- macro json_field(path, type='text', document='raw_data') -%}
     {#- What a value must look like, before PostgreSQL is asked whether it is valid. -#}
     {%- set patterns = {
         'timestamptz': '^\\d{4}-\\d\\d-\\d\\d[T ].*(Z|[+-]\\d\\d(:?\\d\\d)?)$',
+        'timestamp': '^\\d{4}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d+)?)?$',
         'date': '^\\d{4}-\\d\\d-\\d\\d',
         'numeric': '^-?[0-9.]',
     } -%}

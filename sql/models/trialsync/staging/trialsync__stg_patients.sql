@@ -1,0 +1,70 @@
+-- One row per patient that an instance has, or had. Social security and insurance numbers are in no table.
+
+with
+
+documents as (
+    select
+        *,
+        data as raw_data
+    from {{ source('trialsync_staging', 'dim_patients_staging') }}
+)
+
+select
+    source_instance_id,
+    entity_id as patient_id,
+    {{ json_field('uid', 'uuid') }} as patient_uid,
+    {{ json_field('status') }} as status,
+    {{ json_field('statusReason') }} as status_reason,
+    {{ json_field('displayName') }} as display_name,
+    {{ json_field('title') }} as title,
+    {{ json_field('firstName') }} as first_name,
+    {{ json_field('middleName') }} as middle_name,
+    {{ json_field('lastName') }} as last_name,
+    {{ json_field('preferredName') }} as preferred_name,
+    {{ json_field('phoneticName') }} as phonetic_name,
+    {{ json_field('primaryEmail.email') }} as primary_email,
+    {{ json_field('secondaryEmail.email') }} as secondary_email,
+    coalesce({{ json_field('phone1.number') }}, {{ json_field('phone1.rawNumber') }}) as phone1,
+    coalesce({{ json_field('phone2.number') }}, {{ json_field('phone2.rawNumber') }}) as phone2,
+    coalesce({{ json_field('phone3.number') }}, {{ json_field('phone3.rawNumber') }}) as phone3,
+    coalesce({{ json_field('phone4.number') }}, {{ json_field('phone4.rawNumber') }}) as phone4,
+    {{ json_field('fax') }} as fax,
+    {{ json_field('address1') }} as address1,
+    {{ json_field('address2') }} as address2,
+    {{ json_field('address3') }} as address3,
+    {{ json_field('city') }} as city,
+    {{ json_field('state') }} as state,
+    {{ json_field('zip') }} as zip,
+    {{ json_field('country') }} as country,
+    {{ json_field('dateOfBirth', 'date') }} as birth_date,
+    {{ json_field('dateOfDeath', 'date') }} as death_date,
+    {{ json_field('genderCode') }} as gender_code,
+    {{ json_field('race') }} as race,
+    {{ json_field('ethnicity') }} as ethnicity,
+    {{ json_field('nativeLanguage') }} as native_language,
+    {{ json_field('maritalStatus') }} as marital_status,
+    {{ json_field('weight.value', 'numeric') }} as weight,
+    {{ json_field('weight.unit') }} as weight_unit,
+    {{ json_field('height.value', 'numeric') }} as height,
+    {{ json_field('height.unit') }} as height_unit,
+    {{ json_field('mrn') }} as mrn,
+    {{ json_field('doNotMail', 'boolean') }} as do_not_mail,
+    {{ json_field('primaryEmail.doNotEmail', 'boolean') }} as do_not_email,
+    {{ json_field('recruitmentTextOptIn', 'boolean') }} as is_text_opt_in,
+    {{ json_field('phoneTypeToText') }} as phone_to_text,
+    {{ json_field('primarySite.id', 'bigint') }} as primary_site_id,
+    {{ json_field('primarySite.uid', 'uuid') }} as primary_site_uid,
+    {{ json_field('primarySite.name') }} as primary_site_name,
+    {{ json_field('caregiver', 'boolean') }} as is_caregiver,
+    {{ json_field('caregiverId', 'bigint') }} as caregiver_id,
+    {{ json_field('managedMedicare', 'boolean') }} as is_managed_medicare,
+    {{ json_field('importId', 'bigint') }} as import_id,
+    {{ json_field('importSourceId') }} as import_source_id,
+    {{ json_field('importPatientId') }} as import_patient_id,
+    {{ json_part('guardian', 'object') }} as guardian,
+    {{ json_part('customFields', 'array') }} as custom_fields,
+    {{ json_part('activeStudies', 'array') }} as active_studies,
+    {{ is_in_its_list() }} as is_present,
+    loaded_at,
+    vanished_at
+from documents
