@@ -24,6 +24,7 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.files.tables import file_layout
 from etl_assets.warehouse.migrations import migrate
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.rest.job_tables import job_layout
 from etl_assets.warehouse.rest.tables import document_layout
 from etl_assets.warehouse.tables import TableLayout, ensure_table
 from etl_assets_tests import mariadb
@@ -147,4 +148,6 @@ def _layout(table: Table) -> TableLayout | None:
     """What a staging table is made of; None where it is made of what its database says."""
     if isinstance(table, FileTable):
         return file_layout(table)
-    return document_layout(table, instances=False) if isinstance(table, RestTable) else None
+    if not isinstance(table, RestTable):
+        return None
+    return job_layout(table) if table.jobs else document_layout(table, instances=False)

@@ -115,9 +115,9 @@ class RestTable(Table):
 
     @property
     def loader_columns(self) -> Sequence[str]:
-        """When a document came, and what became of its record."""
+        """Whose a document is, when it came, and what became of its record."""
         if self.jobs:
-            return ("loaded_at", "created_at", "updated_at", "etl_job_id", "vanished_at")
+            return (INSTANCE_ID, "loaded_at", "created_at", "updated_at", "etl_job_id", "vanished_at")
         return ("loaded_at", "vanished_at", "deleted_at")
 
     @property

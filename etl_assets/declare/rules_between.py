@@ -51,6 +51,8 @@ class RefersTo(ColumnRule):
     relation: str
     """`schema.table`."""
     key: str = "id"
+    within: Sequence[str] = ()
+    """Further columns that the other row has alike, such as that of the tenant whose ids both have."""
     required: bool = False
     """Whether a null is found too."""
     another: bool = False
@@ -67,7 +69,7 @@ class RefersTo(ColumnRule):
     @property
     def reads(self) -> Sequence[str]:
         """The columns it names."""
-        return [self.column, *([self.once_read] if self.once_read else [])]
+        return [self.column, *self.within, *([self.once_read] if self.once_read else [])]
 
     @property
     def is_row_by_row(self) -> bool:
@@ -83,10 +85,11 @@ class RefersTo(ColumnRule):
 
     def breaking_rows(self) -> str:
         """The rows that refer to nothing."""
+        alike = "".join(f" and other.{name} = looked_at.{name}" for name in self.within)
         itself = f" and other.{self.key} <> looked_at.{self.key}" if self.another else ""
         conditions = [
             f"not exists (\n        select from {self.relation} as other\n"
-            f"        where other.{self.key} = looked_at.{self.column}{itself}\n    )"
+            f"        where other.{self.key} = looked_at.{self.column}{alike}{itself}\n    )"
         ]
         if not self.required:
             conditions.insert(0, f"{self.column} is not null")
@@ -237,6 +240,14 @@ class Unique(ColumnRule):
     duplicates may lie in different slices, the rule is to look at the whole table (`by_slice=False`).
     """
 
+    within: Sequence[str] = ()
+    """Further columns: only rows that have them alike are duplicates, such as those of one tenant."""
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The columns it names."""
+        return [self.column, *self.within]
+
     @property
     def is_row_by_row(self) -> bool:
         """It asks for others."""
@@ -245,12 +256,13 @@ class Unique(ColumnRule):
     def breaking_rows(self) -> str:
         """All rows of which there are several."""
         asked = f"\n        and ({self.where})" if self.where else ""
+        alike = ", ".join([self.column, *self.within])
         return select_findings(
             field=self.field or self.column,
             value=f"{self.column}::text",
             message=message_sql(self.message or f"{self.column} {{{self.column}}} is that of {{times}} rows"),
             conditions=["times > 1"],
-            relation=f"(\n    select\n        *,\n        count(*) over (partition by {self.column}) as times\n"
+            relation=f"(\n    select\n        *,\n        count(*) over (partition by {alike}) as times\n"
             f"    from looked_at\n    where\n        {self.column} is not null{asked}\n) as counted",
         )
 

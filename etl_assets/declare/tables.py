@@ -84,6 +84,11 @@ class Table:
         return ()
 
     @property
+    def document_column(self) -> str:
+        """The column with the record as it came, which `parsed_fields` are read out of; empty where there is none."""
+        return ""
+
+    @property
     def loader_columns(self) -> Sequence[str]:
         """Columns that the loader writes, and that rules may look at as well."""
         return ()

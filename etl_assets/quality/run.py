@@ -237,11 +237,12 @@ def _parts(source: Source, table: Table) -> dict[str, sql.Composable]:
 
 def _columns(table: Table) -> sql.Composable:
     """The columns that rules read. A field of a document that is not of its type reads as null."""
-    return sql.SQL(", ").join([sql.SQL("*"), *map(_typed_field, table.parsed_fields)])
+    document = sql.Identifier(table.document_column)
+    return sql.SQL(", ").join([sql.SQL("*"), *(_typed_field(document, field) for field in table.parsed_fields)])
 
 
-def _typed_field(field: Field) -> sql.Composable:
-    text = sql.SQL("(raw_data #>> {})").format(sql.Literal(field.path.split(".")))
+def _typed_field(document: sql.Composable, field: Field) -> sql.Composable:
+    text = sql.SQL("({} #>> {})").format(document, sql.Literal(field.path.split(".")))
     # PostgreSQL would read a moment into `tomorrow`, and one without end into `infinity`.
     form = sql.Literal(r"^\d{4}-" if field.type in {"date", "timestamp", "timestamptz"} else "")
     cases = [

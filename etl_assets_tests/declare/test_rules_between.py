@@ -87,6 +87,16 @@ def test_a_row_of_a_hierarchy_refers_to_another_row_than_itself(connection) -> N
     assert found(connection, refers_to(**declared, another=True)) == ["itself", "lost"]
 
 
+def test_what_a_row_refers_to_is_its_own_tenants(connection) -> None:
+    rows = [("same tenant", 1, 7), ("another's", 2, 7), ("none's", None, 7), ("nothing", 2, None)]
+    put_rows(connection, "id text, tenant int, parent int", rows)
+    put_rows(connection, "tenant int, number int", [(1, 7), (2, 8)], "other")
+    assert found(connection, refers_to()) == []
+    assert found(connection, refers_to(within=("tenant",))) == ["another's", "none's"]
+    with pytest.raises(ValueError, match="cannot be names of columns"):
+        refers_to(within=("tenant; --",))
+
+
 @pytest.fixture
 def header_and_details(connection) -> None:
     rows = [("sum", 100.1), ("cancelled", 0), ("nothing", 0), ("missing", 5), ("off", 10), ("near", 10), ("null", None)]
@@ -202,6 +212,12 @@ def test_unique_finds_each_of_those_that_have_the_same(connection) -> None:
     assert findings(connection, Unique(**BASE, column="number"))[0] == (
         "alone", "number", "A", "number A is that of 2 rows",
     )  # fmt: skip
+
+
+def test_unique_within_a_tenant_leaves_the_numbers_of_others_alone(connection) -> None:
+    put_rows(connection, "id text, tenant int, number int", [("a", 1, 7), ("b", 1, 7), ("c", 2, 7), ("d", 1, 8)])
+    assert found(connection, Unique(**BASE, column="number")) == ["a", "b", "c"]
+    assert found(connection, Unique(**BASE, column="number", within=("tenant",))) == ["a", "b"]
 
 
 def test_no_overlap_finds_the_later_of_two_that_use_one_resource_at_once(connection) -> None:

@@ -18,7 +18,7 @@ from etl_assets.declare.endpoints import (
     Values,
 )
 from etl_assets.declare.job_list import OWN_ID, Shapes, column_of, read_jobs
-from etl_assets.declare.rest import RestTable
+from etl_assets.declare.rest import RestTable, fields
 from etl_assets.declare.tables import Field, Full
 
 SHAPES: Shapes = {
@@ -78,6 +78,35 @@ PERSONAL = {
 }
 """Tables whose documents tell of patients by name."""
 
+RULE_FIELDS: dict[str, tuple[Field, ...]] = {
+    "dim_studies_staging": fields(
+        text="name status", bigint="sponsor.id managingSite.id", timestamptz="createdOn lastUpdatedOn"
+    ),
+    "dim_sites_staging": fields(text="name timeZone"),
+    "dim_patients_staging": fields(
+        text="status displayName mrn", bigint="primarySite.id", date="dateOfBirth dateOfDeath"
+    ),
+    "dim_subjects_staging": fields(
+        text="status screeningNumber", bigint="site.id patient.id", date="enrollmentDate patient.dateOfBirth"
+    ),
+    "dim_subject_statuses_staging": (Field(name="event_day", type="date", path="eventDate"),),
+    "dim_visits_staging": fields(text="name"),
+    "dim_patient_visits_staging": fields(
+        text="status", bigint="study.id subject.Id visitId", date="targetDueDate minDueDate maxDueDate"
+    ),
+    "dim_appointments_staging": fields(
+        text="status", bigint="study.id site.id patient.id", timestamptz="plannedStart plannedEnd"
+    ),
+    "dim_elements_staging": fields(text="name", bigint="study.id"),
+    "dim_patient_visit_elements_staging": fields(bigint="elementId", date="completedOn"),
+}
+"""What rules read out of records."""
+PERSONAL_FIELDS: dict[str, tuple[str, ...]] = {
+    "dim_patients_staging": ("display_name", "mrn", "date_of_birth", "date_of_death"),
+    "dim_subjects_staging": ("patient_date_of_birth",),
+}
+"""Of these, what no finding may show."""
+
 
 def _key(jobs: list[Job]) -> tuple[Field, ...]:
     """The key of a table: of the job that the vendor answers, where one of them is made up."""
@@ -93,30 +122,31 @@ CONSTANTS = {"dim_instance_topology_staging": {"record": "topology"}}
 """Keys of tables with one record, which has nothing of its own that tells it."""
 
 
-def _keyed(job: Job, fields: tuple[Field, ...]) -> Job:
+def _keyed(job: Job, key: tuple[Field, ...]) -> Job:
     """The job, its pages asked for in the order of the key: in no order, a page may give again what another gave."""
     if constants := CONSTANTS.get(job.table):
         return replace(job, endpoint=replace(job.endpoint, constants=constants))
     if not isinstance(job.endpoint.paging, OData):
         return job
     given = {column_of(each.name) for each in job.parameters}
-    order = tuple(each.path.replace(".", "/") for each in fields if each.path and each.name not in given)
+    order = tuple(each.path.replace(".", "/") for each in key if each.path and each.name not in given)
     return replace(job, endpoint=replace(job.endpoint, paging=replace(job.endpoint.paging, order_by=order)))
 
 
 def _table(jobs: list[Job]) -> RestTable:
-    fields = _key(jobs)
-    jobs = [_keyed(job, fields) for job in jobs]
+    key, name = _key(jobs), jobs[0].table
+    jobs = [_keyed(job, key) for job in jobs]
     answered = [job for job in jobs if job.record]
     return RestTable(
-        name=jobs[0].table,
+        name=name,
         description=f"{', '.join(dict.fromkeys(job.name for job in jobs))}, as Clinical Conductor has them.",
-        key=tuple(each.name for each in fields),
+        key=tuple(each.name for each in key),
         load=Full(shrink_floor=1 - MAX_LOST),
         endpoint=jobs[0].endpoint,
-        fields=fields,
+        fields=(*key, *RULE_FIELDS.get(name, ())),
         jobs=jobs,
-        never_load=NEVER_LOAD.get(jobs[0].table, ()),
+        never_load=NEVER_LOAD.get(name, ()),
+        personal=PERSONAL_FIELDS.get(name, ()),
         unoffered="" if answered else "Clinical Conductor does not offer it.",
     )
 
