@@ -134,7 +134,7 @@ class ODataPaging(Paging):
             and request.offset == first.size < self._traits.page_size
             and page.documents == first.documents
         )
-        return request, replace(page, documents=[], rejected=[]) if is_again else page
+        return request, replace(page, first_key=None, documents=[], rejected=[]) if is_again else page
 
     def rest(self, first: ListPage) -> Iterable[PageRequest]:
         """All others of a list that is counted and ordered, unless the service itself pages in another way."""
