@@ -61,6 +61,9 @@ class Table:
     personal: Sequence[str] = ()
     """Columns that tell of a person: no finding shows their values, and what models make of them only
     `etl_personal_reader` may read."""
+    personal_document: bool = False
+    """Whether all of a row tells of people: no finding and no rejected record shows a value of it, and of a table that
+    readers may see at all, as those that jobs fill, only `etl_personal_reader` may."""
     description: str = ""
 
     @property

@@ -194,7 +194,7 @@ def _breaking_rows(source: Source, table: Table, rule: Rule) -> sql.Composed:
         "     where {is_there} and (%(read_from)s::date is null or {slice} between %(read_from)s and %(read_to)s)"
         " ), found as ({rule})"
         " select distinct on (row_key, field) row_key, field, coalesce(message, field) as message, row_slice,"
-        " case when field = any(%(personal)s) then %(withheld)s else value end as value"
+        " case when %(all_personal)s or field = any(%(personal)s) then %(withheld)s else value end as value"
         " from found where row_key is not null and"
         " (%(from)s::date is null or row_slice is null or row_slice between %(from)s and %(to)s)"
         " order by row_key, field"
@@ -219,6 +219,7 @@ def _values(table: Table, rule: Rule, scope: Span | None) -> dict[str, object]:
         "from": scope_from,
         "to": scope_to,
         "personal": list(table.personal),
+        "all_personal": table.personal_document,
         "withheld": WITHHELD,
     }
 

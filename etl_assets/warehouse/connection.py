@@ -11,6 +11,7 @@ from etl_assets.warehouse import embedded
 
 __all__ = [
     "LOADER",
+    "PERSONAL_READER",
     "READER",
     "TRANSFORMER",
     "Connection",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
+PERSONAL_READER = "etl_personal_reader"
 _MAY_PASS = ("08", "40", "53", "55006", "55P03", "57", "58")
 """SQLSTATEs: the connection, rollbacks, resources, objects in use, locks, the operator, and the system outside."""
 OLDEST = 170000

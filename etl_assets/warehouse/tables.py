@@ -1,6 +1,6 @@
 """Create staging tables and add columns as declared; never drop or retype what holds data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -9,7 +9,11 @@ from psycopg import sql
 from etl_assets.declare.tables import Column
 from etl_assets.errors import SchemaDrift
 from etl_assets.warehouse.catalog import column_types
+from etl_assets.warehouse.connection import PERSONAL_READER, READER
 from etl_assets.warehouse.relation import Relation, column_list, lock_relation
+
+READERS = (READER, PERSONAL_READER)
+"""The roles of those who read: all but what tells of people, and all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +43,14 @@ class TableLayout:
     """The primary key; none where the bookkeeping has one."""
     indexes: Sequence[Index] = ()
     comment: str = ""
+    readers: Collection[str] | None = None
+    """The reader roles that may read it, and no other of them; None leaves that to the schema's own grants."""
 
 
 def ensure_table(connection: psycopg.Connection, relation: Relation, layout: TableLayout) -> None:
     """Create the staging table where it is missing, and add the columns it lacks.
 
-    Columns that are no longer declared stay, with their data.
+    Columns that are no longer declared stay, with their data. Who may read it is as declared afterwards.
 
     Raises:
         SchemaDrift: A column is held in another type than declared; nothing was changed.
@@ -53,8 +59,9 @@ def ensure_table(connection: psycopg.Connection, relation: Relation, layout: Tab
     existing = column_types(connection, relation)
     if not existing:
         _create(connection, relation, layout)
-        return
-    for column in layout.columns:
+    if layout.readers is not None:
+        _grant(connection, relation, layout.readers)
+    for column in layout.columns if existing else ():
         if column.name not in existing:
             connection.execute(
                 sql.SQL("alter table {} add column {} {}").format(
@@ -66,6 +73,19 @@ def ensure_table(connection: psycopg.Connection, relation: Relation, layout: Tab
                 f"{relation}.{column.name} is held as {existing[column.name]} and declared as {column.type}."
                 " Nothing was changed. Write a migration that converts it, or declare the type that is held."
             )
+
+
+def _grant(connection: psycopg.Connection, relation: Relation, readers: Collection[str]) -> None:
+    """Have these reader roles read the table, and the other ones not; what is so already is not written again."""
+    held = connection.execute(
+        "select grantee::regrole::text from pg_class, aclexplode(relacl)"
+        " where pg_class.oid = to_regclass(%s) and privilege_type = 'SELECT' and grantee = any(%s::regrole[]::oid[])",
+        [relation.identifier.as_string(connection), list(READERS)],
+    )
+    wrong = {role for (role,) in held} ^ set(readers)
+    for role in sorted(wrong):
+        words = "grant select on {} to {}" if role in readers else "revoke select on {} from {}"
+        connection.execute(sql.SQL(words).format(relation.identifier, sql.Identifier(role)))
 
 
 def _create(connection: psycopg.Connection, relation: Relation, layout: TableLayout) -> None:

@@ -1,5 +1,6 @@
 """Findings through their life: found, resolved, mended, broken again."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
@@ -160,6 +161,19 @@ def test_a_personal_value_is_in_no_issue(warehouse, batch) -> None:
     )
     put(warehouse, "A", patient_id="PAT-1")
     assert [row.value for row in run(warehouse, batch, rule).sample] == [WITHHELD]
+    assert warehouse.execute("select value from etl.quality_issue").fetchall() == [(WITHHELD,)]
+
+
+def test_of_a_table_that_tells_of_people_no_issue_has_any_value(warehouse, batch) -> None:
+    tables = [replace(each, personal=(), personal_document=each.name == "or_case") for each in SOURCE.tables]
+    rule = Finds(
+        table="or_case",
+        name="Person",
+        why="To see.",
+        query="select row_key, 'x' as field, patient_id as value, 'seen' as message, row_slice from looked_at",
+    )
+    put(warehouse, "A", patient_id="PAT-1")
+    run_rule(warehouse, batch, replace(SOURCE, tables=tuple(tables)), rule, THE_DAY)
     assert warehouse.execute("select value from etl.quality_issue").fetchall() == [(WITHHELD,)]
 
 

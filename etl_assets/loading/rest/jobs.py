@@ -58,7 +58,7 @@ class JobUnit:
         self.instance = progress.instance
         self.relation = Relation(request.source.schema, table.name)
         self._answers: list[ParentAnswer] = []
-        self._rejected = RejectedRecords(self.instance)
+        self._rejected = RejectedRecords(self._declared, self.instance)
         self._staged = 0
         self._waiting: list[StagedRecord] = []
         """Records that came and are not copied yet."""
@@ -73,7 +73,7 @@ class JobUnit:
             TooManyRejected: So many records cannot be kept that the rest says little.
             ShrunkenLoad: So much is missing that the list is not to be believed.
         """
-        self._answers, self._rejected = [], RejectedRecords(self.instance)
+        self._answers, self._rejected = [], RejectedRecords(self._declared, self.instance)
         reader = session.reader(self.instance)
         if self._progress.run is None:
             self._start(session, reader)
@@ -328,7 +328,6 @@ class JobUnit:
             keys=document_keys(self._declared),
             run=self._run,
             batch=self._request.batch.id,
-            never_load=self._declared.never_load,
         )
 
     @property

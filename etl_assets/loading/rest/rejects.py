@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from etl_assets.declare.document_reader import Document, Key, RejectedRecord
+from etl_assets.declare.rest import RestTable
 from etl_assets.loading.guards import SMALL_TABLE
 from etl_assets.loading.load import RefusedRows
-from etl_assets.readers.rest.records import MAX_RAW_LENGTH
+from etl_assets.readers.rest.redaction import Redaction
 from etl_assets.warehouse.ledger import RejectedRow
 
 KEPT_REJECTS = 1_000
@@ -18,11 +19,11 @@ class TooManyRejected(RefusedRows):
 
 
 class RejectedRecords:
-    """The rejected records of one load of one tenant."""
+    """The rejected records of one table in one load of one tenant."""
 
-    def __init__(self, instance: str) -> None:
+    def __init__(self, table: RestTable, instance: str) -> None:
         """None came yet; `instance` is empty where the service is one."""
-        self._instance = instance
+        self._table, self._instance = table, instance
         self._records: list[RejectedRecord] = []
 
     def __len__(self) -> int:
@@ -36,6 +37,7 @@ class RejectedRecords:
 
     def add_unreadable(self, documents: Sequence[Document], reasons: Mapping[int, str]) -> None:
         """Count documents that PostgreSQL could not read, by their position among `documents`."""
+        redaction = Redaction(self._table)
         self.add(
             [
                 RejectedRecord(
@@ -43,7 +45,7 @@ class RejectedRecords:
                     position=position,
                     field=None,
                     reason=reason,
-                    raw=documents[position].raw.decode(errors="replace")[:MAX_RAW_LENGTH],
+                    raw=redaction.show(documents[position].raw),
                 )
                 for position, reason in reasons.items()
             ]

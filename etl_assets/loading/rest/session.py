@@ -8,6 +8,7 @@ import psycopg
 from etl_assets.declare.document_reader import DocumentReader
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadRequest
+from etl_assets.readers.rest.redaction import Redaction
 from etl_assets.readers.rest.unreadable import UnreadableAnswer
 from etl_assets.warehouse.ledger import record_unreadable_answer
 from etl_assets.warehouse.relation import Relation
@@ -38,4 +39,5 @@ class RestSession:
 def keep_unreadable(request: LoadRequest, relation: Relation, instance: str, error: EtlError) -> None:
     """Keep how the answer began that an error says cannot be read; of other errors there is nothing to keep."""
     if isinstance(error, UnreadableAnswer) and error.excerpt:
-        record_unreadable_answer(request.batch.connection, relation, instance, str(error), error.excerpt.reveal())
+        excerpt = Redaction(request.source.rest_table(relation.name)).conceal(error.excerpt.reveal())
+        record_unreadable_answer(request.batch.connection, relation, instance, str(error), excerpt)

@@ -51,7 +51,7 @@ class DocumentUnit:
         self._seen_load = 0
         """The last load of the table before it was read."""
         self._copied_directly: Counter[date | None] = Counter()
-        self._rejected = RejectedRecords(self.instance)
+        self._rejected = RejectedRecords(self._declared, self.instance)
         self._deleted: list[Key] = []
         self._vanished: list[Key] = []
         self._unconfirmed = 0
@@ -161,7 +161,6 @@ class DocumentUnit:
             keys=document_keys(table),
             keeps_versions=table.has_versions,
             instance=self.instance,
-            never_load=table.never_load,
         )
 
     def _pages(self, session: RestSession) -> Iterator[DocumentPage]:

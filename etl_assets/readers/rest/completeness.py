@@ -12,6 +12,7 @@ at the next reading, and what repeats gives the same ones: then it is whole, and
 from dataclasses import replace
 
 from etl_assets.declare.document_reader import Key
+from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, ListChanged
 from etl_assets.readers.rest.envelopes import ListPage
 from etl_assets.readers.rest.records import reject_repeated
@@ -23,7 +24,7 @@ MAX_RECORDS = 10_000_000
 class SeenKeys:
     """The keys that came in one read, of one list or more."""
 
-    def __init__(self, table: str, repeated_before: frozenset[Key] = frozenset()) -> None:
+    def __init__(self, table: RestTable, repeated_before: frozenset[Key] = frozenset()) -> None:
         """None came yet; `repeated_before` are the keys that the reading before gave more than once."""
         self.received = 0
         """Records so far."""
@@ -46,7 +47,7 @@ class SeenKeys:
         documents, rejected = [], list(page.rejected)
         for place, document in zip(sorted(places), page.documents, strict=True):
             if document.key in earlier:
-                rejected.append(reject_repeated(document, place))
+                rejected.append(reject_repeated(self._table, document, place))
             else:
                 documents.append(document)
                 earlier.add(document.key)
@@ -61,8 +62,8 @@ class SeenKeys:
         """
         if moved := len(self.repeated - self._repeated_before):
             raise ListChanged(
-                f"{self._table}: {moved:,} records came more than once. They moved while the list was read, and others"
-                " may have moved past the reader."
+                f"{self._table.name}: {moved:,} records came more than once. They moved while the list was read, and"
+                " others may have moved past the reader."
             )
 
 

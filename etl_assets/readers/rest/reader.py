@@ -81,7 +81,7 @@ class RestReader:
             EtlError: It refused, says no count that it should, or ignores what it was asked.
         """
         path, parser = _address(table, parent), EnvelopeParser(table, parent)
-        seen_keys = SeenKeys(table.name, self._repeated.get((path, window), frozenset()))
+        seen_keys = SeenKeys(table, self._repeated.get((path, window), frozenset()))
         for span in _split_window(table, window):
             paging = self._paging(table, PageRequest(path, _parameters(table, span)))
             completeness = Completeness(table.name, seen_keys)

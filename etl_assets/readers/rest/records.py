@@ -20,9 +20,8 @@ from etl_assets.declare.tables import Field
 from etl_assets.errors import EtlError
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.json_paths import Leaf, PathDecoder, path_decoder, split_path
+from etl_assets.readers.rest.redaction import Redaction, preview
 
-MAX_RAW_LENGTH = 2000
-"""Characters of a rejected record that are kept."""
 MAX_VALUE_LENGTH = 50
 """Characters of the value that is at fault."""
 REPEATED = "the list gives this record more than once; the first one is kept"
@@ -58,6 +57,7 @@ class DocumentParser:
         Raises:
             EtlError: The parent's row does not have what it should give.
         """
+        self._redaction = Redaction(table)
         given = _given_values(table, parent)
         fields = [field for field in table.key_fields if field.name not in given and field.path]
         self._slice_by = table.window.slice_by if table.window else None
@@ -94,7 +94,7 @@ class DocumentParser:
         day = self._parse_slice(self._slice_value(head)) if self._slice_value else None
         if None in key or (day is None and self._slice_value):
             return self._reject(raw, position)
-        return Document(key, day, raw)  # type: ignore[arg-type]  # none of its values is None
+        return Document(key, day, self._redaction.strip(raw))  # type: ignore[arg-type]  # none of its values is None
 
     def _parse_slice(self, value: float | str) -> date | None:
         text = str(value)
@@ -121,13 +121,16 @@ class DocumentParser:
             field = faulty.path if faulty else self._slice_by
             expected = KEY_KINDS[faulty.type].expected if faulty else self._slice_expected
             found = _find(text, field) if field else None
-            reason = f"{_preview(bytes(found), MAX_VALUE_LENGTH)} is not {expected}" if found else "it is missing"
-        return RejectedRecord(key, position, field, reason or "", _preview(raw, MAX_RAW_LENGTH))
+            reason = f"{self._value(field, bytes(found))} is not {expected}" if found else "it is missing"
+        return RejectedRecord(key, position, field, reason or "", self._redaction.show(raw))
+
+    def _value(self, path: str | None, found: bytes) -> str:
+        return "what stands there" if self._redaction.hides(path) else preview(found, MAX_VALUE_LENGTH)
 
 
-def reject_repeated(document: Document, position: int) -> RejectedRecord:
+def reject_repeated(table: RestTable, document: Document, position: int) -> RejectedRecord:
     """Why a record is rejected whose key came before in the same list."""
-    return RejectedRecord(document.key, position, None, REPEATED, _preview(document.raw, MAX_RAW_LENGTH))
+    return RejectedRecord(document.key, position, None, REPEATED, Redaction(table).show(document.raw))
 
 
 class _Given:
@@ -279,8 +282,3 @@ def _find(text: bytes, path: str) -> msgspec.Raw | None:
         except ValueError:
             return None
     return found
-
-
-def _preview(raw: bytes, length: int) -> str:
-    text = raw[: length + 1].decode(errors="backslashreplace")
-    return text if len(raw) <= length else f"{text[:length]}..."

@@ -70,13 +70,23 @@ NEVER_LOAD: dict[str, tuple[str, ...]] = {
 }
 """What must not reach the warehouse: numbers that open somebody's accounts, and that no report asks for."""
 PERSONAL = {
-    "dim_patients_staging": "names, addresses, phones, birth dates",
-    "dim_subjects_staging": "names and birth dates of the patients",
+    "dim_patients_staging": "names, addresses, phones, birth dates, guardians, and custom fields with anything in them",
+    "dim_subjects_staging": "names and birth dates of the patients, and what is told of them",
     "dim_appointments_staging": "names of the patients",
     "dim_subject_statuses_staging": "names of the subjects",
     "dim_patient_visits_staging": "names of the subjects",
+    "dim_patient_visit_stipends_staging": "what a patient was paid, with the numbers of cheques and transactions",
+    "dim_queries_staging": "questions about what was written down of subjects, in free text",
+    "dim_monitor_queries_staging": "the same",
+    "fact_study_documents_staging": "notes on a study, in free text",
+    "dim_staff_staging": "names, logins and addresses of those who work there",
+    "dim_monitors_staging": "names",
+    "dim_providers_staging": "names, addresses and phones of physicians",
+    "dim_study_personnel_staging": "names and logins",
+    "dim_study_roles_staging": "names and logins",
 }
-"""Tables whose documents tell of patients by name."""
+"""Tables whose documents tell of people, or may. So do those that are asked for by patient, and those of which nobody
+knows what would be in them. A study, an action or a document may name in passing who is in charge of it."""
 
 RULE_FIELDS: dict[str, tuple[Field, ...]] = {
     "dim_studies_staging": fields(
@@ -122,6 +132,12 @@ CONSTANTS = {"dim_instance_topology_staging": {"record": "topology"}}
 """Keys of tables with one record, which has nothing of its own that tells it."""
 
 
+def _tells_of_people(jobs: list[Job]) -> bool:
+    answered = [job for job in jobs if job.record]
+    of_patients = any(each.table == "dim_patients_staging" for job in answered for each in job.parameters)
+    return jobs[0].table in PERSONAL or of_patients or not answered
+
+
 def _keyed(job: Job, key: tuple[Field, ...]) -> Job:
     """The job, its pages asked for in the order of the key: in no order, a page may give again what another gave."""
     if constants := CONSTANTS.get(job.table):
@@ -147,6 +163,7 @@ def _table(jobs: list[Job]) -> RestTable:
         jobs=jobs,
         never_load=NEVER_LOAD.get(name, ()),
         personal=PERSONAL_FIELDS.get(name, ()),
+        personal_document=_tells_of_people(jobs),
         unoffered="" if answered else "Clinical Conductor does not offer it.",
     )
 

@@ -76,8 +76,6 @@ def copy_documents_into_target(
     Returns:
         False where a record is held already, or cannot be kept: nothing was put in.
     """
-    if target.never_load:
-        return False
     slices = "" if target.keeps_versions else ", slice"
     statement = target.statement(
         f"copy {{target}} ({{target_keys}}{slices}, raw_data, etl_batch_id) from stdin (format binary)"

@@ -18,13 +18,14 @@ from etl_assets.declare.document_reader import Document, Key
 from etl_assets.declare.rest import INSTANCE_ID, RestTable
 from etl_assets.declare.tables import Column
 from etl_assets.warehouse.catalog import BATCH_COLUMN
+from etl_assets.warehouse.connection import PERSONAL_READER
 from etl_assets.warehouse.copy import copy_in, copy_line
 from etl_assets.warehouse.merge import MergeCounts, changes_query, distinct, equal, merge
 from etl_assets.warehouse.relation import Relation, column_list
 from etl_assets.warehouse.rest.binary import binary_copy
 from etl_assets.warehouse.rest.job_ledger import JobRun
 from etl_assets.warehouse.rest.tables import document_keys
-from etl_assets.warehouse.tables import Index, TableLayout
+from etl_assets.warehouse.tables import READERS, Index, TableLayout
 
 PARENT_KEY = "parent_key"
 KEY_SEPARATOR = "|"
@@ -70,6 +71,7 @@ def job_layout(table: RestTable) -> TableLayout:
             Index(columns=[INSTANCE_ID, "etl_job_id", PARENT_KEY]),
         ],
         comment=table.unoffered,
+        readers=[PERSONAL_READER] if table.personal_document else READERS,
     )
 
 
@@ -81,8 +83,6 @@ class JobTable:
     keys: Sequence[Column]
     run: JobRun
     batch: UUID
-    never_load: Sequence[str] = ()
-    """Paths within the document that are left out."""
 
     @property
     def key_names(self) -> list[str]:
@@ -114,18 +114,14 @@ class JobTable:
 
     @property
     def incoming(self) -> sql.Composable:
-        """The staged records, each key once, without what must not be loaded."""
-        document: sql.Composable = sql.SQL("data")
-        for path in self.never_load:
-            document = sql.SQL("{} #- {}::text[]").format(document, sql.Literal(path.split(".")))
+        """The staged records, each key once."""
         if not self.keys:
             return sql.SQL(
-                "(select parent_key, {} as data from pg_temp.etl_job_rows order by etl_seq desc limit 1) as incoming"
-            ).format(document)
+                "(select parent_key, data from pg_temp.etl_job_rows order by etl_seq desc limit 1) as incoming"
+            )
         return self.statement(
-            "(select distinct on ({keys}) parent_key, {keys}, {document} as data"
-            " from pg_temp.etl_job_rows order by {keys}, etl_seq desc) as incoming",
-            document=document,
+            "(select distinct on ({keys}) parent_key, {keys}, data"
+            " from pg_temp.etl_job_rows order by {keys}, etl_seq desc) as incoming"
         )
 
 

@@ -65,8 +65,6 @@ class DocumentTable:
     """Whether it keeps every document that a record has had; else the newest alone, with its date."""
     instance: str = ""
     """Which tenant's records are meant; empty where the table has one."""
-    never_load: Sequence[str] = ()
-    """Fields that must not be kept."""
 
     @property
     def key_names(self) -> list[str]:
@@ -103,14 +101,9 @@ class DocumentTable:
             instance_value=sql.SQL("{}, ").format(sql.Literal(self.instance)) if self.instance else sql.SQL(""),
             latest=sql.SQL("existing.is_latest" if self.keeps_versions else "true"),
             incoming=sql.SQL(
-                "(select distinct on ({keys}) {keys}, slice, raw_data{removed} as raw_data"
-                " from pg_temp.etl_documents order by {keys}, etl_seq desc)"
-            ).format(
-                keys=column_list(self.key_names),
-                removed=sql.SQL(" - {}::text[]").format(sql.Literal(list(self.never_load)))
-                if self.never_load
-                else sql.SQL(""),
-            ),
+                "(select distinct on ({keys}) {keys}, slice, raw_data from pg_temp.etl_documents"
+                " order by {keys}, etl_seq desc)"
+            ).format(keys=column_list(self.key_names)),
             **more,
         )
 

@@ -180,12 +180,12 @@ def test_a_budget_that_is_no_number_is_refused(office: Office) -> None:
 
 
 def test_how_an_answer_began_that_cannot_be_read_is_kept_for_the_loader_alone(office: Office) -> None:
-    office.broken["studies/1/subjects"] = b'[{"id": 1, "name": "Jane Doe'
+    office.broken["studies/1/subjects"] = b'[{"id": 1, "ssn": "900-11-2222", "name": "Jane Doe'
     message = failures(office.load("studies_staging", "subjects_staging", instances=["north"]))["subjects_staging"]
     assert "1 of 4 requests failed" in message
     assert "Jane" not in message
     kept = "select relation, instance, convert_from(beginning, 'utf8') from etl.unreadable_answer"
-    assert office.query(kept) == [("office_raw.subjects_staging", "north", '[{"id": 1, "name": "Jane Doe')]
+    assert office.query(kept) == [("office_raw.subjects_staging", "north", '[{"id": 1, "ssn": ***, "name": "Jane Doe')]
     may_read = "select has_table_privilege(%s, 'etl.unreadable_answer', 'select')"
     assert [office.query(may_read % f"'{role}'") for role in ("etl_loader", "etl_transformer", "etl_reader")] == [
         [(True,)], [(False,)], [(False,)],

@@ -79,6 +79,7 @@ def source_of(folder: Path, text: str = LIST) -> Source:
                 key=tuple(each.name for each in KEYS.get(name, (_ID,))),
                 fields=KEYS.get(name, (_ID,)),
                 load=Full(shrink_floor=0.5),
+                never_load=("ssn",),
                 endpoint=next(job for job in jobs if job.table == name).endpoint,
                 jobs=tuple(job for job in jobs if job.table == name),
             )

@@ -1,6 +1,5 @@
 """A service's records on their way into staging, in the two kinds of tables that keep them."""
 
-from dataclasses import replace
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -37,9 +36,7 @@ def versions(connection) -> DocumentTable:
 def target(connection, table: RestTable) -> DocumentTable:
     relation = Relation("tracktik_staging", table.name)
     ensure_table(connection, relation, document_layout(table, instances=False))
-    return DocumentTable(
-        relation=relation, keys=document_keys(table), keeps_versions=table.has_versions, never_load=("secret",)
-    )
+    return DocumentTable(relation=relation, keys=document_keys(table), keeps_versions=table.has_versions)
 
 
 def doc(key: int, text: str, day: date | None = None) -> Document:
@@ -92,13 +89,6 @@ def test_the_same_again_writes_nothing(connection, newest, versions) -> None:
 def test_the_last_of_two_documents_of_a_record_counts(connection, newest) -> None:
     merge(connection, newest, doc(1, '{"a": 1}', MAY), doc(1, '{"a": 2}', MAY))
     assert rows(connection, newest, "raw_data") == [({"a": 2},)]
-
-
-def test_what_must_not_be_kept_is_not(connection, newest, versions) -> None:
-    for into, day in ((newest, MAY), (versions, None)):
-        merge(connection, into, doc(1, '{"a": 1, "secret": "x"}', day))
-        assert rows(connection, into, "raw_data") == [({"a": 1},)]
-        assert merge(connection, into, doc(1, '{"a": 1, "secret": "y"}', day)) == MergedDocuments(0, 0)
 
 
 def test_numbers_stay_as_the_service_wrote_them(connection, newest) -> None:
@@ -162,22 +152,14 @@ def test_what_postgresql_cannot_keep_is_told_and_the_rest_is_kept(connection, ne
 
 def test_what_goes_straight_in_is_all_there_or_not_at_all(connection, newest, versions) -> None:
     for into, day in ((newest, MAY), (versions, None)):
-        plain = replace(into, never_load=())
         few = [doc(1, '{"rate": 12.50}', day), doc(2, "{}", day)]
-        assert documents.is_empty(connection, plain, Span(MAY, MAY) if day else None)
-        assert documents.copy_documents_into_target(connection, plain, BATCH, few)
-        assert not documents.is_empty(connection, plain, Span(MAY, MAY) if day else None)
+        assert documents.is_empty(connection, into, Span(MAY, MAY) if day else None)
+        assert documents.copy_documents_into_target(connection, into, BATCH, few)
+        assert not documents.is_empty(connection, into, Span(MAY, MAY) if day else None)
         assert rows(connection, into, "id, raw_data ->> 'rate', etl_batch_id") == [
             (1, "12.50", BATCH),
             (2, None, BATCH),
         ]
-        assert not documents.copy_documents_into_target(
-            connection, plain, BATCH, [doc(3, "{}", day), doc(2, "{}", day)]
-        )
-        assert not documents.copy_documents_into_target(connection, plain, BATCH, [doc(3, "{}", day), doc(4, "{", day)])
+        assert not documents.copy_documents_into_target(connection, into, BATCH, [doc(3, "{}", day), doc(2, "{}", day)])
+        assert not documents.copy_documents_into_target(connection, into, BATCH, [doc(3, "{}", day), doc(4, "{", day)])
         assert [key for (key,) in rows(connection, into, "id")] == [1, 2]
-
-
-def test_nothing_goes_straight_in_where_a_field_must_not_be_kept(connection, newest) -> None:
-    assert not documents.copy_documents_into_target(connection, newest, BATCH, [doc(1, '{"secret": "x"}', MAY)])
-    assert rows(connection, newest, "id") == []
