@@ -85,7 +85,7 @@ select
     null::integer as source_instance_id,
     coalesce(worst.last_run_status, 'Never run')::varchar(50) as last_run_status,
     worst.last_run_at,
-    least(worst.last_run_records, 2147483647)::integer as last_run_records,
+    case when worst.last_run_at is not null then least(worst.last_run_records, 2147483647) end::integer as last_run_records,
     job.created_at,
     greatest(job.updated_at, active.decided_at) as updated_at,
     job.category,
