@@ -181,11 +181,6 @@ def retain_rows(options: argparse.Namespace) -> None:
 
 def add_copy_commands(commands: Commands) -> None:
     """The commands of this room."""
-    parser = command(commands, "discover", discover_tables)
-    parser.add_argument("source", type=source_named)
-    parser.add_argument("--accept-shrink", action="store_true", help="believe a database that has far fewer tables")
-    parser.add_argument("--check", action="store_true", help="write nothing, and fail where the two part")
-
     for name, act in (("compare", compare_tables), ("switch", switch_tables)):
         parser = command(commands, name, act)
         parser.add_argument("source", type=source_named)

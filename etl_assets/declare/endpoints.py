@@ -208,6 +208,8 @@ class Job:
     category: str
     phase: int
     """Jobs of a phase follow those of the phase before."""
+    shape: str
+    """How the list of jobs calls the form of its answers."""
     record: str
     """What the vendor calls its records; empty where the vendor does not have the endpoint."""
     why_off: str

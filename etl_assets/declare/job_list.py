@@ -134,6 +134,7 @@ def _read_line(where: str, line: str, shapes: Shapes) -> Job:
         parameters=parameters,
         category=text["category"],
         phase=_number(where, text, "phase"),
+        shape=text["shape"],
         record=text["record"],
         why_off=text["why_off"],
         replaced_by=_number(where, text, "replaced_by") if text["replaced_by"] else None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import ClassVar
 
 from etl_assets.declare.dates import Calendar, Span
@@ -34,6 +35,8 @@ class Service:
     """The first date that there is something of; needed where there is no billing calendar."""
     horizon_days: int = 366
     """How many days ahead of today there may be something, where there is no billing calendar."""
+    shapes: Path | None = None
+    """The file with what the vendor's specification says of the endpoints that are used; `etl discover` writes it."""
     parallel_requests: int = 6
     """How many requests of a job for the rows of its parent table are under way at once, within the rate."""
     instances: bool = False

@@ -1,6 +1,7 @@
 """TrialSync: the trials, subjects and visits of Clinical Conductor. See README.md here for access and what is odd."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 from etl_assets.declare.service import Service
 from etl_assets.declare.source import Source
@@ -18,6 +19,7 @@ SOURCE = Source(
         cron="0 1 * * *",
         sweep_cron="0 1 * * 0",
         start=date(2015, 1, 1),
+        shapes=Path(__file__).with_name("shapes.yaml"),
         parallel_requests=8,
         instances=True,
     ),
