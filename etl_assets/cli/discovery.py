@@ -12,7 +12,7 @@ from etl_assets.loading.rest.specification_drift import job_drift, shape_drift
 from etl_assets.readers.rest.specification import Specification, parse_specification, read_shapes, render_shapes
 
 
-def discover(options: argparse.Namespace) -> None:
+def discover_source(options: argparse.Namespace) -> None:
     """Read what a source has and write the list of it; or say, with --check, where the two part."""
     if options.source.jobs:
         discover_endpoints(options)
@@ -63,7 +63,7 @@ def _read_specification(path: Path) -> Specification:
 
 def add_discover_command(commands: Commands) -> None:
     """The command `discover`."""
-    parser = command(commands, "discover", discover)
+    parser = command(commands, "discover", discover_source)
     parser.add_argument("source", type=source_named)
     parser.add_argument("--specification", type=Path, metavar="FILE", help="a service's: the vendor's own, in JSON")
     parser.add_argument("--accept-shrink", action="store_true", help="believe a database that has far fewer tables")
