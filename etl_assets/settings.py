@@ -33,6 +33,8 @@ class Settings:
     """ETL_MAX_FINDINGS: how many single findings are kept of a rule and date; 1,000. They are counted all the same."""
     dagster_keep_days: float
     """ETL_DAGSTER_KEEP_DAYS: how long the runs of Dagster and the results of checks are kept; 30."""
+    report_dir: Path
+    """ETL_REPORT_DIR: where reports are written, one folder a source; `reports` in the home."""
     given: Mapping[str, str] = field(repr=False)
     """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
@@ -71,6 +73,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         file_quiet_seconds=_number(given, "ETL_FILE_QUIET_SECONDS", 5.0),
         max_findings=int(_number(given, "ETL_MAX_FINDINGS", MAX_FINDINGS)),
         dagster_keep_days=_number(given, "ETL_DAGSTER_KEEP_DAYS", 30.0),
+        report_dir=Path(given.get("ETL_REPORT_DIR") or home / "reports").resolve(),
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 

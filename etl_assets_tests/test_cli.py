@@ -163,3 +163,10 @@ def test_findings_of_severity_error_are_an_exit_code(home, settings, capsys, sev
     assert f"         7  {severity:7}  Order" in listed
     assert "7 findings of 1 rules; single ones: --rule NAME" in listed
     assert "3 issues" in said(capsys, "issues", "list", "--rule", "Order")
+
+
+def test_the_inventory_tells_an_estimate_from_a_count(home, settings, capsys) -> None:
+    lines = said(capsys, "inventory", "operating_room", "--exact").splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["stg.block_schedule", "stg.or_case", "stg.or_schedule"]
+    assert all("never" in line and "It was never loaded." in line for line in lines[1:-1])
+    assert lines[-1].startswith("3 tables, 0 with data, 0 records, ")

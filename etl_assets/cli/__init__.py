@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli import copies, discovery, jobs, operating, runs, sandboxes
+from etl_assets.cli import copies, discovery, inventory, jobs, operating, runs, sandboxes
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
@@ -21,6 +21,7 @@ def parser() -> Parser:
     runs.add_run_commands(commands)
     jobs.add_job_commands(commands)
     discovery.add_discover_command(commands)
+    inventory.add_inventory_command(commands)
     copies.add_copy_commands(commands)
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)

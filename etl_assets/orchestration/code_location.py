@@ -7,6 +7,7 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.housekeeping import housekeeping
+from etl_assets.orchestration.job_reports import job_report_asset, job_report_schedule
 from etl_assets.orchestration.jobs import source_job
 from etl_assets.orchestration.models.dbt_assets import model_assets
 from etl_assets.orchestration.resources import WarehouseResource
@@ -18,13 +19,18 @@ from etl_assets.orchestration.staging_assets import staging_assets
 def code_location(sources: Sequence[Source]) -> dg.Definitions:
     """The definitions of these sources. Nothing is connected here, only declared."""
     models = [(source, model_assets(source)) for source in sources]
+    with_jobs = [source for source in sources if source.jobs]
     return dg.Definitions(
-        assets=[assets for source, built in models for assets in (*staging_assets(source, built), built)],
+        assets=[
+            *(assets for source, built in models for assets in (*staging_assets(source, built), built)),
+            *map(job_report_asset, with_jobs),
+        ],
         asset_checks=[rule_checks(source) for source in sources],
         jobs=[*map(source_job, sources), housekeeping],
         schedules=[
             *map(nightly_rebuild, sources),
             *(reading for source in sources for reading in load_schedules(source)),
+            *map(job_report_schedule, with_jobs),
             nightly_housekeeping,
         ],
         sensors=[*map(work_sensor, sources)],

@@ -7,7 +7,9 @@ import psycopg
 import pytest
 
 from etl_assets.settings import Settings
+from etl_assets.sources.trialsync import SOURCE
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.inventory import InventoryLine, staging_inventory
 from etl_assets_tests.sources.trialsync_loads import SCALE, TrialSync, open_trialsync
 
 STAFF, SCREENINGS, SITES, PATIENTS, STUDIES = 26, 14, 1, 3, 2
@@ -246,6 +248,76 @@ def test_a_change_of_a_job_answers_where_it_is_declared_and_changes_nothing(
 def test_a_reader_writes_nothing_and_sees_no_patients(reader: psycopg.Connection, statement: str) -> None:
     with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSupported)):
         reader.execute(statement)
+
+
+def test_the_key_figures_are_those_of_the_notes(reader: psycopg.Connection, loaded: TrialSync) -> None:
+    loaded.execute("analyze")
+    row = reader.execute("select * from staging_statistics")
+    names = [column.name for column in row.description or ()]
+    figures = dict(zip(names, row.fetchall()[0], strict=True))
+    assert {name: figures[name] for name in names[:6]} == {
+        "total_jobs": 90, "active_jobs": 76, "disabled_jobs": 14,
+        "parameterized_jobs": 40, "non_parameterized_jobs": 50, "replacement_jobs": 7,
+    }  # fmt: skip
+    held = [table for table in staging(loaded) if table.records]
+    assert (figures["total_staging_tables"], figures["tables_with_data"]) == (88 + 2, len(held))
+    assert figures["total_records"] == sum(table.records or 0 for table in held)
+    assert figures["total_bytes"] == sum(table.size for table in staging(loaded))
+
+
+def staging(trialsync: TrialSync, **options: bool) -> list[InventoryLine]:
+    with connect(trialsync.settings) as connection:
+        return list(staging_inventory(connection, ["trialsync_staging"], **options))
+
+
+def test_the_inventory_has_each_table_with_its_size_and_why_it_is_empty(loaded: TrialSync) -> None:
+    loaded.execute("analyze")
+    tables = {table.relation.name: table for table in staging(loaded)}
+    assert len(tables) == 88 + 2
+    assert {name: table.records for name, table in tables.items()} == {
+        table.relation.name: table.records for table in staging(loaded, exact=True)
+    }
+    sites = tables["dim_sites_staging"]
+    assert (sites.records, sites.why_empty) == (2 * SCALE.sites, None)
+    assert loaded.query("select pg_total_relation_size('trialsync_staging.dim_sites_staging')") == [(sites.size,)]
+    assert sites.last_loaded_at is not None
+    assert sites.last_changed_at is not None
+    assert sites.last_changed_at <= sites.last_loaded_at
+    why = {name: table.why_empty for name, table in tables.items() if table.records == 0}
+    assert why.pop("ghl_contacts_staging", "").startswith("Contacts of GoHighLevel: no job reads")
+    assert why.pop("ghl_custom_fields_staging", "").startswith("Custom fields of GoHighLevel: no job reads")
+    assert why["dim_users_staging"] == "Job 4 is off: Invalid endpoint (404)."
+    assert why["dim_screenings_staging"] == "Job 14 is not offered."
+    assert why["dim_study_actions_staging"] == "Job 27 is off: Needs parameter fix (should be re-enabled)."
+    assert why["dim_patient_conditions_staging"] == "The source has none."
+    assert None not in why.values()
+    assert {name for name in why if "not offered" in (why[name] or "")} == {
+        table.name for table in SOURCE.tables if table.unoffered and any(job.is_active for job in table.jobs)
+    }
+
+
+def test_an_empty_table_says_why_in_its_comment(loaded: TrialSync) -> None:
+    comments = dict(loaded.query(
+        "select relname, obj_description(oid, 'pg_class') from pg_class"
+        " where relnamespace = 'trialsync_staging'::regnamespace and relkind = 'r'"
+    ))  # fmt: skip
+    assert comments["dim_invoices_staging"] == "Clinical Conductor does not offer it."
+    assert comments["dim_engagements_staging"] == "Job 31 is off: CCE-only feature (501 error)."
+    assert comments["dim_sites_staging"] is None
+    assert len([name for name, comment in comments.items() if comment]) == 12 + 14 + 2, (
+        "not offered, off, of GoHighLevel"
+    )
+
+
+def test_an_estimate_that_nobody_made_is_not_taken_for_nothing(loaded: TrialSync) -> None:
+    loaded.execute("create table trialsync_staging.newly_made (id int); insert into trialsync_staging.newly_made"
+                   " values (1)", "etl_loader")  # fmt: skip
+    try:
+        (made,) = [each for each in staging(loaded) if each.relation.name == "newly_made"]
+        assert made.records in {None, 1}
+        assert (made.why_empty, made.last_loaded_at) == (None, None)
+    finally:
+        loaded.execute("drop table trialsync_staging.newly_made", "etl_loader")
 
 
 def test_what_was_truncated_is_brought_back_by_the_next_load(loaded: TrialSync) -> None:

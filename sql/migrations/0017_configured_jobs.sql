@@ -201,7 +201,78 @@ left join lateral (
 comment on view etl.job_instance is
 'One line a job and instance: whether it is asked and offered, and its last run. Without instances, a line a job.';
 
-grant select on etl.job_history, etl.job_instance to etl_transformer;
+create view etl.staging_inventory as
+with tables as (
+    select
+        class.oid,
+        space.nspname as schema_name,
+        class.relname as table_name,
+        space.nspname || '.' || class.relname as relation,
+        case
+            when pg_relation_size(class.oid) = 0 then 0
+            when class.reltuples >= 0 then class.reltuples::bigint
+            else nullif(pg_stat_get_live_tuples(class.oid), 0)
+        end as records
+    from pg_class as class
+    inner join pg_namespace as space on space.oid = class.relnamespace
+    where
+        class.relkind = 'r'
+        and class.relpersistence = 'p'
+        and pg_get_userbyid(space.nspowner) in ('etl_loader', 'etl_keeper')
+        and space.nspname <> 'etl'
+)
+
+select
+    tables.schema_name::text as schema_name,
+    tables.relation::text as relation,
+    tables.records,
+    pg_total_relation_size(tables.oid) as bytes,
+    loaded.last_loaded_at,
+    changed.last_changed_at,
+    case
+        when tables.records = 0
+            then coalesce(
+                jobs.why,
+                obj_description(tables.oid, 'pg_class'),
+                case when loaded.last_loaded_at is null then 'It was never loaded.' else 'The source has none.' end
+            )
+    end as why_empty
+from tables
+left join lateral (
+    select loaded_at as last_loaded_at
+    from etl.table_load
+    where relation = tables.relation
+    order by loaded_at desc
+    limit 1
+) as loaded on true
+left join lateral (
+    select loaded_at as last_changed_at
+    from etl.table_load
+    where relation = tables.relation and rows_inserted + rows_updated + rows_deleted + rows_vanished > 0
+    order by load_id desc
+    limit 1
+) as changed on true
+left join lateral (
+    select
+        string_agg(
+            distinct case
+                when found.is_active
+                    then format('Job %s is %s.', found.job_id, replace(found.availability, '_', ' '))
+                else format('Job %s is off: %s.', found.job_id, active.why)
+            end, ' '
+        ) as why
+    from etl.job_instance as found
+    inner join etl.active_job as active on active.source = found.source and active.job_id = found.job_id
+    inner join etl.job on job.source = found.source and job.job_id = found.job_id
+    where
+        job.target_table = tables.table_name
+        and (not found.is_active or found.availability in ('not_offered', 'not_licensed'))
+) as jobs on true;
+comment on view etl.staging_inventory is
+'Every staging table: its records, its bytes with indexes, when it was loaded and changed, and why it is empty.';
+comment on column etl.staging_inventory.records is 'By the planner''s estimate; null where there is none yet.';
+
+grant select on etl.job_history, etl.job_instance, etl.staging_inventory to etl_transformer;
 grant select on etl.source_instance, etl.job, etl.job_decision, etl.job_state, etl.job_run, etl.active_job
 to etl_transformer;
 

@@ -110,6 +110,90 @@ where job.source = 'trialsync';
 comment on view trialsync.dw_etl_jobs is
 'The jobs as they are declared, with their last run at the instance where it went worst; records are those of all.';
 
+-- GoHighLevel's tables, of which the names alone are known: whoever selects from them finds them.
+create table trialsync_staging.ghl_contacts_staging (
+    id serial primary key,
+    data jsonb not null,
+    source_id varchar(255) not null,
+    source_instance_id integer not null,
+    etl_job_id integer not null,
+    etl_run_id integer not null,
+    loaded_at timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+create unique index idx_ghl_contacts_instance_entity
+on trialsync_staging.ghl_contacts_staging (source_instance_id, (data ->> 'id'));
+create index idx_ghl_contacts_source_id on trialsync_staging.ghl_contacts_staging (source_id);
+create index idx_ghl_contacts_data_gin on trialsync_staging.ghl_contacts_staging using gin (data);
+comment on table trialsync_staging.ghl_contacts_staging is
+'Contacts of GoHighLevel: no job reads that service, of whose records and account nothing is known.';
+
+create table trialsync_staging.ghl_custom_fields_staging (
+    id serial primary key,
+    data jsonb not null,
+    source_id varchar(255) not null,
+    source_instance_id integer not null,
+    etl_job_id integer not null,
+    etl_run_id integer not null,
+    loaded_at timestamptz not null default now(),
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);
+create unique index idx_ghl_custom_fields_instance_entity
+on trialsync_staging.ghl_custom_fields_staging (source_instance_id, (data ->> 'id'));
+create index idx_ghl_custom_fields_source_id on trialsync_staging.ghl_custom_fields_staging (source_id);
+create index idx_ghl_custom_fields_data_gin on trialsync_staging.ghl_custom_fields_staging using gin (data);
+comment on table trialsync_staging.ghl_custom_fields_staging is
+'Custom fields of GoHighLevel: no job reads that service, of whose records and account nothing is known.';
+
+grant select on trialsync_staging.ghl_contacts_staging, trialsync_staging.ghl_custom_fields_staging
+to etl_personal_reader;
+
+create view trialsync.staging_statistics as
+with inventory as (
+    select
+        count(*) as total_staging_tables,
+        count(*) filter (where records > 0) as tables_with_data,
+        coalesce(sum(records), 0)::bigint as total_records,
+        sum(bytes)::bigint as total_bytes
+    from etl.staging_inventory
+    where schema_name = 'trialsync_staging'
+),
+
+jobs as (
+    select
+        job.requires_parameters,
+        active.is_active,
+        exists (
+            select from etl.job as replaced where replaced.source = job.source and replaced.replaced_by = job.job_id
+        ) as is_replacement
+    from etl.job
+    inner join etl.active_job as active on active.source = job.source and active.job_id = job.job_id
+    where job.source = 'trialsync'
+)
+
+select
+    count(*) filter (where not jobs.is_replacement) as total_jobs,
+    count(*) filter (where not jobs.is_replacement and jobs.is_active) as active_jobs,
+    count(*) filter (where not jobs.is_replacement and not jobs.is_active) as disabled_jobs,
+    count(*) filter (where not jobs.is_replacement and jobs.requires_parameters) as parameterized_jobs,
+    count(*) filter (where not jobs.is_replacement and not jobs.requires_parameters) as non_parameterized_jobs,
+    count(*) filter (where jobs.is_replacement) as replacement_jobs,
+    inventory.total_staging_tables,
+    inventory.tables_with_data,
+    inventory.total_records,
+    inventory.total_bytes
+from inventory
+left join jobs on true
+group by
+    inventory.total_staging_tables,
+    inventory.tables_with_data,
+    inventory.total_records,
+    inventory.total_bytes;
+comment on view trialsync.staging_statistics is
+'The key figures: jobs of the old inventory, those that stand in for seven of them, tables, and records by estimate.';
+
 create function trialsync.refuse_job_change() returns trigger
 language plpgsql as $$
 begin
@@ -124,7 +208,7 @@ create trigger refuse_job_change instead of update or delete on trialsync.dw_etl
 for each row execute function trialsync.refuse_job_change();
 
 grant select on trialsync.dw_api_credentials, trialsync.dw_etl_runs, trialsync.dw_etl_job_instances,
-trialsync.dw_etl_jobs to etl_transformer, etl_reader, etl_personal_reader;
+trialsync.dw_etl_jobs, trialsync.staging_statistics to etl_transformer, etl_reader, etl_personal_reader;
 grant update, delete on trialsync.dw_etl_jobs to etl_reader, etl_personal_reader;
 
 reset role;

@@ -138,6 +138,15 @@ def _tells_of_people(jobs: list[Job]) -> bool:
     return jobs[0].table in PERSONAL or of_patients or not answered
 
 
+def _why_empty(jobs: list[Job]) -> str:
+    """Of a table that no job fills as it is declared."""
+    if not any(job.record for job in jobs):
+        return "Clinical Conductor does not offer it."
+    if any(job.is_active for job in jobs):
+        return ""
+    return " ".join(f"Job {job.id} is off: {job.why_off}." for job in jobs)
+
+
 def _keyed(job: Job, key: tuple[Field, ...]) -> Job:
     """The job, its pages asked for in the order of the key: in no order, a page may give again what another gave."""
     if constants := CONSTANTS.get(job.table):
@@ -152,7 +161,6 @@ def _keyed(job: Job, key: tuple[Field, ...]) -> Job:
 def _table(jobs: list[Job]) -> RestTable:
     key, name = _key(jobs), jobs[0].table
     jobs = [_keyed(job, key) for job in jobs]
-    answered = [job for job in jobs if job.record]
     return RestTable(
         name=name,
         description=f"{', '.join(dict.fromkeys(job.name for job in jobs))}, as Clinical Conductor has them.",
@@ -164,7 +172,7 @@ def _table(jobs: list[Job]) -> RestTable:
         never_load=NEVER_LOAD.get(name, ()),
         personal=PERSONAL_FIELDS.get(name, ()),
         personal_document=_tells_of_people(jobs),
-        unoffered="" if answered else "Clinical Conductor does not offer it.",
+        unoffered=_why_empty(jobs),
     )
 
 
