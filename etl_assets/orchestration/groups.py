@@ -10,6 +10,8 @@ from etl_assets.declare.tables import Table
 
 SOURCE_TAG = "source"
 """The tag of every asset with the name of its source: groups are smaller."""
+REPORT_LAYER = "report"
+"""The layer of what is written for people to read, and nothing is built on."""
 FOLDERS: Mapping[str, tuple[str, str]] = {
     "staging": ("staging", "typed"),
     "intermediate": ("intermediate", "intermediate"),

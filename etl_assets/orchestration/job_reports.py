@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from etl_assets.declare.source import Source
+from etl_assets.orchestration.groups import REPORT_LAYER, SOURCE_TAG
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.job_report import job_report, write_job_report
 from etl_assets.warehouse.connection import connect
@@ -18,7 +19,7 @@ def job_report_asset(source: Source) -> dg.AssetsDefinition:
         group_name=f"{source.name}_reports",
         owners=[source.owner],
         kinds={"markdown"},
-        tags={"layer": "report"},
+        tags={"layer": REPORT_LAYER, SOURCE_TAG: source.name},
         description=f"What failed, is not offered or waits of the jobs of {source.title}, as a file in the report"
         " folder (ETL_REPORT_DIR). One file a report.",
     )

@@ -6,13 +6,13 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.asset_keys import staging_keys
-from etl_assets.orchestration.groups import SOURCE_TAG
+from etl_assets.orchestration.groups import REPORT_LAYER, SOURCE_TAG
 from etl_assets.orchestration.retries import RETRIES
 
 
 def everything_of(source: Source) -> dg.AssetSelection:
-    """Staging, its checks, and all that is built on it."""
-    return dg.AssetSelection.tag(SOURCE_TAG, source.name)
+    """Staging, its checks, and all that is built on it; reports have schedules of their own."""
+    return dg.AssetSelection.tag(SOURCE_TAG, source.name) - dg.AssetSelection.tag("layer", REPORT_LAYER)
 
 
 def models_of(source: Source) -> dg.AssetSelection:

@@ -9,9 +9,11 @@ from etl_assets.declare.dates import Span
 from etl_assets.orchestration.kinds import KINDS, kind_of
 from etl_assets.orchestration.kinds.kind import LoadSchedule
 from etl_assets.orchestration.partitions import partitions_of, recent_span, today
+from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import load_schedules
 from etl_assets.settings import read_settings
 from etl_assets.sources import SOURCES
+from etl_assets.sources.trialsync import SOURCE as TRIALSYNC
 from etl_assets_tests.declare.trials import STUDIES, VISITS, source
 
 BEGAN = date(2024, 5, 6)
@@ -38,6 +40,27 @@ def test_a_service_without_a_calendar_is_read_by_days() -> None:
     partitions = partitions_of(trials)
     assert isinstance(partitions, dg.DailyPartitionsDefinition)
     assert partitions.get_first_partition_key() == "2024-05-06"
+
+
+def test_configured_jobs_are_run_phase_by_phase_and_each_instance_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedules = kind_of(TRIALSYNC).schedules(TRIALSYNC)
+    assert [(each.name, each.cron) for each in schedules] == [
+        (f"phase_{phase}", f"0 {phase + 1} * * *") for phase in range(6)
+    ]
+    assert [each.builds for each in schedules] == [False] * 5 + [True]
+    jobs = {number for each in schedules for number in each.options["jobs"]}
+    assert jobs == {job.id for job in TRIALSYNC.jobs if not job.replaced_by}
+    for name in ("NORTH", "SOUTH"):
+        monkeypatch.setenv(f"ETL_TRIALSYNC_{name}_URL", "https://conductor.example")
+        monkeypatch.setenv(f"ETL_TRIALSYNC_{name}_API_KEY", "not-a-secret")
+    monkeypatch.setenv("ETL_TRIALSYNC_INSTANCES", "north,south")
+    first, *_, last = load_schedules(TRIALSYNC)
+    with dg.build_schedule_context() as context:
+        runs = first(context, warehouse=WarehouseResource())
+        built = last(context, warehouse=WarehouseResource())
+    assert [run.run_config["ops"]["load_trialsync"]["config"]["instances"] for run in runs] == [["north"], ["south"]]
+    assert all(key.path[0] == "trialsync_staging" for run in runs for key in run.asset_selection)
+    assert [run.asset_selection for run in built] == [None, None]
 
 
 def test_a_sweep_begins_no_earlier_than_the_source() -> None:
