@@ -45,10 +45,22 @@
 {#- The day of the first appointment of a subject's visit that took place. -#}
 {%- macro first_held_date() -%}
     (
-        select min({{ json_field('scheduledStart', 'date', 'appointment') }})
-        from jsonb_array_elements(coalesce({{ json_part('appointments', 'array') }}, '[]')) as appointment
-        where appointment ->> 'status' in ('Completed', 'Started')
+        select min({{ json_field('scheduledStart', 'date', 'appointment.document') }})
+        from
+            jsonb_path_query(
+                raw_data, '$.appointments[*] ? (@.status == "Completed" || @.status == "Started")'
+            ) as appointment (document)
     )
+{%- endmacro -%}
+
+{#- A time zone's name, where it is one that PostgreSQL knows; null where it is not. -#}
+{%- macro known_time_zone(column) -%}
+    case
+        when
+            {{ column }} ~ '^(UTC|[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$'
+            and pg_input_is_valid('2000-01-01 00:00 ' || {{ column }}, 'timestamptz')
+            then {{ column }}
+    end
 {%- endmacro -%}
 
 {#- The versions of the records of a typed view, as scd2 takes them: one from when each was loaded as it stands, and one

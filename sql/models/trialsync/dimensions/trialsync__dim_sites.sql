@@ -20,7 +20,7 @@ select
     state,
     zip,
     country,
-    case when time_zone in (select zone.name from pg_catalog.pg_timezone_names as zone) then time_zone end as time_zone,
+    {{ known_time_zone('time_zone') }} as time_zone,
     organization,
     site_created_at,
     is_deleted,
