@@ -9,29 +9,30 @@ import pytest
 
 from etl_assets.sandbox.trialsync.people import PLANTED
 from etl_assets.settings import Settings
+from etl_assets_tests.sources.trialsync_loads import TrialSync, open_trialsync
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
-from etl_assets_tests.sql.trialsync_instances import TrialInstances, modelled_tables, trial_instances
+from etl_assets_tests.sql.trialsync_instances import SMALL, load_modelled, modelled_tables
 
 FIGURES = ("screened", "screen_failed", "enrolled", "randomised", "completed")
 MODELS = ("run", "--select", "path:models/trialsync", "--exclude", "path:models/trialsync/staging")
 
 
 @pytest.fixture(scope="module")
-def instances(module_settings: Settings) -> Iterator[TrialInstances]:
-    with trial_instances(module_settings) as opened:
-        opened.load()
+def instances(module_settings: Settings) -> Iterator[TrialSync]:
+    with open_trialsync(module_settings, SMALL) as opened:
+        load_modelled(opened)
         yield opened
 
 
 @pytest.fixture(scope="module")
-def built(dbt: Dbt, instances: TrialInstances) -> dict[str, Outcome]:
+def built(dbt: Dbt, instances: TrialSync) -> dict[str, Outcome]:
     built_and_tested = ("build", "--select", "path:models/trialsync", "path:tests/trialsync")
     return build(dbt, instances, *built_and_tested, "--exclude-resource-type", "unit_test")
 
 
-def build(dbt: Dbt, instances: TrialInstances, *words: str) -> dict[str, Outcome]:
+def build(dbt: Dbt, instances: TrialSync, *words: str) -> dict[str, Outcome]:
     """Build as of the day of the instances."""
-    return dbt(*(words or MODELS), as_of=instances.books["north"].now.isoformat())
+    return dbt(*(words or MODELS), as_of=instances.services["north"].books.now.isoformat())
 
 
 def written(outcomes: dict[str, Outcome]) -> dict[str, int]:
@@ -57,7 +58,7 @@ def test_every_model_is_built_and_every_test_holds(built: dict[str, Outcome]) ->
 
 @pytest.mark.parametrize("name", ["north", "south"])
 def test_known_figures_of_study_site_and_month_come_out(
-    warehouse: psycopg.Connection, instances: TrialInstances, built: dict[str, Outcome], name: str
+    warehouse: psycopg.Connection, instances: TrialSync, built: dict[str, Outcome], name: str
 ) -> None:
     rows = warehouse.execute(
         "select study_id, site_id, to_char(month_start, 'YYYY-MM'), screened, screen_failed, enrolled, randomized,"
@@ -65,7 +66,7 @@ def test_known_figures_of_study_site_and_month_come_out(
         " and screened + screen_failed + enrolled + randomized + completed > 0",
         [instance_ids(warehouse)[name]],
     )
-    known = instances.books[name].enrolment()
+    known = instances.services[name].books.enrolment()
     assert known
     assert {row[:3]: row[3:] for row in rows} == {
         key: tuple(getattr(month, figure) for figure in FIGURES) for key, month in known.items()
@@ -74,9 +75,9 @@ def test_known_figures_of_study_site_and_month_come_out(
 
 @pytest.mark.parametrize("name", ["north", "south"])
 def test_subjects_by_status_and_cumulative_figures_are_those_of_the_books(
-    warehouse: psycopg.Connection, instances: TrialInstances, built: dict[str, Outcome], name: str
+    warehouse: psycopg.Connection, instances: TrialSync, built: dict[str, Outcome], name: str
 ) -> None:
-    books = instances.books[name]
+    books = instances.services[name].books
     subjects = [subject for subject, _ in books.walk("subjects", 0, books.offsets("subjects").size)]
     statuses = Counter(subject.status for subject in subjects)
     instance = instance_ids(warehouse)[name]
@@ -98,17 +99,17 @@ def test_subjects_by_status_and_cumulative_figures_are_those_of_the_books(
 
 
 def test_what_is_loaded_again_or_emptied_and_loaded_again_makes_no_version(
-    warehouse: psycopg.Connection, dbt: Dbt, instances: TrialInstances, built: dict[str, Outcome]
+    warehouse: psycopg.Connection, dbt: Dbt, instances: TrialSync, built: dict[str, Outcome]
 ) -> None:
     before = versions(warehouse)
     assert min(before.values()) > 1
-    assert instances.load() == 0
+    assert load_modelled(instances) == 0
     for table in modelled_tables():
         warehouse.execute(f"truncate trialsync_staging.{table}")
     emptied = written(build(dbt, instances))
     assert {name for name in emptied if name.startswith("dim_")} == set()
     assert versions(warehouse) == before
-    assert instances.load() > 0
+    assert load_modelled(instances) > 0
     filled = written(build(dbt, instances))
     assert {name for name in filled if name.startswith("dim_")} == set()
     assert "fact_enrollment" in filled
@@ -116,17 +117,17 @@ def test_what_is_loaded_again_or_emptied_and_loaded_again_makes_no_version(
 
 
 def test_fault_6_what_changed_since_is_told_by_what_was_loaded_and_not_by_clocks(
-    warehouse: psycopg.Connection, dbt: Dbt, instances: TrialInstances, built: dict[str, Outcome]
+    warehouse: psycopg.Connection, dbt: Dbt, instances: TrialSync, built: dict[str, Outcome]
 ) -> None:
     """A view compared the start of a version with the end of the run: it was empty, and never saw a child change."""
     before, newest = versions(warehouse), "select max(surrogate_key) from trialsync.dim_subjects"
     (newest_key,) = warehouse.execute(newest).fetchone()
-    instances.books["north"].advance(21)
-    instances.load(["dim_subject_statuses_staging", "dim_patient_visits_staging"])
+    instances.services["north"].books.advance(21)
+    load_modelled(instances, ["dim_subject_statuses_staging", "dim_patient_visits_staging"])
     changed = written(build(dbt, instances))
     assert {"fact_subject_status_changes", "fact_enrollment", "fact_visit_timelines"} <= changed.keys()
     assert versions(warehouse) == before
-    instances.load()
+    load_modelled(instances)
     assert "dim_subjects" in written(build(dbt, instances))
     news = warehouse.execute(
         "select version.valid_from - record.loaded_at from trialsync.dim_subjects as version"
@@ -139,9 +140,9 @@ def test_fault_6_what_changed_since_is_told_by_what_was_loaded_and_not_by_clocks
 
 
 def test_what_a_list_no_longer_gives_is_gone_and_comes_back(
-    warehouse: psycopg.Connection, dbt: Dbt, instances: TrialInstances, built: dict[str, Outcome]
+    warehouse: psycopg.Connection, dbt: Dbt, instances: TrialSync, built: dict[str, Outcome]
 ) -> None:
-    books = instances.books["south"]
+    books = instances.services["south"].books
     subject, _ = next(books.walk("subjects", 0, 1))
     south = instance_ids(warehouse)["south"]
     timeline = (
@@ -149,21 +150,21 @@ def test_what_a_list_no_longer_gives_is_gone_and_comes_back(
         " where source_instance_id = %s and subject_id = %s order by valid_from desc limit 2"
     )
     books.delete("subjects", subject.id)
-    instances.load()
+    load_modelled(instances)
     build(dbt, instances)
     assert warehouse.execute(timeline, [south, subject.id]).fetchall()[0] == (True, True)
     counted = "select count(*) from trialsync.fact_enrollment where source_instance_id = %s and subject_id = %s"
     assert warehouse.execute(counted, [south, subject.id]).fetchone() == (0,)
     books.deleted["subjects"].clear()
     books.advance(0)
-    instances.load()
+    load_modelled(instances)
     build(dbt, instances)
     assert warehouse.execute(timeline, [south, subject.id]).fetchall() == [(False, True), (True, False)]
     assert warehouse.execute(counted, [south, subject.id]).fetchone() == (1,)
 
 
 def test_no_planted_value_is_in_a_column_that_readers_see(
-    warehouse: psycopg.Connection, instances: TrialInstances, built: dict[str, Outcome]
+    warehouse: psycopg.Connection, instances: TrialSync, built: dict[str, Outcome]
 ) -> None:
     open_columns = warehouse.execute(
         "select attrelid::regclass::text, attname from pg_attribute inner join pg_class on attrelid = pg_class.oid"
