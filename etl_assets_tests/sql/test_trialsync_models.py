@@ -203,6 +203,7 @@ def test_readers_see_what_is_not_personal_and_no_staging(
         for refused in (
             "phone1 from dim_patients", "mrn from dim_patients", "patient_id from fact_enrollment",
             "birth_date from dim_subjects", "display_name from dim_staff", "guardian from dim_patients",
+            "arm_id from fact_enrollment",
             "study_id from trialsync_typed.stg_subjects",
         ):  # fmt: skip
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
