@@ -34,7 +34,7 @@ Shapes = Mapping[str, tuple[Envelope, Paging]]
 """How the endpoints of each shape answer; that of an endpoint which nobody has seen is under an empty name."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_PARAMETER = re.compile(r"(\w+)=(\w+)\.(\S+)")
+_PARAMETER = re.compile(r"(\w+)=(\w+)\.(id|data(?:->'\w+')*->>'\w+')", re.ASCII)
 _STEP = re.compile(r"->>?'(\w+)'")
 _FLAGS = {"yes": True, "no": False}
 
@@ -155,7 +155,7 @@ def _endpoint(path: str, parameters: Sequence[Parameter], envelope: Envelope, pa
 
 def _read_parameter(where: str, text: str) -> Parameter:
     found = _PARAMETER.fullmatch(text)
-    if not found or (found[3] != "id" and not _STEP.search(found[3])):
+    if not found:
         raise ValueError(f"{where}: {text!r} is not of the form studyId=dim_studies_staging.data->>'id'")
     return Parameter(name=found[1], table=found[2], column=found[3])
 
