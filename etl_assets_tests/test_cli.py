@@ -170,3 +170,23 @@ def test_the_inventory_tells_an_estimate_from_a_count(home, settings, capsys) ->
     assert [line.split()[0] for line in lines[1:-1]] == ["stg.block_schedule", "stg.or_case", "stg.or_schedule"]
     assert all("never" in line and "It was never loaded." in line for line in lines[1:-1])
     assert lines[-1].startswith("3 tables, 0 with data, 0 records, ")
+
+
+def test_the_old_inventory_of_jobs_comes_out_line_by_line(home, settings, capsys, real_data) -> None:
+    lines = said(capsys, "jobs", "list", "trialsync", "--format", "pipe").splitlines()
+    export = (real_data / "trialsync" / "etl_jobs_export.txt").read_text().splitlines()
+    assert len(lines) == 90
+    assert [line.split("|")[:-2] for line in lines] == [line.split("|")[:-2] for line in export]
+    assert {tuple(line.split("|")[-2:]) for line in lines} == {("Never run", "0")}
+
+
+def test_the_lines_of_jobs_have_the_old_fields_and_leave_out_those_that_stand_in(home, settings, capsys) -> None:
+    lines = [line.split("|") for line in said(capsys, "jobs", "list", "trialsync", "--format", "pipe").splitlines()]
+    assert {len(line) for line in lines} == {11}
+    assert [sum(line[4] == word for line in lines) for word in ("Active", "Disabled")] == [76, 14]
+    assert [sum(line[5] == word for line in lines) for word in ("Yes", "No")] == [40, 50]
+    assert ["160", "Subject Patient Visits"] in [line[:2] for line in lines]
+    assert "189" not in [line[0] for line in lines]
+    everything = said(capsys, "jobs", "list", "trialsync")
+    assert "97 jobs: 83 on, 14 off." in everything
+    assert "see 189" in everything

@@ -29,8 +29,11 @@ def list_jobs(options: argparse.Namespace) -> None:
 
 
 def _pipe_lines(jobs: Sequence[Job], statuses: Mapping[int, JobStatus]) -> Iterator[str]:
-    """The lines of the old inventory."""
+    """The lines of the old inventory, in which the jobs that stand in for others are not."""
+    replacements = {job.replaced_by for job in jobs}
     for job in jobs:
+        if job.id in replacements:
+            continue
         status = statuses.get(job.id)
         is_active = status.is_active if status else job.is_active
         first = job.parameters[0] if job.has_parameters else None
