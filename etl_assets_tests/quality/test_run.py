@@ -157,11 +157,13 @@ def test_a_personal_value_is_in_no_issue(warehouse, batch) -> None:
         table="or_case",
         name="Person",
         why="To see.",
-        query="select row_key, 'patient_id' as field, patient_id as value, 'seen' as message, row_slice from looked_at",
+        query="select row_key, 'patient_id' as field, patient_id as value,"
+        " 'it is ' || patient_id || ', twice' as message, row_slice from looked_at",
     )
     put(warehouse, "A", patient_id="PAT-1")
     assert [row.value for row in run(warehouse, batch, rule).sample] == [WITHHELD]
-    assert warehouse.execute("select value from etl.quality_issue").fetchall() == [(WITHHELD,)]
+    issues = warehouse.execute("select value, message from etl.quality_issue").fetchall()
+    assert issues == [(WITHHELD, f"it is {WITHHELD}, twice")]
 
 
 def test_of_a_table_that_tells_of_people_no_issue_has_any_value(warehouse, batch) -> None:
