@@ -62,8 +62,8 @@ class Table:
     """Columns that tell of a person: no finding shows their values, and what models make of them only
     `etl_personal_reader` may read."""
     personal_document: bool = False
-    """Whether all of a row tells of people: findings withhold its values, no rejected record shows one, and a table that
-    readers may see at all, as those that jobs fill, only `etl_personal_reader` may read."""
+    """Whether all of a row tells of people: findings withhold its values, no rejected record shows one, and of tables
+    that readers may see, as those that jobs fill, only `etl_personal_reader` may read it."""
     description: str = ""
 
     @property

@@ -1,8 +1,10 @@
 """Whom TrialSync's records tell of: what is never loaded, who may read the rest, and where none of it may turn up."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +23,21 @@ SHAPES = PROJECT / "etl_assets" / "sources" / "trialsync" / "shapes.yaml"
 
 
 @pytest.fixture(scope="module")
-def loaded(module_settings: Settings) -> Iterator[TrialSync]:
+def lines() -> Iterator[list[str]]:
+    """What is logged by anybody, the chattiest libraries included."""
+    found: list[str] = []
+    handler, root = logging.Handler(), logging.getLogger()
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield found
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+@pytest.fixture(scope="module")
+def loaded(module_settings: Settings, lines: list[str]) -> Iterator[TrialSync]:
     """Both instances loaded; some patients were rejected."""
     with open_trialsync(module_settings) as trialsync:
         north = trialsync.services["north"]
@@ -88,9 +104,12 @@ def test_neither_the_ledger_nor_a_rejected_record_shows_a_patient(loaded: TrialS
     assert [name for name, row in of_ledger if PLANTED.search(row)] == []
 
 
-def test_no_file_of_the_installation_holds_a_patient(loaded: TrialSync) -> None:
-    files = [path for path in loaded.settings.home.rglob("*") if path.is_file() and path.suffix != ".lock"]
-    assert [path.name for path in files if PLANTED.search(path.read_text(errors="replace"))] == []
+def test_no_log_holds_a_patient(loaded: TrialSync, lines: list[str], server: Path) -> None:
+    assert lines, "else nothing was listened to"
+    assert [line for line in lines if PLANTED.search(line)] == []
+    logs = [path for folder in (loaded.settings.home, server) for path in folder.rglob("*log") if path.is_file()]
+    assert logs
+    assert [path.name for path in logs if PLANTED.search(path.read_text(errors="replace"))] == []
 
 
 @pytest.mark.parametrize("role", [READER, PERSONAL_READER])
