@@ -1,11 +1,13 @@
 """The old system's SQL over the warehouse, word for word: as its operators have it in their notes, so it runs."""
 
+import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
+from etl_assets import cli
 from etl_assets.settings import Settings
 from etl_assets.sources.trialsync import SOURCE
 from etl_assets.warehouse.connection import connect
@@ -294,6 +296,28 @@ def test_the_inventory_has_each_table_with_its_size_and_why_it_is_empty(loaded: 
     assert {name for name in why if "not offered" in (why[name] or "")} == {
         table.name for table in SOURCE.tables if table.unoffered and any(job.is_active for job in table.jobs)
     }
+
+
+@pytest.mark.parametrize(("words", "mark"), [((), "~"), (("--exact",), "")])
+def test_the_command_tells_an_estimate_from_a_count(
+    loaded: TrialSync,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    mark: str,
+) -> None:
+    loaded.execute("analyze")
+    monkeypatch.setenv("ETL_HOME", str(loaded.settings.home))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", loaded.settings.warehouse_url or "")
+    assert cli.main(["inventory", "trialsync", *words]) == 0
+    *lines, total = capsys.readouterr().out.splitlines()
+    (sites,) = [line for line in lines if line.startswith("trialsync_staging.dim_sites_staging ")]
+    assert sites.split()[1] == f"{mark}{2 * SCALE.sites}"
+    assert "kB" in sites
+    (users,) = [line for line in lines if line.startswith("trialsync_staging.dim_users_staging ")]
+    assert users.endswith("Job 4 is off: Invalid endpoint (404).")
+    records = sum(table.records or 0 for table in staging(loaded, exact=True))
+    assert re.fullmatch(rf"90 tables, \d+ with data, {'about ' if mark else ''}{records:,} records, [\d.]+ MB\.", total)
 
 
 def test_an_empty_table_says_why_in_its_comment(loaded: TrialSync) -> None:
