@@ -12,6 +12,8 @@ from etl_assets.settings import Settings, read_settings, temporary_environment
 from etl_assets.warehouse.connection import warehouse_url
 
 DAYS, ROOMS, START = 42, 8, date(2026, 1, 5)
+DEMO_TRIALS = {"patients": 60, "studies": 6, "subjects": 80, "visits": 6}
+"""Of each of the two instances that `make run` loads: some 4,000 requests in all."""
 
 
 @contextmanager
@@ -51,10 +53,12 @@ def _open_dental(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _trialsync(_: Settings) -> Iterator[str]:
+    from etl_assets.sandbox.trialsync.books import Scale
     from etl_assets.sandbox.trialsync.service import Instances
 
+    scale = Scale(**DEMO_TRIALS)
     rates = {f"ETL_TRIALSYNC_{name.upper()}_REQUESTS_PER_SECOND": "100000" for name in ("north", "south")}
-    with Instances() as instances, temporary_environment({**instances.settings, **rates}):
+    with Instances(scale) as instances, temporary_environment({**instances.settings, **rates}):
         yield " and ".join(service.address for service in instances.services.values())
 
 

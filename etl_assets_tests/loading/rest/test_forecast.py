@@ -42,4 +42,4 @@ def test_nights_follow_from_the_budget(office: Office) -> None:
     assert forecast_of(office, "north").nights == 1
     assert forecast_of(office, "north", requests=30).nights == 3
     hour = forecast_of(office, "north").time
-    assert forecast_of(office, "north", time=hour / 4).nights == 4
+    assert forecast_of(office, "north", time=hour / 3.5).nights == 4
