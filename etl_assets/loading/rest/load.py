@@ -63,8 +63,7 @@ class RestStrategy:
         with ledger.transaction():
             numbers = register_instances(ledger, source.name, addresses)
             register_jobs(ledger, source.name, source.jobs)
-        replaced = {job.id for job in source.jobs if job.replaced_by}
-        chosen = set(options.jobs) or active_jobs(ledger, source.name) - replaced
+        chosen = set(options.jobs) or active_jobs(ledger, source.name)
         named = {name: number for name, number in numbers.items() if name in (options.instances or numbers)}
         jobs = dict.fromkeys(named, chosen)
         if options.only_failed:

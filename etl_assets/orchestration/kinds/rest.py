@@ -81,17 +81,13 @@ def describe_requests(settings: Settings, source: Source, tables: Sequence[str],
         return
     given = source.service.settings_by_instance(settings.of_source(source.name))
     with connect(settings, autocommit=True) as connection:
-        active, numbers = active_jobs(connection, source.name), instance_numbers(connection, source.name)
+        chosen = set(options.jobs) or active_jobs(connection, source.name)
+        jobs = [job for job in source.jobs if job.id in chosen and (not tables or job.table in tables)]
+        numbers = instance_numbers(connection, source.name)
         for name in options.instances or given:
             if name not in numbers:
                 yield f"  {name}: never loaded, so there is nothing to forecast from."
                 continue
-            chosen = set(options.jobs) or active
-            jobs = [
-                job
-                for job in source.jobs
-                if job.id in chosen and (options.jobs or not job.replaced_by) and (not tables or job.table in tables)
-            ]
             budget = Budget.of(given[name], f"ETL_{source.name}_{name}".upper())
             found = forecast(connection, source, jobs, numbers[name], budget)
             for each in found.jobs:

@@ -1,11 +1,15 @@
-"""Encode documents as a binary COPY: a jsonb on the wire is one byte and the text that the service sent."""
+"""COPY documents in binary form: a jsonb on the wire is one byte and the text that the service sent."""
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from uuid import UUID
 
+import psycopg
+from psycopg import sql
+
 from etl_assets.declare.document_reader import Document, Key, KeyValue
+from etl_assets.warehouse.copy import copy_in, copy_line
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
@@ -49,6 +53,45 @@ def binary_copy(
         rows += (_JSON_HEAD.pack(len(each.raw) + 1, _JSONB_VERSION), each.raw, last)
     rows.append(_TRAILER)
     yield b"".join(rows)
+
+
+def copy_documents(
+    connection: psycopg.Connection,
+    statement: sql.Composed,
+    documents: Sequence[Document],
+    types: Sequence[str],
+    *,
+    with_date: bool = True,
+) -> dict[int, str]:
+    """COPY the key, the date and the document of each record into a table, those that PostgreSQL can read.
+
+    Args:
+        connection: Its transaction, if one is begun, goes on.
+        statement: `copy ... from stdin`, with the columns in that order and without options.
+        documents: The records.
+        types: Of the key's columns.
+        with_date: Whether there is a date among the columns.
+
+    Returns:
+        Those that PostgreSQL could not read, by their position in `documents`, with its reason; the others are in.
+    """
+    if not documents:
+        return {}
+    try:
+        with connection.transaction():
+            block = binary_copy(documents, types, with_date=with_date)
+            copy_in(connection, statement + sql.SQL(" (format binary)"), block)
+    except psycopg.DataError:
+        # Some value fits no jsonb, a number beyond numeric's range say. The text form tells which.
+        statement += sql.SQL(" (on_error ignore, log_verbosity verbose)")
+        skipped = copy_in(connection, statement, (_text_line(each, with_date=with_date) for each in documents)).skipped
+        return {line - 1: "PostgreSQL cannot keep it as JSON" for line in skipped}
+    return {}
+
+
+def _text_line(document: Document, *, with_date: bool) -> bytes:
+    day = [document.slice.isoformat() if document.slice else None] if with_date else []
+    return copy_line([*map(str, document.key), *day, document.raw.decode()])
 
 
 def _key_encoder(types: Sequence[str]) -> Callable[[Key], bytes]:

@@ -20,10 +20,10 @@ from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, Key
 from etl_assets.declare.rest import INSTANCE
 from etl_assets.warehouse.catalog import BATCH_COLUMN
-from etl_assets.warehouse.copy import copy_in, copy_line
+from etl_assets.warehouse.copy import copy_in
 from etl_assets.warehouse.merge import changes_query, distinct, merge
 from etl_assets.warehouse.relation import Relation
-from etl_assets.warehouse.rest.binary import binary_copy
+from etl_assets.warehouse.rest.binary import binary_copy, copy_documents
 from etl_assets.warehouse.rest.tables import DocumentTable
 
 STAGING = Relation("pg_temp", "etl_documents")
@@ -103,22 +103,8 @@ def copy_documents_into_staging(
     Returns:
         Those that PostgreSQL could not read, by their position in `documents`, with its reason; the others are in.
     """
-    if not documents:
-        return {}
     statement = target.statement("copy {staging} ({keys}, slice, raw_data) from stdin", staging=STAGING.identifier)
-    try:
-        with connection.transaction():
-            copy_in(connection, statement + sql.SQL(" (format binary)"), binary_copy(documents, target.key_types))
-    except psycopg.DataError:
-        # Some value fits no jsonb, a number beyond numeric's range say. The text form tells which.
-        statement += sql.SQL(" (on_error ignore, log_verbosity verbose)")
-        lines = (
-            copy_line([*map(str, each.key), each.slice.isoformat() if each.slice else None, each.raw.decode()])
-            for each in documents
-        )
-        skipped = copy_in(connection, statement, lines).skipped
-        return {line - 1: "PostgreSQL cannot keep it as JSON" for line in skipped}
-    return {}
+    return copy_documents(connection, statement, documents, target.key_types)
 
 
 def drop_out_of_window(connection: psycopg.Connection, target: DocumentTable, window: Span) -> None:

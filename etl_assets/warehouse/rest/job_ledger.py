@@ -107,8 +107,12 @@ def _columns_of(job: Job, first_of: Mapping[str, int]) -> tuple[object, ...]:
 
 
 def active_jobs(connection: psycopg.Connection, source: str) -> set[int]:
-    """The jobs that are asked: as declared, or as somebody decided."""
-    rows = connection.execute("select job_id from etl.active_job where source = %s and is_active", [source])
+    """The jobs that are asked: switched on, as declared or as somebody decided, and not replaced by another."""
+    rows = connection.execute(
+        "select job_id from etl.active_job as active inner join etl.job using (source, job_id)"
+        " where source = %s and active.is_active and replaced_by is null",
+        [source],
+    )
     return {number for (number,) in rows}
 
 

@@ -8,7 +8,6 @@ share, is told apart by them, and not by the index over `data ->> 'id'`. What a 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 import psycopg
@@ -19,10 +18,9 @@ from etl_assets.declare.rest import INSTANCE_ID, RestTable
 from etl_assets.declare.tables import Column
 from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.connection import PERSONAL_READER
-from etl_assets.warehouse.copy import copy_in, copy_line
 from etl_assets.warehouse.merge import MergeCounts, changes_query, distinct, equal, merge
 from etl_assets.warehouse.relation import Relation, column_list
-from etl_assets.warehouse.rest.binary import binary_copy
+from etl_assets.warehouse.rest.binary import copy_documents
 from etl_assets.warehouse.rest.job_ledger import JobRun
 from etl_assets.warehouse.rest.tables import document_keys
 from etl_assets.warehouse.tables import READERS, Index, TableLayout
@@ -92,13 +90,12 @@ class JobTable:
     def statement(self, text: str, **more: sql.Composable) -> sql.Composed:
         """SQL with these filled in, and what more is given.
 
-        {target}; {keys}; {existing_keys}; {same}, of `existing` and `incoming` of one key; {mine}, of rows in
-        `existing` that this job wrote at this instance; {instance}; {job}; {run}; {batch}.
+        {target}; {keys}; {same}, of `existing` and `incoming` of one key; {mine}, of rows in `existing` that this job
+        wrote at this instance; {instance}; {batch}.
         """
         return sql.SQL(text).format(
             target=self.relation.identifier,
             keys=column_list(self.key_names),
-            existing_keys=column_list(self.key_names, of="existing"),
             same=self._same(),
             mine=sql.SQL("existing.source_instance_id = {} and existing.etl_job_id = {}").format(
                 sql.Literal(self.run.instance_id), sql.Literal(self.run.job_id)
@@ -115,10 +112,6 @@ class JobTable:
     @property
     def incoming(self) -> sql.Composable:
         """The staged records, each key once."""
-        if not self.keys:
-            return sql.SQL(
-                "(select parent_key, data from pg_temp.etl_job_rows order by etl_seq desc limit 1) as incoming"
-            )
         return self.statement(
             "(select distinct on ({keys}) parent_key, {keys}, data"
             " from pg_temp.etl_job_rows order by {keys}, etl_seq desc) as incoming"
@@ -152,23 +145,12 @@ def copy_records(connection: psycopg.Connection, target: JobTable, records: Sequ
     Returns:
         Those that PostgreSQL could not read, by their position, with its reason; the others are in.
     """
-    if not records:
-        return {}
-    types = ["text", *(column.type for column in target.keys)]
     rows = [Document((each.parent_key, *each.document.key), None, each.document.raw) for each in records]
     statement = sql.SQL("copy pg_temp.etl_job_rows ({}) from stdin").format(
         column_list([PARENT_KEY, *target.key_names, "data"])
     )
-    try:
-        with connection.transaction():
-            copy_in(connection, statement + sql.SQL(" (format binary)"), binary_copy(rows, types, with_date=False))
-    except psycopg.DataError:
-        # Some value fits no jsonb, a number beyond numeric's range say. The text form tells which.
-        statement += sql.SQL(" (on_error ignore, log_verbosity verbose)")
-        lines = (copy_line([*map(_text, each.key), each.raw.decode()]) for each in rows)
-        skipped = copy_in(connection, statement, lines).skipped
-        return {line - 1: "PostgreSQL cannot keep it as JSON" for line in skipped}
-    return {}
+    types = ["text", *(column.type for column in target.keys)]
+    return copy_documents(connection, statement, rows, types, with_date=False)
 
 
 def merge_records(connection: psycopg.Connection, target: JobTable) -> MergeCounts:
@@ -252,15 +234,15 @@ def mark_vanished(
         parents: As `count_held` has them.
         rejected: Keys of records that came and cannot be kept.
     """
-    kept = sorted({KEY_SEPARATOR.join(map(_text, key)) for key in rejected})
-    shown = sql.SQL("concat_ws('|', {})").format(column_list(target.key_names, of="existing")) if target.keys else None
+    kept = sorted({KEY_SEPARATOR.join(map(str, key)) for key in rejected})
+    shown = sql.SQL("concat_ws('|', {})").format(column_list(target.key_names, of="existing"))
     return connection.execute(
         target.statement(
             "update {target} as existing set vanished_at = now(), updated_at = now(), etl_batch_id = {batch}"
             " where {mine} and vanished_at is null and {of_parents} and {not_rejected} and not exists ("
             " select from pg_temp.etl_job_rows as incoming where {same})",
             of_parents=_of_parents(parents),
-            not_rejected=sql.SQL("{} <> all(%(kept)s)").format(shown) if shown and kept else sql.SQL("true"),
+            not_rejected=sql.SQL("{} <> all(%(kept)s)").format(shown) if kept else sql.SQL("true"),
         ),
         {"parents": list(parents), "kept": kept},
     ).rowcount
@@ -268,7 +250,3 @@ def mark_vanished(
 
 def _of_parents(parents: Sequence[str]) -> sql.SQL:
     return sql.SQL("parent_key = any(%(parents)s)" if parents else "parent_key is null")
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
