@@ -74,6 +74,7 @@ def server() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         embedded.start_server(folder)
         if not (folder / "pattern").exists():
+            _trust_the_memory(folder)
             _make_pattern(folder)
             (folder / "pattern").touch()
     return folder
@@ -128,6 +129,14 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("ETL_REAL_DATA_DIR names no folder: the known answers of the real file were NOT checked")
     return Path(folder)
+
+
+def _trust_the_memory(folder: Path) -> None:
+    """No fsync: nothing here outlives the tests, and a checkpoint of their half a million files took a minute."""
+    with (folder / "data" / "etl.conf").open("a") as file:
+        file.write("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n")
+    postmaster = (folder / "data" / "postmaster.pid").read_text().splitlines()[0]
+    os.kill(int(postmaster), signal.SIGHUP)
 
 
 def _make_pattern(folder: Path) -> None:
