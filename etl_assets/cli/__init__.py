@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli import copies, discovery, inventory, jobs, operating, runs, sandboxes
+from etl_assets.cli import copies, discovery, inventory, jobs, operating, proof, runs, sandboxes
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
@@ -22,6 +22,7 @@ def parser() -> Parser:
     jobs.add_job_commands(commands)
     discovery.add_discover_command(commands)
     inventory.add_inventory_command(commands)
+    proof.add_prove_command(commands)
     copies.add_copy_commands(commands)
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)

@@ -74,6 +74,11 @@ class CopiedTable(Table):
         return True
 
     @property
+    def read_again(self) -> str:
+        """Every row is compared in the sweep alone."""
+        return "--sweep"
+
+    @property
     def summary(self) -> str:
         """What is said of it by hand, or why it has its importance."""
         return self.description or f"As the source has it: {self.why}."

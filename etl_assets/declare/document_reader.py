@@ -49,6 +49,8 @@ class DocumentPage:
 
     documents: Sequence[Document]
     rejected: Sequence[RejectedRecord] = ()
+    counted: int | None = None
+    """Records that the service counts in the lists of this read, up to this page's; None where it counts none."""
 
 
 class DocumentReader(Protocol):

@@ -56,6 +56,11 @@ class FileTable(Table):
         return self.columns
 
     @property
+    def read_again(self) -> str:
+        """A file is loaded again for its dates."""
+        return "--from DATE --to DATE"
+
+    @property
     def loader_columns(self) -> Sequence[str]:
         """Where a row came from, and when."""
         return ("feed", "file_name", "load_datetime")

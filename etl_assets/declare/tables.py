@@ -112,6 +112,11 @@ class Table:
         return False
 
     @property
+    def read_again(self) -> str:
+        """The words of `etl run` that have rows compared again with those held; none where each load does it."""
+        return ""
+
+    @property
     def summary(self) -> str:
         """What the table is, for people."""
         return self.description

@@ -92,6 +92,8 @@ class Outcome:
     watermark: str | None = None
     notes: list[str] = field(default_factory=list)
     checks: list[TableCheck] = field(default_factory=list)
+    source_said: dict[str, int] = field(default_factory=dict)
+    """What the source itself says of what it gave: how many bytes, rows, records, ..."""
 
 
 class Session(Protocol):
@@ -257,6 +259,7 @@ def _record(
         file_id=unit.file_id,
         left=outcome.moved_from,
         changed=outcome.changed,
+        source_said=outcome.source_said,
     )
     record_rejects(connection, batch, relation, unit.file_id, outcome.rejects)
     if outcome.watermark:

@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from etl_assets.declare.dates import Span
 from etl_assets.settings import Settings
@@ -143,11 +145,13 @@ def record_load(
     file_id: int | None = None,
     left: Collection[date] = (),
     changed: Collection[date] = (),
+    source_said: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Record what a load did, in the load's own transaction.
 
     `instance` is the tenant of the source whose rows they are; `left` are the dates that rows were moved away from,
-    without anything being said of these dates; `changed` those of which rows were written, where no file says it.
+    without anything being said of these dates; `changed` those of which rows were written, where no file says it;
+    `source_said` what the source itself says of how much it gave.
     """
     if counts.changed:
         # Until the commit: whoever sees a load that changed something sees all of these with a smaller number.
@@ -155,10 +159,12 @@ def record_load(
     connection.execute(
         # Not now(): the transaction began before all of it was read, and a build may have begun meanwhile.
         "insert into etl.table_load (batch_id, relation, instance, file_id, slices_left, slices_changed, loaded_at,"
-        " seconds, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected, rows_vanished)"
+        " seconds, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected, rows_vanished,"
+        " source_said, rows_held)"
         " values (%(batch_id)s, %(relation)s, %(instance)s, %(file_id)s, %(left)s, %(changed)s, clock_timestamp(),"
         " %(seconds)s, %(rows_read)s, %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s,"
-        " %(rows_rejected)s, %(rows_vanished)s)",
+        " %(rows_rejected)s, %(rows_vanished)s, %(source_said)s,"
+        " (select sum(n) from etl.key_digest where key_digest.relation = %(relation)s))",
         {
             "batch_id": batch.id,
             "relation": str(relation),
@@ -167,6 +173,7 @@ def record_load(
             "left": sorted(left),
             "changed": sorted(changed),
             "seconds": seconds,
+            "source_said": Jsonb(dict(source_said)),
             **vars(counts),
         },
     )

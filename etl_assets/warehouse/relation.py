@@ -60,4 +60,8 @@ def lock_relation(connection: psycopg.Connection, relation: Relation, *, instanc
     Where an `instance` is named, it is that tenant's part of the relation alone.
     """
     locked = f"{relation}/{instance}" if instance else str(relation)
-    connection.execute("select pg_advisory_xact_lock(hashtextextended('etl load ' || %s, 0))", [locked])
+    connection.execute(
+        # The setting tells the counting of rows that what is written from here on is a load's (`proof.py`).
+        "select pg_advisory_xact_lock(hashtextextended('etl load ' || %s, 0)), set_config('etl.load', 'on', true)",
+        [locked],
+    )

@@ -8,8 +8,9 @@ from psycopg import sql
 
 from etl_assets.declare.tables import Column
 from etl_assets.errors import SchemaDrift
-from etl_assets.warehouse.catalog import column_types
+from etl_assets.warehouse.catalog import BATCH_COLUMN, column_types
 from etl_assets.warehouse.connection import PERSONAL_READER, READER
+from etl_assets.warehouse.proof import count_rows_of
 from etl_assets.warehouse.relation import Relation, column_list, lock_relation
 
 READERS = (READER, PERSONAL_READER)
@@ -61,6 +62,9 @@ def ensure_table(connection: psycopg.Connection, relation: Relation, layout: Tab
         _create(connection, relation, layout)
     if layout.readers is not None:
         _grant(connection, relation, layout.readers)
+    if BATCH_COLUMN in layout.bookkeeping:
+        unique = [index.columns for index in layout.indexes if index.unique]
+        count_rows_of(connection, relation, layout.key or unique[0])
     for column in layout.columns if existing else ():
         if column.name not in existing:
             connection.execute(

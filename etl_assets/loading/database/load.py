@@ -19,6 +19,7 @@ from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
 from etl_assets.loading.database.table_load import TableLoad
+from etl_assets.loading.database.verify import MATCHES
 from etl_assets.loading.guards import allowed_hours
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
@@ -27,6 +28,7 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.extraction import record_unchanged
 from etl_assets.warehouse.database.staging import add_columns
 from etl_assets.warehouse.ledger import Counts, record_load, record_watermark
+from etl_assets.warehouse.proof import count_rows_of
 from etl_assets.warehouse.relation import Relation
 
 WORKERS = 2
@@ -227,8 +229,11 @@ class TableUnit:
 
     def record(self, session: DatabaseSession, outcome: Outcome) -> None:
         """Record how far the table has been read."""
-        del session
         outcome.watermark = self._load.record()
+        for check in outcome.checks:
+            if check.name == MATCHES:
+                outcome.source_said = {"rows_compared": check.rows_checked}
+        count_rows_of(session.connection, self.relation, self._load.target.keys)
 
     def loaded(self, report: LoadReport) -> None:
         """Note that somebody came to load it."""

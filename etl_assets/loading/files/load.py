@@ -130,6 +130,7 @@ class FileUnit:
             rejects=load.rejects,
             watermark=max(load.slices).isoformat() if load.slices else None,
             notes=_shrunken_notes(load),
+            source_said={"bytes": self._file.size_bytes, "rows": load.counts.rows_read},
         )
 
     def verify(self, session: FileSession) -> Sequence[TableCheck]:

@@ -60,6 +60,8 @@ class JobUnit:
         self._answers: list[ParentAnswer] = []
         self._rejected = RejectedRecords(self._declared, self.instance)
         self._staged = 0
+        self._counted: dict[str, int] = {}
+        """What the service counts."""
         self._waiting: list[StagedRecord] = []
         """Records that came and are not copied yet."""
         self.news: str | None = None
@@ -118,7 +120,11 @@ class JobUnit:
             rows_vanished=vanished,
         )
         job_ledger.record_answers(connection, self._run, self._answers)
-        return Outcome(counts=counts, rejects=self._rejected.rows)
+        return Outcome(
+            counts=counts,
+            rejects=self._rejected.rows,
+            source_said={"parents": len(self._answers)} if self._declared.per else self._counted,
+        )
 
     def verify(self, session: RestSession) -> Sequence[TableCheck]:
         """Nothing: a list is counted as it is read."""
@@ -221,10 +227,12 @@ class JobUnit:
 
     def _read(self, session: RestSession, reader: DocumentReader) -> None:
         """Stage a whole list, or the lists of the next parents."""
-        self._staged, self._waiting = 0, []
+        self._staged, self._waiting, self._counted = 0, [], {}
         if self._declared.per is None:
             for page in reader.read(self._declared):
                 self._take(session, "", page)
+                if page.counted is not None:
+                    self._counted["records"] = page.counted
         else:
             self._read_parents(session, reader)
         self._flush(session)

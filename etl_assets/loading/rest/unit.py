@@ -50,6 +50,8 @@ class DocumentUnit:
         """Whether the target held nothing of it, so that documents go straight in."""
         self._seen_load = 0
         """The last load of the table before it was read."""
+        self._counted: dict[str, int] = {}
+        """What the service counts, of the lists of which it counts anything."""
         self._copied_directly: Counter[date | None] = Counter()
         self._rejected = RejectedRecords(self._declared, self.instance)
         self._deleted: list[Key] = []
@@ -132,6 +134,7 @@ class DocumentUnit:
             rejects=self._rejected.rows,
             watermark=(self._window.last if self._window else datetime.now(UTC)).isoformat(),
             notes=self._notes(),
+            source_said=self._counted,
         )
 
     def verify(self, session: RestSession) -> Sequence[TableCheck]:
@@ -167,7 +170,12 @@ class DocumentUnit:
         """All pages: of one list, or of one list for each row of the parent table."""
         reader = session.reader(self.instance)
         for parent in self._parents(session):
-            yield from reader.read(self._declared, self._window, parent)
+            counted = None
+            for page in reader.read(self._declared, self._window, parent):
+                counted = page.counted
+                yield page
+            if counted is not None:
+                self._counted["records"] = self._counted.get("records", 0) + counted
 
     def _parents(self, session: RestSession) -> Sequence[Mapping[str, KeyValue] | None]:
         per = self._declared.per

@@ -81,7 +81,7 @@ class Completeness:
         """Records so far."""
         self._table = table
         self._seen_keys = seen_keys
-        self._total_count: int | None = None
+        self.total_count: int | None = None
         """Records of the whole list, as the last page that counts them has it."""
 
     def take(self, page: ListPage) -> ListPage:
@@ -92,9 +92,9 @@ class Completeness:
             EtlError: The list is longer than any that can be read, by what came of it or by its count.
         """
         count = page.total_count
-        if count is not None and self._total_count is not None and count < self._total_count:
+        if count is not None and self.total_count is not None and count < self.total_count:
             raise ListChanged(
-                f"{self._table}: the list went from {self._total_count:,} records to {count:,} while it was read."
+                f"{self._table}: the list went from {self.total_count:,} records to {count:,} while it was read."
             )
         if max(count or 0, self._seen_keys.received + page.size) > MAX_RECORDS:
             number = f"counts {count:,}" if count else f"has more than {MAX_RECORDS:,}"
@@ -103,7 +103,7 @@ class Completeness:
                 " If it is that long, read it by window; else the service's count is wrong, or its list has no end."
             )
         self.received += page.size
-        self._total_count = self._total_count if count is None else count
+        self.total_count = self.total_count if count is None else count
         return self._seen_keys.take(page)
 
     def finish(self) -> None:
@@ -112,8 +112,8 @@ class Completeness:
         Raises:
             ListChanged: The last count disagrees with the records that came.
         """
-        if self._total_count not in {None, self.received}:
+        if self.total_count not in {None, self.received}:
             raise ListChanged(
-                f"{self._table}: {self.received:,} records came, and the last page counts {self._total_count:,}."
+                f"{self._table}: {self.received:,} records came, and the last page counts {self.total_count:,}."
                 " Where that happens at every reading, the count is not that of the list."
             )

@@ -81,6 +81,7 @@ class RestReader:
             EtlError: It refused, says no count that it should, or ignores what it was asked.
         """
         path, parser = _address(table, parent), EnvelopeParser(table, parent)
+        counted: int | None = None
         seen_keys = SeenKeys(table, self._repeated.get((path, window), frozenset()))
         for span in _split_window(table, window):
             paging = self._paging(table, PageRequest(path, _parameters(table, span)))
@@ -95,7 +96,8 @@ class RestReader:
                     if span:
                         _check_window(table, span, page.documents)
                     if page.size:
-                        yield DocumentPage(page.documents, page.rejected)
+                        yield DocumentPage(page.documents, page.rejected, _sum(counted, completeness.total_count))
+            counted = _sum(counted, completeness.total_count)
         self._repeated.pop((path, window), None)
         if seen_keys.repeated:
             self._repeated[path, window] = frozenset(seen_keys.repeated)
@@ -207,6 +209,10 @@ def _parameters(table: RestTable, span: Span | None) -> dict[str, str]:
 
 def _format_window(endpoint: Endpoint, span: Span) -> str:
     return endpoint.window_format.format(first=span.first, last=span.last, end=span.last + DAY)
+
+
+def _sum(before: int | None, count: int | None) -> int | None:
+    return before if count is None else count + (before or 0)
 
 
 def _split_window(table: RestTable, window: Span | None) -> Sequence[Span | None]:

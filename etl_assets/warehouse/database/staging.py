@@ -11,6 +11,7 @@ from etl_assets.declare.database_reader import RowRange
 from etl_assets.errors import TransientError
 from etl_assets.warehouse.catalog import BATCH_COLUMN, describe_tables
 from etl_assets.warehouse.merge import equal
+from etl_assets.warehouse.proof import stop_counting
 from etl_assets.warehouse.relation import Relation, column_list
 
 LOCK_TIMEOUT = "5s"
@@ -129,6 +130,8 @@ def add_primary_key(connection: psycopg.Connection, target: StagingTable) -> Non
 
 def give_to_keeper(connection: psycopg.Connection, target: StagingTable) -> None:
     """Give a table that outlives its source to the role that keeps it: the loader may only insert and update then."""
+    if not is_keepers(connection, target):
+        stop_counting(connection, target.relation)  # a trigger is nothing that it may take over
     connection.execute("select etl.outlive_source(%s)", [target.relation.identifier.as_string(connection)])
 
 

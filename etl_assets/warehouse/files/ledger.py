@@ -28,6 +28,7 @@ class LedgerFile:
     file_name: str
     table_name: str
     feed: str
+    size_bytes: int
     status: str
     slices: tuple[date, ...]
     """The dates it covers or, where it was loaded already, those for which it is still in force."""
@@ -165,7 +166,7 @@ _TO_LOAD = (
 
 def _files(connection: psycopg.Connection, condition: str, values: Mapping[str, object]) -> list[LedgerFile]:
     rows = connection.execute(  # the condition is one of the two callers' above
-        "select file.file_id, file.file_name, file.table_name, file.feed, file.status, array("
+        "select file.file_id, file.file_name, file.table_name, file.feed, file.size_bytes, file.status, array("
         "     select slice from etl.file_slice as covered where covered.file_id = file.file_id"
         f"     and ({_TO_LOAD}) order by slice"
         f" ) from etl.source_file as file where {condition}"
@@ -173,8 +174,16 @@ def _files(connection: psycopg.Connection, condition: str, values: Mapping[str, 
         values,
     )
     return [
-        LedgerFile(file_id=key, file_name=name, table_name=table, feed=feed, status=status, slices=tuple(slices))
-        for key, name, table, feed, status, slices in rows
+        LedgerFile(
+            file_id=key,
+            file_name=name,
+            table_name=table,
+            feed=feed,
+            size_bytes=size,
+            status=status,
+            slices=tuple(slices),
+        )
+        for key, name, table, feed, size, status, slices in rows
     ]
 
 

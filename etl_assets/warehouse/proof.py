@@ -1,0 +1,207 @@
+"""Proof of completeness: which keys the loads have left in a staging table, and whether it has them still.
+
+Triggers count rows in and out by key, in sixteen buckets: their number, their hashes by exclusive or, and the keys
+themselves by exclusive or (an invertible Bloom filter; Goodrich and Mitzenmacher, 2011). The sums cost what is written
+and not what there is. Where a bucket lacks one key, what differs is that key. A write by somebody else than a load is
+counted like any other, and noted besides, with who did it; what got round the triggers, the sums show.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+
+from etl_assets.warehouse.relation import Relation, lock_relation
+
+NAME_BYTES = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteByHand:
+    """Rows of a staging table that somebody else than a load put in or deleted, and that are so still."""
+
+    operation: str
+    """insert, delete or truncate."""
+    rows: int
+    keys: Sequence[str]
+    """Those that are not settled, of the first 1,000."""
+    done_by: str
+    application: str
+    done_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class UncountedKeys:
+    """Keys of a table that nobody was seen to put in or to delete."""
+
+    rows: int
+    """Positive where rows are missing."""
+    key: str | None
+    """The key, where it is one that can be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewestLoad:
+    """The newest load of a table, or of a tenant's part of it: what the source said, and what came of it."""
+
+    instance: str
+    loaded_at: datetime
+    source_said: dict[str, object]
+    rows_read: int
+    rows_rejected: int
+    rows_held: int | None
+    reasons: Sequence[str]
+    """Why rows were refused: those five of the quarantine's reasons that come most often."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableProof:
+    """What proves a staging table complete, or that it is not."""
+
+    loads: Sequence[NewestLoad]
+    """None where it was never loaded."""
+    is_counted: bool
+    """Whether its rows are counted in and out; else there is nothing to compare with."""
+    writes_by_hand: Sequence[WriteByHand]
+    uncounted_keys: Sequence[UncountedKeys]
+
+
+def prove_table(connection: psycopg.Connection, relation: Relation) -> TableProof:
+    """Compare the keys that a staging table has with those that were counted in and out; it reads them all.
+
+    Args:
+        connection: As the loader, in autocommit mode.
+        relation: The table, which need not exist.
+    """
+    loads = _newest_loads(connection, relation)
+    counted = bool(loads) and _is_counted(connection, relation)
+    return TableProof(
+        loads=loads,
+        is_counted=counted,
+        writes_by_hand=_writes_by_hand(connection, relation) if counted else (),
+        uncounted_keys=_uncounted_keys(connection, relation) if counted else (),
+    )
+
+
+def count_rows_of(connection: psycopg.Connection, relation: Relation, keys: Sequence[str]) -> None:
+    """Count the rows of a staging table in and out from now on; nothing is done where that is so.
+
+    Args:
+        connection: As the loader, with its transaction begun and the relation locked.
+        relation: The table. What it holds already is read once.
+        keys: The columns by which a row is told; none where the table has no key.
+    """
+    connection.execute("select etl.count_rows_of(%s, %s)", [relation.identifier.as_string(connection), list(keys)])
+
+
+def recount(connection: psycopg.Connection, relation: Relation, *, by: str, why: str) -> None:
+    """Accept a staging table as it is: what it holds now is what was counted, and no write by hand is open."""
+    with connection.transaction():
+        lock_relation(connection, relation)
+        keys = connection.execute(
+            "select key_columns from etl.counted_table where relation = %s", [str(relation)]
+        ).fetchone()
+        stop_counting(connection, relation)
+        connection.execute(
+            "select etl.count_rows_of(%s, %s, %s, %s)",
+            [relation.identifier.as_string(connection), keys[0] if keys else [], by, why],
+        )
+        connection.execute(
+            "select etl.settle_write(write_id, %s, %s) from etl.write_by_hand where relation = %s",
+            [by, why, str(relation)],
+        )
+
+
+def stop_counting(connection: psycopg.Connection, relation: Relation) -> None:
+    """Count no longer, until `count_rows_of` begins anew. Nothing where it was not done."""
+    for what in ("inserted", "deleted", "truncated"):
+        trigger = sql.Identifier(f"etl_count_{what}")
+        connection.execute(sql.SQL("drop trigger if exists {} on {}").format(trigger, relation.identifier))
+
+
+def _uncounted_keys(connection: psycopg.Connection, relation: Relation) -> list[UncountedKeys]:
+    """Where the table's keys are not those that were counted in and out. It reads all keys."""
+    differences = connection.execute(
+        "select n, hashes, names::text from etl.digest_differences(%s) order by n desc, bucket",
+        [relation.identifier.as_string(connection)],
+    ).fetchall()
+    names = [_name_of(bits) for _, _, bits in differences]
+    hashes = connection.execute("select hashtextextended(name, 0) from unnest(%s::text[]) as name", [names]).fetchall()
+    return [
+        UncountedKeys(rows=n, key=name if abs(n) == 1 and found == wanted else None)
+        for (n, wanted, _), name, (found,) in zip(differences, names, hashes, strict=True)
+    ]
+
+
+def _name_of(bits: str) -> str:
+    """The key whose bits these are, if they are those of one key."""
+    return int(bits, 2).to_bytes(NAME_BYTES).replace(b"\0", b"").decode(errors="replace")
+
+
+def _writes_by_hand(connection: psycopg.Connection, relation: Relation) -> list[WriteByHand]:
+    """The writes by hand whose rows are still missing, or still there; others are settled by the way.
+
+    A truncation is settled once every tenant that had been loaded before has been loaded since.
+    """
+    found: list[WriteByHand] = []
+    rows = connection.execute(
+        "select write_id, operation, n, row_keys, done_by, application, done_at,"
+        " array(select etl.held_keys(%(table)s, row_keys)), not exists ("
+        "     select from etl.table_load as before where before.relation = hand.relation and loaded_at < done_at"
+        "     and not exists (select from etl.table_load as since where since.relation = hand.relation"
+        "         and since.instance = before.instance and since.loaded_at > done_at))"
+        " from etl.write_by_hand as hand where relation = %(relation)s and settled_at is null order by done_at",
+        {"relation": str(relation), "table": relation.identifier.as_string(connection)},
+    ).fetchall()
+    for write_id, operation, n, keys, done_by, application, done_at, held, is_loaded_since in rows:
+        held_now = set(held)
+        open_keys = [key for key in keys if (key in held_now) == (operation == "insert")]
+        if is_loaded_since if operation == "truncate" else not open_keys:
+            connection.execute("select etl.settle_write(%s, 'etl', 'it is as it was before')", [write_id])
+            continue
+        found.append(
+            WriteByHand(
+                operation=operation,
+                rows=n if operation == "truncate" or n > len(keys) else len(open_keys),
+                keys=open_keys,
+                done_by=done_by,
+                application=application,
+                done_at=done_at,
+            )
+        )
+    return found
+
+
+def _is_counted(connection: psycopg.Connection, relation: Relation) -> bool:
+    """Whether the rows of the table are counted in and out."""
+    row = connection.execute(
+        "select exists (select from pg_trigger where tgrelid = to_regclass(%s) and tgname = 'etl_count_deleted')",
+        [relation.identifier.as_string(connection)],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _newest_loads(connection: psycopg.Connection, relation: Relation) -> list[NewestLoad]:
+    """The newest load of each tenant of a table, or the only one."""
+    rows = connection.execute(
+        "select distinct on (instance) instance, loaded_at, source_said, rows_read, rows_rejected, rows_held, array("
+        "     select reason from etl.rejected_row as reject"
+        "     where reject.batch_id = load.batch_id and reject.relation = load.relation"
+        "     and reject.file_id is not distinct from load.file_id group by reason order by count(*) desc, 1 limit 5"
+        " ) from etl.table_load as load where relation = %s order by instance, loaded_at desc",
+        [str(relation)],
+    ).fetchall()
+    return [
+        NewestLoad(
+            instance=instance,
+            loaded_at=loaded_at,
+            source_said=stated,
+            rows_read=read,
+            rows_rejected=rejected,
+            rows_held=held,
+            reasons=reasons,
+        )
+        for instance, loaded_at, stated, read, rejected, held, reasons in rows
+    ]
