@@ -69,10 +69,10 @@ def _load_line(load: NewestLoad) -> str:
     stated = ", ".join(f"{number:,} {what.replace('_', ' ')}" for what, number in load.source_said.items())
     whose = f" of {load.instance}" if load.instance else ""
     held = "" if load.rows_held is None else f"; {load.rows_held:,} rows were held then"
-    reasons = f" ({'; '.join(load.reasons)})" if load.reasons else ""
+    columns = f" ({', '.join(load.refused_for)})" if load.refused_for else ""
     return (
         f"{load.loaded_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{whose}: the source said {stated or 'no number'};"
-        f" {load.rows_read - load.rows_rejected:,} taken, {load.rows_rejected:,} refused{reasons}{held}"
+        f" {load.rows_read - load.rows_rejected:,} taken, {load.rows_rejected:,} refused{columns}{held}"
     )
 
 

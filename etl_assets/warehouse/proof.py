@@ -6,6 +6,7 @@ and not what there is. Where a bucket lacks one key, what differs is that key. A
 counted like any other, and noted besides, with who did it; what got round the triggers, the sums show.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,8 +53,8 @@ class NewestLoad:
     rows_read: int
     rows_rejected: int
     rows_held: int | None
-    reasons: Sequence[str]
-    """Why rows were refused: those five of the quarantine's reasons that come most often."""
+    refused_for: Sequence[str]
+    """The columns that rows were refused for, those five that come most often; a reason would show a value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ def _name_of(bits: str) -> str:
 def _writes_by_hand(connection: psycopg.Connection, relation: Relation) -> list[WriteByHand]:
     """The writes by hand whose rows are still missing, or still there; others are settled by the way.
 
-    A truncation is settled once every tenant that had been loaded before has been loaded since.
+    A truncation, or one of a table without a key, is settled once every tenant that had been loaded was loaded since.
     """
     found: list[WriteByHand] = []
     rows = connection.execute(
@@ -155,16 +156,21 @@ def _writes_by_hand(connection: psycopg.Connection, relation: Relation) -> list[
         " from etl.write_by_hand as hand where relation = %(relation)s and settled_at is null order by done_at",
         {"relation": str(relation), "table": relation.identifier.as_string(connection)},
     ).fetchall()
+    net: Counter[str] = Counter()
+    for _, operation, _, keys, *_ in rows:
+        net.update(dict.fromkeys(keys, 1 if operation == "insert" else -1))
     for write_id, operation, n, keys, done_by, application, done_at, held, is_loaded_since in rows:
-        held_now = set(held)
-        open_keys = [key for key in keys if (key in held_now) == (operation == "insert")]
-        if is_loaded_since if operation == "truncate" else not open_keys:
+        held_now, is_insert = set(held), operation == "insert"
+        # What was put in and deleted again by hand is as it was.
+        open_keys = [key for key in keys if key and net[key] and (key in held_now) == is_insert == (net[key] > 0)]
+        is_settled = not open_keys if any(keys) else is_loaded_since  # nothing tells which rows they were
+        if is_settled:
             connection.execute("select etl.settle_write(%s, 'etl', 'it is as it was before')", [write_id])
             continue
         found.append(
             WriteByHand(
                 operation=operation,
-                rows=n if operation == "truncate" or n > len(keys) else len(open_keys),
+                rows=len(open_keys) if open_keys and n == len(keys) else n,
                 keys=open_keys,
                 done_by=done_by,
                 application=application,
@@ -187,9 +193,9 @@ def _newest_loads(connection: psycopg.Connection, relation: Relation) -> list[Ne
     """The newest load of each tenant of a table, or the only one."""
     rows = connection.execute(
         "select distinct on (instance) instance, loaded_at, source_said, rows_read, rows_rejected, rows_held, array("
-        "     select reason from etl.rejected_row as reject"
+        "     select coalesce(column_name, 'the whole record') from etl.rejected_row as reject"
         "     where reject.batch_id = load.batch_id and reject.relation = load.relation"
-        "     and reject.file_id is not distinct from load.file_id group by reason order by count(*) desc, 1 limit 5"
+        "     and reject.file_id is not distinct from load.file_id group by 1 order by count(*) desc, 1 limit 5"
         " ) from etl.table_load as load where relation = %s order by instance, loaded_at desc",
         [str(relation)],
     ).fetchall()
@@ -201,7 +207,7 @@ def _newest_loads(connection: psycopg.Connection, relation: Relation) -> list[Ne
             rows_read=read,
             rows_rejected=rejected,
             rows_held=held,
-            reasons=reasons,
+            refused_for=columns,
         )
-        for instance, loaded_at, stated, read, rejected, held, reasons in rows
+        for instance, loaded_at, stated, read, rejected, held, columns in rows
     ]
