@@ -1,9 +1,10 @@
 """Proof of completeness: which keys the loads have left in a staging table, and whether it has them still.
 
-Triggers count rows in and out by key, in sixteen buckets: their number, their hashes by exclusive or, and the keys
-themselves by exclusive or (an invertible Bloom filter; Goodrich and Mitzenmacher, 2011). The sums cost what is written
-and not what there is. Where a bucket lacks one key, what differs is that key. A write by somebody else than a load is
-counted like any other, and noted besides, with who did it; what got round the triggers, the sums show.
+Triggers count rows in and out by key, in sixteen buckets: their number, their hashes by exclusive or and, of keys of
+whole numbers, the keys themselves by exclusive or (an invertible Bloom filter; Goodrich and Mitzenmacher, 2011). The
+sums cost what is written and not what there is. Where a bucket lacks one key, what differs is that key. A write by
+somebody else than a load is counted like any other, and noted besides, with who did it; what got round the triggers,
+the sums show.
 """
 
 from collections import Counter
@@ -15,8 +16,6 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.warehouse.relation import Relation, lock_relation
-
-NAME_BYTES = 48
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +114,11 @@ def recount(connection: psycopg.Connection, relation: Relation, *, by: str, why:
         )
 
 
+def fold_key_digests(connection: psycopg.Connection) -> None:
+    """Add up the lines of the digests, of which each statement adds some; what was settled long ago is forgotten."""
+    connection.execute("select etl.fold_key_digests()")
+
+
 def stop_counting(connection: psycopg.Connection, relation: Relation) -> None:
     """Count no longer, until `count_rows_of` begins anew. Nothing where it was not done."""
     for what in ("inserted", "deleted", "truncated"):
@@ -125,20 +129,15 @@ def stop_counting(connection: psycopg.Connection, relation: Relation) -> None:
 def _uncounted_keys(connection: psycopg.Connection, relation: Relation) -> list[UncountedKeys]:
     """Where the table's keys are not those that were counted in and out. It reads all keys."""
     differences = connection.execute(
-        "select n, hashes, names::text from etl.digest_differences(%s) order by n desc, bucket",
+        "select n, hashes, concat_ws('|', variadic numbers::text[]) as key,"
+        " hashtextextended(concat_ws('|', variadic numbers::text[]), 0) from etl.digest_differences(%s)"
+        " order by n desc, bucket",
         [relation.identifier.as_string(connection)],
-    ).fetchall()
-    names = [_name_of(bits) for _, _, bits in differences]
-    hashes = connection.execute("select hashtextextended(name, 0) from unnest(%s::text[]) as name", [names]).fetchall()
+    )
     return [
-        UncountedKeys(rows=n, key=name if abs(n) == 1 and found == wanted else None)
-        for (n, wanted, _), name, (found,) in zip(differences, names, hashes, strict=True)
+        UncountedKeys(rows=n, key=key if abs(n) == 1 and hash_of_key == hashes else None)
+        for n, hashes, key, hash_of_key in differences
     ]
-
-
-def _name_of(bits: str) -> str:
-    """The key whose bits these are, if they are those of one key."""
-    return int(bits, 2).to_bytes(NAME_BYTES).replace(b"\0", b"").decode(errors="replace")
 
 
 def _writes_by_hand(connection: psycopg.Connection, relation: Relation) -> list[WriteByHand]:
@@ -148,19 +147,23 @@ def _writes_by_hand(connection: psycopg.Connection, relation: Relation) -> list[
     """
     found: list[WriteByHand] = []
     rows = connection.execute(
-        "select write_id, operation, n, row_keys, done_by, application, done_at,"
-        " array(select etl.held_keys(%(table)s, row_keys)), not exists ("
+        "select write_id, operation, n, row_keys, done_by, application, done_at, not exists ("
         "     select from etl.table_load as before where before.relation = hand.relation and loaded_at < done_at"
         "     and not exists (select from etl.table_load as since where since.relation = hand.relation"
         "         and since.instance = before.instance and since.loaded_at > done_at))"
-        " from etl.write_by_hand as hand where relation = %(relation)s and settled_at is null order by done_at",
-        {"relation": str(relation), "table": relation.identifier.as_string(connection)},
+        " from etl.write_by_hand as hand where relation = %s and settled_at is null order by done_at",
+        [str(relation)],
     ).fetchall()
+    if not rows:
+        return []
+    touched = list({key for _, _, _, keys, *_ in rows for key in keys})
+    held = connection.execute("select etl.held_keys(%s, %s)", [relation.identifier.as_string(connection), touched])
+    held_now = {key for (key,) in held}
     net: Counter[str] = Counter()
     for _, operation, _, keys, *_ in rows:
         net.update(dict.fromkeys(keys, 1 if operation == "insert" else -1))
-    for write_id, operation, n, keys, done_by, application, done_at, held, is_loaded_since in rows:
-        held_now, is_insert = set(held), operation == "insert"
+    for write_id, operation, n, keys, done_by, application, done_at, is_loaded_since in rows:
+        is_insert = operation == "insert"
         # What was put in and deleted again by hand is as it was.
         open_keys = [key for key in keys if key and net[key] and (key in held_now) == is_insert == (net[key] > 0)]
         is_settled = not open_keys if any(keys) else is_loaded_since  # nothing tells which rows they were

@@ -14,6 +14,7 @@ reset role;
 create table etl.counted_table (
     relation text primary key,
     key_columns text [] not null,
+    has_numbers boolean not null,
     counted_since timestamptz not null default now(),
     counted_by text,
     why text
@@ -26,15 +27,16 @@ create table etl.key_digest (
     bucket smallint not null,
     n bigint not null,
     hashes bigint not null,
-    names bit(384) not null
+    numbers bigint []
 );
 create index on etl.key_digest (relation, bucket);
 comment on table etl.key_digest is
 'Which keys a staging table has, as sums (an invertible Bloom filter): the lines of a relation and bucket add up.';
 comment on column etl.key_digest.n is 'Keys that came, less those that went.';
 comment on column etl.key_digest.hashes is 'Their hashes, by exclusive or.';
-comment on column etl.key_digest.names is
-'The first 48 bytes of each, by exclusive or: where one key of a bucket is missing, what differs is that key.';
+comment on column etl.key_digest.numbers is
+'The columns of each, by exclusive or, of a key of whole numbers: where one of a bucket is missing, what differs is it.';
+comment on column etl.counted_table.has_numbers is 'Whether the key is of one to four columns, all of whole numbers.';
 
 create table etl.write_by_hand (
     write_id bigint primary key generated always as identity,
@@ -63,18 +65,21 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function etl.key_expression(text []) is 'SQL of the key as one text; empty for a table without one.';
 
-create function etl.digest_query(counted text, key_columns text []) returns text
+create function etl.digest_query(counted text, key_columns text [], has_numbers boolean) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
     select format(
-        'select (hash & 15)::smallint as bucket, count(*) as n, bit_xor(hash) as hashes,'
-        ' bit_xor((''x'' || rpad(encode(substring(convert_to(key, ''UTF8'') for 48), ''hex''), 96, ''0''))::bit(384))'
-        ' as names'
-        ' from (select key, hashtextextended(key, 0) as hash from (select %s as key from %s) as named) as hashed'
-        ' group by 1',
+        'select (hash & 15)::smallint as bucket, count(*) as n, bit_xor(hash) as hashes, %s as numbers'
+        ' from (select *, hashtextextended(%s, 0) as hash from %s) as hashed group by 1',
+        case
+            when has_numbers
+                then (select format('array[%s]', string_agg(format('bit_xor(%I::bigint)', name), ', ' order by place))
+                    from unnest(key_columns) with ordinality as named (name, place))
+            else 'null::bigint[]'
+        end,
         etl.key_expression(key_columns), counted
     )
 $$;
-comment on function etl.digest_query(text, text []) is 'SQL of the digest of what is counted: lines of etl.key_digest.';
+comment on function etl.digest_query(text, text [], boolean) is 'SQL of the digest of what is counted: lines of etl.key_digest.';
 
 -- A date or a moment in a key is one text, whatever the session's zone and order of dates.
 create function etl.count_rows() returns trigger
@@ -83,11 +88,11 @@ set timezone = 'UTC' set datestyle = 'ISO, MDY' as $$
 declare
     name text := tg_table_schema || '.' || tg_table_name;
     by_hand boolean := coalesce(current_setting('etl.load', true), '') = '';
-    keys text [];
+    known etl.counted_table;
     touched_rows bigint := 0;
     touched_keys text [] := '{}';
 begin
-    select key_columns into keys from etl.counted_table where relation = name;
+    select counted.* into known from etl.counted_table as counted where relation = name;
     if not found then
         return null;
     end if;
@@ -96,14 +101,15 @@ begin
         delete from etl.key_digest where relation = name;
     else
         execute format(
-            'insert into etl.key_digest select %L, bucket, n * %s, hashes, names from (%s) as touched',
-            name, case tg_op when 'INSERT' then 1 else -1 end, etl.digest_query('touched', keys)
+            'insert into etl.key_digest select %L, bucket, n * %s, hashes, numbers from (%s) as touched',
+            name, case tg_op when 'INSERT' then 1 else -1 end,
+            etl.digest_query('touched', known.key_columns, known.has_numbers)
         );
         if by_hand then
             execute format(
                 'select count(*), coalesce((array_agg(key order by key))[:1000], ''{}'')'
                 ' from (select %s as key from touched) as named',
-                etl.key_expression(keys)
+                etl.key_expression(known.key_columns)
             ) into touched_rows, touched_keys;
         end if;
     end if;
@@ -123,6 +129,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, MDY' as $$
 declare
     name text;
+    only_numbers boolean;
 begin
     if exists (select from pg_trigger where tgrelid = relation and tgname = 'etl_count_deleted') then
         return;
@@ -137,16 +144,21 @@ begin
     end if;
     execute format('lock table %s in share row exclusive mode', relation);
     delete from etl.key_digest where key_digest.relation = name;
-    insert into etl.counted_table (relation, key_columns, counted_by, why) values (name, key_columns, by_whom, reason)
+    select count(*) between 1 and 4 and bool_and(atttypid = any(array['int2', 'int4', 'int8']::regtype[]))
+    into only_numbers
+    from pg_attribute where attrelid = relation and attname = any(key_columns);
+    insert into etl.counted_table (relation, key_columns, has_numbers, counted_by, why)
+    values (name, key_columns, coalesce(only_numbers, false), by_whom, reason)
     on conflict on constraint counted_table_pkey do update
     set
         key_columns = excluded.key_columns,
+        has_numbers = excluded.has_numbers,
         counted_since = now(),
         counted_by = excluded.counted_by,
         why = excluded.why;
     execute format(
-        'insert into etl.key_digest select %L, bucket, n, hashes, names from (%s) as held',
-        name, etl.digest_query(relation::text, key_columns)
+        'insert into etl.key_digest select %L, bucket, n, hashes, numbers from (%s) as held',
+        name, etl.digest_query(relation::text, key_columns, coalesce(only_numbers, false))
     );
     execute format(
         'create trigger etl_count_inserted after insert on %s referencing new table as touched'
@@ -166,7 +178,7 @@ comment on function etl.count_rows_of(regclass, text [], text, text) is
 'Count the rows of a staging table in and out from now on; what it holds is counted once. Nothing where it is so.';
 
 create function etl.digest_differences(counted regclass)
-returns table (bucket smallint, n bigint, hashes bigint, names bit(384))
+returns table (bucket smallint, n bigint, hashes bigint, numbers bigint [])
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, MDY' as $$
 declare
@@ -178,11 +190,12 @@ begin
     inner join pg_namespace as space on space.oid = class.relnamespace
     where held.relation = concat_ws('.', space.nspname, class.relname);
     return query execute format(
-        'select bucket, sum(n)::bigint, bit_xor(hashes), bit_xor(names) from ('
-        '     select bucket, n, hashes, names from etl.key_digest where relation = %L'
-        '     union all select bucket, -n, hashes, names from (%s) as held'
+        'select bucket, sum(n)::bigint, bit_xor(hashes), array[bit_xor(numbers[1]), bit_xor(numbers[2]),'
+        '     bit_xor(numbers[3]), bit_xor(numbers[4])] from ('
+        '     select bucket, n, hashes, numbers from etl.key_digest where relation = %L'
+        '     union all select bucket, -n, hashes, numbers from (%s) as held'
         ' ) as both_sides group by bucket having sum(n) <> 0 or bit_xor(hashes) <> 0',
-        known.relation, etl.digest_query(counted::text, known.key_columns)
+        known.relation, etl.digest_query(counted::text, known.key_columns, known.has_numbers)
     );
 end
 $$;
@@ -236,7 +249,10 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         bucket,
         sum(n),
         bit_xor(hashes),
-        bit_xor(names)
+        case
+            when count(numbers) > 0
+                then array[bit_xor(numbers[1]), bit_xor(numbers[2]), bit_xor(numbers[3]), bit_xor(numbers[4])]
+        end
     from folded
     group by relation, bucket;
 
