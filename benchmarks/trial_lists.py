@@ -5,7 +5,8 @@
 The stand-in of Clinical Conductor serves from a process of its own, each answer later by the latency. Two reads:
 `list` is one OData list in pages of a thousand; `parents` is a request for the allergies of each patient, of whom one
 in nine has any. Each way loads into an empty table of a real PostgreSQL, in a process of its own, as often as
-`--rounds` says; times are from the first request to the last commit, imports left out. Nobody keeps to the vendor's rate here.
+`--rounds` says; times are from the first request to the last commit, imports left out. Nobody keeps to the vendor's
+rate here.
 
 The template is the brief's, one page and one row after the other with its pause of a tenth of a second, mended where it
 could not run: it takes bare arrays, and gives the missing value to its INSERT. For `parents` it asks for a sample, from

@@ -113,13 +113,23 @@ def test_every_rule_is_a_check_that_gives_its_reason(source) -> None:
 
 def test_every_model_has_tests_that_show_as_checks() -> None:
     checked = {key.asset_key for key in GRAPH.asset_check_keys}
-    written = {("tracktik", "billing_periods"), ("trialsync", "job_report")}  # by Python
+    by_python = {("tracktik", "billing_periods"), ("trialsync", "job_report"), ("gohighlevel", "job_report")}
     models = {
         key
         for key in GRAPH.materializable_asset_keys
-        if key.path[0] in {source.name for source in SOURCES} and tuple(key.path) not in written
+        if key.path[0] in {source.name for source in SOURCES} and tuple(key.path) not in by_python
     }
     assert models <= checked
+
+
+def test_a_source_that_nothing_is_built_on_is_loaded_and_checked_and_that_is_all() -> None:
+    repository = defs.get_repository_def()
+    assert {each.name for each in repository.schedule_defs if "gohighlevel" in each.name} == {
+        "gohighlevel_phase_0",
+        "gohighlevel_job_report",
+    }
+    keys = {key.to_user_string() for key in GRAPH.materializable_asset_keys if "ghl" in key.path[-1]}
+    assert keys == {"trialsync_staging/ghl_contacts_staging", "trialsync_staging/ghl_custom_fields_staging"}
 
 
 def test_sensors_and_schedules_run_by_themselves() -> None:

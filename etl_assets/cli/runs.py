@@ -20,6 +20,7 @@ from etl_assets.warehouse.ledger import Counts, built_relations, open_batch, rec
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest.job_ledger import jobs_to_retry
+from etl_assets.warehouse.rest.job_tables import create_job_tables
 from etl_assets.warehouse.table_failures import table_failures
 
 DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
@@ -123,6 +124,8 @@ def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str])
     with connect(settings, autocommit=True) as connection:
         built = built_relations(connection, runs)
     models = source_builds(source.name)
+    if not models:
+        return
     passed = len(models.keys() - built)
     why = "what they read has not changed"
     print(f"{len(built)} of {len(models)} models were built; {passed} were passed over, for {why}.")
@@ -162,11 +165,15 @@ def status(options: argparse.Namespace) -> bool:
 
 
 def migrate_quietly(settings: Settings) -> list[str]:
-    """Apply the migrations that the warehouse lacks, and write the calendars; returns the migrations' names."""
+    """Apply the migrations that the warehouse lacks, make the tables of jobs, and write the calendars.
+
+    Returns the migrations' names.
+    """
     with connect(settings, role=None, autocommit=True) as connection:
         applied = apply_migrations(connection, PROJECT / "sql" / "migrations")
     with connect(settings) as connection:
         for source in SOURCES:
+            create_job_tables(connection, source)
             if source.calendar:
                 _write_calendar(settings, connection, source, source.calendar)
     return applied

@@ -62,10 +62,19 @@ def _trialsync(_: Settings) -> Iterator[str]:
         yield " and ".join(service.address for service in instances.services.values())
 
 
+@contextmanager
+def _gohighlevel(_: Settings) -> Iterator[str]:
+    from etl_assets.sandbox.gohighlevel.service import Service
+
+    with Service() as service, temporary_environment(service.settings()):
+        yield service.address
+
+
 _STAND_INS = {
     "tracktik": ("url", _tracktik),
     "open_dental": ("url", _open_dental),
     "trialsync": ("instances", _trialsync),
+    "gohighlevel": ("instances", _gohighlevel),
 }
 """By source: what is set where somebody has one, and what stands in otherwise."""
 
@@ -100,6 +109,13 @@ def sandbox_instances(options: argparse.Namespace) -> None:
     except ValueError as error:
         raise EtlError(str(error)) from error
     run_instances(options.port, scale=scale, latency=options.latency / 1000)
+
+
+def sandbox_location(options: argparse.Namespace) -> None:
+    """Stand in for a location of the GoHighLevel API, until stopped; prints how to reach it."""
+    from etl_assets.sandbox.gohighlevel.service import run_location
+
+    run_location(options.port, contacts=options.contacts)
 
 
 def sandbox_files(options: argparse.Namespace) -> None:
@@ -148,6 +164,9 @@ def add_sandbox_commands(commands: Commands) -> None:
     made.add_argument("--subjects", type=int, default=160)
     made.add_argument("--visits", type=int, default=8, help="of a study's protocol, about")
     made.add_argument("--latency", type=float, default=0, metavar="MS", help="milliseconds that answers take longer")
+    made = command(sources, "gohighlevel", sandbox_location)
+    made.add_argument("--port", type=int, default=8092)
+    made.add_argument("--contacts", type=int, default=120)
     made = command(sources, "operating_room", sandbox_files)
     made.add_argument("--folder", type=Path, help="where to write; the landing folder where left out")
     made.add_argument("--start", type=day, default=START, metavar="DATE")

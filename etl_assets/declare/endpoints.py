@@ -4,8 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
+from urllib.parse import quote
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
+_SETTING = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,23 @@ class OData:
             raise ValueError("OData: a page has a record at least, and order_by is a tuple of fields")
 
 
-Paging = Offset | NextLink | OData | OnePage
+@dataclass(frozen=True, kw_only=True)
+class SearchAfter:
+    """Cursor pagination by POST: a request repeats what the last record before it says of its place in the list."""
+
+    limit: str
+    """The member of the body that takes the page size."""
+    after: str
+    """The member of the body that takes the place; the first request is without it."""
+    at: str
+    """Where a record says its place: an array that begins with what the list is sorted by, the lowest first."""
+    count: str
+    """Where the answer says how many records the whole list has."""
+    size: int = 500
+    """Records asked for in one page; the service may give fewer."""
+
+
+Paging = Offset | NextLink | OData | SearchAfter | OnePage
 _ODATA_PARAMETERS = frozenset({"$top", "$skip", "$orderby", "$count"})
 
 
@@ -133,6 +152,9 @@ class Endpoint:
     paging: Paging
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Sent with every request for the list."""
+    body: Mapping[str, object] | None = None
+    """JSON that is sent with every request for the list, which is a POST then and no GET. Like the path, it may name a
+    setting of the instance: `{"locationId": "{location_id}"}`."""
     constants: Mapping[str, int | str] = field(default_factory=dict)
     """Columns of the key that have one value for all of its records, such as of an answer that is the only record of an
     instance, and has no id."""
@@ -154,9 +176,21 @@ class Endpoint:
         """The tables and columns that the path names in braces."""
         return tuple(_PLACEHOLDER.findall(self.path))
 
-    def address(self, parent: Mapping[str, object]) -> str:
-        """The path for one row of the parent table, given by its columns."""
-        return _PLACEHOLDER.sub(lambda found: str(parent[found[2]]), self.path)
+    def address(self, parent: Mapping[str, object], settings: Mapping[str, str] = MappingProxyType({})) -> str:
+        """The path for one row of the parent table, given by its columns, at an instance with these settings.
+
+        Raises:
+            KeyError: It names a column or a setting that is not given.
+        """
+        path = _SETTING.sub(lambda found: quote(settings[found[1]], safe=""), self.path)
+        return _PLACEHOLDER.sub(lambda found: str(parent[found[2]]), path)
+
+    def body_for(self, settings: Mapping[str, str]) -> Mapping[str, object] | None:
+        """The body at an instance with these settings; raises as `address`."""
+        if self.body is None:
+            return None
+        named = {name: _SETTING.fullmatch(value) for name, value in self.body.items() if isinstance(value, str)}
+        return {**self.body, **{name: settings[found[1]] for name, found in named.items() if found}}
 
     def __post_init__(self) -> None:
         owner = self.per.parent if self.per else None
@@ -169,6 +203,10 @@ class Endpoint:
         )
         if is_array and asks_more:
             raise ValueError(f"{self.path}: an answer that is an array says no count, no offset and no next link")
+        if isinstance(self.paging, SearchAfter) and (self.body is None or not isinstance(self.envelope, Records)):
+            raise ValueError(f"{self.path}: paging by SearchAfter() takes a body, and records beside their count")
+        if self.body is not None and not isinstance(self.paging, SearchAfter | OnePage):
+            raise ValueError(f"{self.path}: what is asked by a body is paged by SearchAfter(), or not at all")
         self._check_odata()
 
     def _check_odata(self) -> None:
@@ -200,20 +238,20 @@ class Job:
     path: str
     """The endpoint as it is configured, such as `/api/v1/studies/{studyId}/arms`."""
     table: str
-    is_active: bool
+    is_active: bool = True
     """Whether it is asked, unless somebody has decided otherwise (`etl jobs enable`, `etl jobs disable`)."""
-    has_parameters: bool
+    has_parameters: bool = False
     """Whether the list of jobs says so; the one that it forgot has `parameters` all the same."""
-    parameters: Sequence[Parameter]
+    parameters: Sequence[Parameter] = ()
     category: str
-    phase: int
+    phase: int = 0
     """Jobs of a phase follow those of the phase before."""
-    shape: str
-    """How the list of jobs calls the form of its answers."""
+    shape: str = ""
+    """How a list of jobs calls the form of its answers."""
     record: str
     """What the vendor calls its records; empty where the vendor does not have the endpoint."""
-    why_off: str
-    replaced_by: int | None
+    why_off: str = ""
+    replaced_by: int | None = None
     """The job that fills the table from the path that the vendor really has."""
     endpoint: Endpoint
     """How it is asked."""

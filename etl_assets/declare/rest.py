@@ -78,7 +78,7 @@ class RestTable(Table):
     jobs: Sequence[Job] = ()
     """The configured jobs that fill it, each by an endpoint of its own. It holds each record once, as it is now."""
     unoffered: str = ""
-    """Why it is empty, of a table that nothing at the source fills."""
+    """Why it is empty, of a table that nothing at the source fills, or nothing before the source is set up."""
 
     def of_job(self, job: Job) -> "RestTable":
         """The table as one of its jobs reads it."""

@@ -9,7 +9,8 @@ from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.job_reports import job_report_asset, job_report_schedule
 from etl_assets.orchestration.jobs import source_job
-from etl_assets.orchestration.models.dbt_assets import model_assets
+from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.models.dbt_assets import has_models, model_assets
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import load_schedules, nightly_housekeeping, nightly_rebuild
 from etl_assets.orchestration.sensors import work_sensor
@@ -18,22 +19,24 @@ from etl_assets.orchestration.staging_assets import staging_assets
 
 def code_location(sources: Sequence[Source]) -> dg.Definitions:
     """The definitions of these sources. Nothing is connected here, only declared."""
-    models = [(source, model_assets(source)) for source in sources]
+    with_models = [source for source in sources if has_models(source)]
+    models = {source.name: model_assets(source) for source in with_models}
     with_jobs = [source for source in sources if source.jobs]
     return dg.Definitions(
         assets=[
-            *(assets for source, built in models for assets in (*staging_assets(source, built), built)),
+            *(assets for source in sources for assets in staging_assets(source, models.get(source.name))),
+            *models.values(),
             *map(job_report_asset, with_jobs),
         ],
         asset_checks=[rule_checks(source) for source in sources],
         jobs=[*map(source_job, sources), housekeeping],
         schedules=[
-            *map(nightly_rebuild, sources),
+            *map(nightly_rebuild, with_models),
             *(reading for source in sources for reading in load_schedules(source)),
             *map(job_report_schedule, with_jobs),
             nightly_housekeeping,
         ],
-        sensors=[*map(work_sensor, sources)],
+        sensors=[work_sensor(source) for source in sources if source in with_models or kind_of(source).scan],
         resources={"warehouse": WarehouseResource()},
         executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
     )

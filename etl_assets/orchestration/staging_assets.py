@@ -62,16 +62,16 @@ def load_config(source: Source, tables: Collection[str], config: Mapping[str, ob
     return {"ops": {name: {"config": dict(config)} for name in wanted}}
 
 
-def staging_assets(source: Source, models: dg.AssetsDefinition) -> list[dg.AssetsDefinition]:
+def staging_assets(source: Source, models: dg.AssetsDefinition | None) -> list[dg.AssetsDefinition]:
     """Build the assets of a source's staging tables; those of an op can be subset.
 
     Args:
         source: Whose tables.
-        models: What is built on them: a database that lacks a table which these read is of no use.
+        models: What is built on them, if anything: a database that lacks a table which these read is of no use.
     """
-    ops = kind_of(source).ops(source)
+    ops, parents = kind_of(source).ops(source), models.asset_deps if models else {}
     return [
-        _assets_of(source, name, tables, models.asset_deps, with_calendar=place == 0, priority=len(ops) - place)
+        _assets_of(source, name, tables, parents, with_calendar=place == 0, priority=len(ops) - place)
         for place, (name, tables) in enumerate(ops.items())
     ]
 

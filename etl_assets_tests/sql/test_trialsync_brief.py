@@ -286,8 +286,8 @@ def test_the_inventory_has_each_table_with_its_size_and_why_it_is_empty(loaded: 
     assert sites.last_changed_at is not None
     assert sites.last_changed_at <= sites.last_loaded_at
     why = {name: table.why_empty for name, table in tables.items() if table.records == 0}
-    assert why.pop("ghl_contacts_staging", "").startswith("Contacts of GoHighLevel: no job reads")
-    assert why.pop("ghl_custom_fields_staging", "").startswith("Custom fields of GoHighLevel: no job reads")
+    assert why.pop("ghl_contacts_staging", "").startswith("Contacts of GoHighLevel; none before ETL_")
+    assert why.pop("ghl_custom_fields_staging", "").startswith("Custom fields of GoHighLevel; none before ETL_")
     assert why["dim_users_staging"] == "Job 4 is off: Invalid endpoint (404)."
     assert why["dim_screenings_staging"] == "Job 14 is not offered."
     assert why["dim_study_actions_staging"] == "Job 27 is off: Needs parameter fix (should be re-enabled)."

@@ -34,6 +34,11 @@ UNIQUE_ID = "dagster_dbt/unique_id"
 MOST_NAMED = 10
 
 
+def has_models(source: Source) -> bool:
+    """Whether anything is built on a source's staging tables."""
+    return bool(source_builds(source.name))
+
+
 def model_assets(source: Source) -> dg.AssetsDefinition:
     """Build the assets of the models under `models/<source>`, in one op that can be subset."""
 

@@ -54,6 +54,27 @@ class ApiKey:
         return (self._key,)
 
 
+class BearerToken:
+    """Authentication by a token that was given out once and is good until it is withdrawn."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def headers(self, post: PostForm) -> Mapping[str, str]:
+        """The header with the token."""
+        del post
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def refresh(self, rejected: Mapping[str, str], post: PostForm) -> bool:
+        """There is no other token than the one that was given."""
+        del rejected, post
+        return False
+
+    def secrets(self) -> Iterable[str]:
+        """The token, without what stands before it in the header."""
+        return (self._token,)
+
+
 def mask_secrets(secrets: Iterable[str], text: str) -> str:
     """The text with asterisks for each secret, as it is or as JSON, an address, a form or HTML may write it.
 

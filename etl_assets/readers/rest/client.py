@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
@@ -64,6 +65,7 @@ class _Request:
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
     timeout: timedelta | None = None
     """For the next bytes of the response, where it is another than the policy's."""
 
@@ -165,11 +167,26 @@ class HttpClient:
             EtlError: Its certificate is not to be trusted; or what `parse` raises.
         """
         request = _Request("GET", path, parameters or {}, headers or {}, timeout=timeout)
-        call = self._start_call(request, cancellation)
-        call.is_divisible = is_divisible
-        return self._retry_policy.run(
-            lambda: self._classify(call, self._send_authenticated(call, request), parse), call
-        )
+        return self._ask(request, parse, cancellation, is_divisible=is_divisible)
+
+    def search(
+        self,
+        path: str,
+        body: object,
+        parameters: Mapping[str, str] | None = None,
+        *,
+        parse: Callable[[bytes], T],
+        headers: Mapping[str, str] | None = None,
+        cancellation: CancellationToken | None = None,
+        timeout: timedelta | None = None,
+    ) -> T:
+        """Send a question by POST: `body` as JSON. It changes nothing at the service, so it is retried as `get` is.
+
+        All else that is given, and all that is raised, is as `get` has it.
+        """
+        headers = {"Content-Type": "application/json", **(headers or {})}
+        request = _Request("POST", path, parameters or {}, headers, body=msgspec.json.encode(body), timeout=timeout)
+        return self._ask(request, parse, cancellation)
 
     def post(
         self,
@@ -218,6 +235,20 @@ class HttpClient:
         )
         call.cancellation.check()
         return call
+
+    def _ask(
+        self,
+        request: _Request,
+        parse: Callable[[bytes], T],
+        cancellation: CancellationToken | None,
+        *,
+        is_divisible: bool = False,
+    ) -> T:
+        call = self._start_call(request, cancellation)
+        call.is_divisible = is_divisible
+        return self._retry_policy.run(
+            lambda: self._classify(call, self._send_authenticated(call, request), parse), call
+        )
 
     def _send_authenticated(self, call: Call, request: _Request) -> Response | FailedAttempt:
         """Send a request with credentials; once more, where they are rejected (401) and can be refreshed."""
@@ -270,7 +301,7 @@ class HttpClient:
                 request.method,
                 url,
                 params=parameters,
-                data=request.form,
+                data=request.form or request.body,
                 headers=headers,
                 timeout=(connect, read),
                 stream=True,

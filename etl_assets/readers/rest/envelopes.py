@@ -13,7 +13,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from etl_assets.declare.document_reader import Document, Key, KeyValue, RejectedRecord
-from etl_assets.declare.endpoints import Bare, NextLink, ODataList, Offset, Paging, Records, Single, Values
+from etl_assets.declare.endpoints import (
+    Bare,
+    NextLink,
+    ODataList,
+    Offset,
+    Paging,
+    Records,
+    SearchAfter,
+    Single,
+    Values,
+)
 from etl_assets.declare.rest import RestTable
 from etl_assets.readers.rest import jsonb
 from etl_assets.readers.rest.json_paths import Leaf, path_decoder
@@ -21,6 +31,8 @@ from etl_assets.readers.rest.records import DocumentParser
 from etl_assets.readers.rest.unreadable import UnreadableAnswer
 
 T = TypeVar("T")
+Place = list[int | float | str | None]
+"""A record's place in a list: the values that the list is sorted by."""
 
 ODATA_FORMS = (
     ("value", "@odata.nextLink", "@odata.count"),
@@ -46,6 +58,8 @@ class ListPage:
     rejected: list[RejectedRecord]
     is_array: bool = False
     """Whether the answer is the array of records itself, where it could be more."""
+    place: Place | None = None
+    """What its last record says of its place in the list."""
 
     @property
     def size(self) -> int:
@@ -67,6 +81,7 @@ class _Body:
     offset: int | None = None
     next_link: str | None = None
     is_array: bool = False
+    place: Place | None = None
     is_repaired: bool = False
     """Whether something in it is no JSON; its records are as they came."""
 
@@ -115,7 +130,7 @@ class EnvelopeParser:
             raise ValueError(jsonb.INVALID_UTF8)
         starts_with = rejected if rejected and rejected[0].position == first_position else documents
         first_key = starts_with[0].key if starts_with else None
-        return ListPage(cut.count, cut.offset, cut.next_link, first_key, documents, rejected, cut.is_array)
+        return ListPage(cut.count, cut.offset, cut.next_link, first_key, documents, rejected, cut.is_array, cut.place)
 
     def parse_single(self, body: bytes) -> Document | RejectedRecord:
         """Parse the record of an answer that holds one, as the table's `lookup` has it; raises as `parse_page`."""
@@ -130,11 +145,12 @@ class _Form:
         self._field = envelope.field if isinstance(envelope, Values) else None
         self._is_single = isinstance(envelope, Single)
         self._at = "" if isinstance(envelope, Bare) else envelope.at
-        self._count = paging.count if isinstance(paging, Offset | NextLink) else None
+        self._count = paging.count if isinstance(paging, Offset | NextLink | SearchAfter) else None
         self._offset = paging.echo if isinstance(paging, Offset) else None
         self._next = paging.at if isinstance(paging, NextLink) else None
         # With a link, its absence ends the list, and a count that is not said is not missed.
-        self._needs_count = bool(self._count) and isinstance(paging, Offset)
+        self._needs_count = bool(self._count) and isinstance(paging, Offset | SearchAfter)
+        self._place = paging.at if isinstance(paging, SearchAfter) else None
         records: Any = msgspec.Raw if self._is_single else list[msgspec.Raw]
         self._paths = None
         self._decode: Callable[[bytes], Any]
@@ -170,8 +186,20 @@ class _Form:
             self._paths.value(decoded, self._count),
             self._paths.value(decoded, self._offset),
             self._paths.value(decoded, self._next) or None,
+            place=self._read_place(bytes(pieces[-1])) if pieces else None,
             is_repaired=text is not body,
         )
+
+    def _read_place(self, record: bytes) -> Place | None:
+        """What a record says of its place; None where nothing is declared, or it is silent."""
+        if self._place is None:
+            return None
+        paths = path_decoder(Leaf(self._place, Place, is_required=False))
+        try:
+            found: Place | None = paths.value(paths.decode(record), self._place)
+        except msgspec.ValidationError:
+            return None
+        return found
 
     def _other_form(self, found: str) -> UnreadableAnswer:
         whole = "{...}" if self._is_single else "[...]"

@@ -41,6 +41,8 @@ class PageRequest:
     """Records that must come of it before the next request's do: of less, what is missing is asked for as well."""
     is_divisible: bool = False
     """Whether fewer records can be asked for, where the answer does not come in time or whole."""
+    body: Mapping[str, object] | None = None
+    """What is sent as JSON, by POST; a GET where None."""
 
 
 Fetch = Callable[[PageRequest, CancellationToken], ListPage]

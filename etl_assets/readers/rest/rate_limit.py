@@ -14,6 +14,7 @@ from etl_assets.readers.cancellation import CancellationToken
 
 EPOCH_FROM = 1e9
 """A reset from here on is a moment, in seconds since 1970; below, it is a number of seconds from now."""
+SECONDS_A_DAY = 86_400
 
 
 class RateLimiter:
@@ -92,13 +93,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def seconds_until_reset(headers: Mapping[str, str]) -> float | None:
-    """The seconds until calls are allowed again, where `X-RateLimit-Remaining` is 0; else None."""
+    """The seconds until calls are allowed again, where `X-RateLimit-Remaining` is 0; else None.
+
+    Some services say how long their interval is, and not when it ends: then all of it is waited for. Where
+    `X-RateLimit-Daily-Remaining` is 0 the day is over, by UTC: no service says by which clock its days are counted.
+    """
+    if _parse_number(headers.get("X-RateLimit-Daily-Remaining")) == 0:
+        return SECONDS_A_DAY - _service_now(headers) % SECONDS_A_DAY
     if _parse_number(headers.get("X-RateLimit-Remaining")) != 0:
         return None
     reset = _parse_number(headers.get("X-RateLimit-Reset"))
-    if reset is None or reset < EPOCH_FROM:
-        return reset
-    return max(0.0, reset - _service_now(headers))
+    if reset is None:
+        interval = _parse_number(headers.get("X-RateLimit-Interval-Milliseconds"))
+        return interval and interval / 1000
+    return reset if reset < EPOCH_FROM else max(0.0, reset - _service_now(headers))
 
 
 def _service_now(headers: Mapping[str, str]) -> float:

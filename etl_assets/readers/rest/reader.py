@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue, RejectedRecord
-from etl_assets.declare.endpoints import Endpoint, NextLink, OData, Offset
+from etl_assets.declare.endpoints import Endpoint, NextLink, OData, Offset, SearchAfter
 from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, UnconfirmedDeletion
 from etl_assets.readers.cancellation import CancellationToken
@@ -30,6 +30,7 @@ from etl_assets.readers.rest.paging import (
     fetch_pages,
 )
 from etl_assets.readers.rest.records import format_key
+from etl_assets.readers.rest.search_after import SearchAfterPaging
 
 DAY = timedelta(days=1)
 WINDOW_TOLERANCE = DAY
@@ -41,17 +42,26 @@ RECORD_PARAMETERS = frozenset({"include", "fields", "$select", "$expand"})
 class RestReader:
     """A `DocumentReader` for services whose tables are declared as `RestTable`s."""
 
-    def __init__(self, client: HttpClient, *, connections: int = 6, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        *,
+        connections: int = 6,
+        headers: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         """Nothing is sent yet.
 
         Args:
             client: Closed with this reader.
             connections: Pages fetched at once. Twice as many, at most, wait to be taken.
             headers: Sent with every call, such as a filter of regions.
+            settings: Those of the instance that endpoints name in braces.
         """
         self._client = client
         self._connections = connections
         self._headers = headers or {}
+        self._settings = settings or {}
         self._repeated: dict[tuple[str, Span | None], frozenset[Key]] = {}
         """The keys that the last reading of each list gave more than once."""
         self.page_sizes: dict[str, int] = {}
@@ -80,11 +90,12 @@ class RestReader:
             TransientError: The service could not be reached.
             EtlError: It refused, says no count that it should, or ignores what it was asked.
         """
-        path, parser = _address(table, parent), EnvelopeParser(table, parent)
+        path, parser = self._address(table, parent), EnvelopeParser(table, parent)
+        body = table.endpoint.body_for(self._settings)
         counted: int | None = None
         seen_keys = SeenKeys(table, self._repeated.get((path, window), frozenset()))
         for span in _split_window(table, window):
-            paging = self._paging(table, PageRequest(path, _parameters(table, span)))
+            paging = self._paging(table, PageRequest(path, _parameters(table, span), body=body))
             completeness = Completeness(table.name, seen_keys)
             fetch = partial(self._fetch, parser, table.endpoint.timeout, seen_keys.received)
             with closing(
@@ -120,7 +131,7 @@ class RestReader:
         """
         if table.lookup is None:
             raise EtlError(f"{table.name}: a record has no address of its own; its endpoint declares no lookup.")
-        path = f"{_address(table, parent)}/{_segment(table, key[-1])}"
+        path = f"{self._address(table, parent)}/{_segment(table, key[-1])}"
         parameters = {name: value for name, value in table.endpoint.parameters.items() if name in RECORD_PARAMETERS}
         parse = EnvelopeParser(table, parent).parse_single
         try:
@@ -147,6 +158,17 @@ class RestReader:
         """End the connections; reads under way end with `Cancelled`."""
         self._client.close()
 
+    def _address(self, table: RestTable, parent: Mapping[str, KeyValue] | None) -> str:
+        """The path of the list, or of the list of one row of the parent table."""
+        endpoint = table.endpoint
+        wanted = {column for _, column in endpoint.placeholders}
+        if table.per is None and parent is not None:
+            raise EtlError(f"{table.name}: it is read at once, not for each row of another table.")
+        if missing := sorted(wanted - set(parent or {})):
+            owner = table.per.parent if table.per else None
+            raise EtlError(f"{table.name}: it is read for each row of {owner}, and {', '.join(missing)} is not given.")
+        return endpoint.address({column: _segment(table, (parent or {})[column]) for column in wanted}, self._settings)
+
     def _paging(self, table: RestTable, request: PageRequest) -> Paging:
         """The declared way to page through one of a table's lists."""
         declared, resolve = table.endpoint.paging, self._client.resolve
@@ -156,6 +178,8 @@ class RestReader:
             return ODataPaging(table, request, declared, resolve, traits)
         if isinstance(declared, NextLink):
             return LinkPaging(table.name, request, resolve)
+        if isinstance(declared, SearchAfter):
+            return SearchAfterPaging(table.name, request, declared)
         if isinstance(declared, Offset):
             return (CountedOffsetPaging if declared.count else OffsetPaging)(table.name, request, declared)
         return SinglePage(table.name, request)
@@ -169,27 +193,26 @@ class RestReader:
         cancellation: CancellationToken,
     ) -> ListPage:
         """Fetch one page, parsed inside of the call: a body that proves broken is retried."""
+        parse = partial(parser.parse_page, first_position=position + request.offset)
+        if request.body is not None:
+            return self._client.search(
+                request.path,
+                request.body,
+                request.parameters,
+                parse=parse,
+                headers=self._headers,
+                cancellation=cancellation,
+                timeout=timeout,
+            )
         return self._client.get(
             request.path,
             request.parameters,
-            parse=partial(parser.parse_page, first_position=position + request.offset),
+            parse=parse,
             headers=self._headers,
             cancellation=cancellation,
             timeout=timeout,
             is_divisible=request.is_divisible,
         )
-
-
-def _address(table: RestTable, parent: Mapping[str, KeyValue] | None) -> str:
-    """The path of the list, or of the list of one row of the parent table."""
-    endpoint = table.endpoint
-    wanted = {column for _, column in endpoint.placeholders}
-    if table.per is None and parent is not None:
-        raise EtlError(f"{table.name}: it is read at once, not for each row of another table.")
-    if missing := sorted(wanted - set(parent or {})):
-        owner = table.per.parent if table.per else None
-        raise EtlError(f"{table.name}: it is read for each row of {owner}, and {', '.join(missing)} is not given.")
-    return endpoint.address({column: _segment(table, (parent or {})[column]) for column in wanted})
 
 
 def _segment(table: RestTable, value: KeyValue) -> str:

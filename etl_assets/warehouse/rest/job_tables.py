@@ -15,6 +15,7 @@ from psycopg import sql
 
 from etl_assets.declare.document_reader import Document, Key
 from etl_assets.declare.rest import INSTANCE_ID, RestTable
+from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Column
 from etl_assets.warehouse.catalog import BATCH_COLUMN
 from etl_assets.warehouse.connection import PERSONAL_READER
@@ -23,7 +24,7 @@ from etl_assets.warehouse.relation import Relation, column_list
 from etl_assets.warehouse.rest.binary import copy_documents
 from etl_assets.warehouse.rest.job_ledger import JobRun
 from etl_assets.warehouse.rest.tables import document_keys
-from etl_assets.warehouse.tables import READERS, Index, TableLayout
+from etl_assets.warehouse.tables import READERS, Index, TableLayout, ensure_table
 
 PARENT_KEY = "parent_key"
 KEY_SEPARATOR = "|"
@@ -50,7 +51,7 @@ def job_layout(table: RestTable) -> TableLayout:
     """One row a record, with the indexes of the standard by its names."""
     keys = document_keys(table)
     name = table.name.removeprefix("dim_").removesuffix("_staging")
-    has_own_id = [(field.type, field.path) for field in table.key_fields] == [("bigint", "id")]
+    has_own_id = [field.path for field in table.key_fields] == ["id"]
     return TableLayout(
         columns=keys,
         bookkeeping=STANDARD_COLUMNS,
@@ -71,6 +72,15 @@ def job_layout(table: RestTable) -> TableLayout:
         comment=table.unoffered,
         readers=[PERSONAL_READER] if table.personal_document else READERS,
     )
+
+
+def create_job_tables(connection: psycopg.Connection, source: Source) -> None:
+    """Create those tables of a source's jobs that are missing: who selects from one finds it, and why it is empty."""
+    there = connection.execute(
+        "select relname from pg_class where relnamespace = to_regnamespace(%s)", [source.schema]
+    ).fetchall()
+    for name in sorted({job.table for job in source.jobs} - {found for (found,) in there}):
+        ensure_table(connection, Relation(source.schema, name), job_layout(source.rest_table(name)))
 
 
 @dataclass(frozen=True, kw_only=True)

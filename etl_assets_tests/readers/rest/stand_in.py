@@ -31,6 +31,7 @@ class Asked:
     """Seconds of the monotonic clock."""
     connection: object
     """Equal for requests that came on the same connection."""
+    body: bytes = b""
 
 
 @dataclass
@@ -126,6 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             form=dict(parse_qsl(body.decode())),
             at=time.monotonic(),
             connection=self.client_address,
+            body=body,
         )
         self._play(self.stand_in.answer(asked))
 

@@ -46,6 +46,22 @@ def test_calls_are_allowed_again_in_seconds_or_at_a_moment(remaining, reset, sec
     assert seconds_until_reset({name: value for name, value in headers.items() if value is not None}) == seconds
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({"Remaining": "0", "Interval-Milliseconds": "10000"}, 10, id="an interval that is used up"),
+        pytest.param({"Remaining": "1", "Interval-Milliseconds": "10000"}, None, id="an interval that is not"),
+        pytest.param({"Remaining": "0", "Interval-Milliseconds": "soon"}, None, id="an interval that is no number"),
+        pytest.param({"Remaining": "9", "Daily-Remaining": "0"}, 43_200, id="a day that is used up, at noon"),
+        pytest.param({"Remaining": "9", "Daily-Remaining": "1"}, None, id="a day that is not"),
+    ],
+)
+def test_a_service_may_say_how_long_it_counts_and_not_until_when(headers, seconds) -> None:
+    assert (
+        seconds_until_reset({"Date": NOW} | {f"X-RateLimit-{name}": text for name, text in headers.items()}) == seconds
+    )
+
+
 def test_without_the_services_clock_ours_must_do() -> None:
     assert retry_after({"Retry-After": NOW}) == 0
     assert seconds_until_reset({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"}) > 0
