@@ -213,9 +213,10 @@ def count_held(connection: psycopg.Connection, target: JobTable, parents: Sequen
     """
     row = connection.execute(
         target.statement(
-            "select count(*), count(*) filter (where not exists ("
-            " select from pg_temp.etl_job_rows as incoming where {same}))"
-            " from {target} as existing where {mine} and vanished_at is null and {of_parents}",
+            # A join: `not exists` within a count would go through the temporary table for each row.
+            "select count(*), count(*) filter (where incoming.is_there is null) from {target} as existing"
+            " left join (select distinct {keys}, true as is_there from pg_temp.etl_job_rows) as incoming on {same}"
+            " where {mine} and existing.vanished_at is null and {of_parents}",
             of_parents=_of_parents(parents),
         ),
         {"parents": list(parents)},
