@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
+_SHORTEST_OVERLAP = timedelta(hours=15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +126,31 @@ class Each:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangedSince:
+    """Incremental reading: between whole reads a list is asked only for what its records' stamp says has changed.
+
+    What was deleted, what has no stamp, and what a record repeats of others without being stamped for it, the next
+    whole read brings.
+    """
+
+    stamp: str
+    """Where a record says when it was changed."""
+    whole_every: timedelta
+    """How long after a whole read the next one is due."""
+    overlap: timedelta = timedelta(days=1)
+    """How far before the newest stamp that was read the next read begins: for what is stamped before it can be seen,
+    for clocks that differ or are put back, and for stamps in the local time of any zone."""
+    parameter: str = "$filter"
+    """The parameter that takes it."""
+    form: str = "{stamp} ge {since}"
+    """How it takes it."""
+
+    def __post_init__(self) -> None:
+        if self.overlap < _SHORTEST_OVERLAP:
+            raise ValueError(f"ChangedSince: local time is up to 14 hours from UTC; {self.overlap} is too short for it")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Where a service keeps the records of a table, and how it is asked for them."""
 
@@ -146,6 +172,8 @@ class Endpoint:
     """How it takes them: `first` and `last`, both included, and `end`, the day after, as ISO dates."""
     longest: timedelta = timedelta(days=31)
     """The longest window that the service allows, both ends included; longer ones are cut."""
+    changes: ChangedSince | None = None
+    """How a job's list is read incrementally; whole every time where None."""
     timeout: timedelta | None = None
     """How long the service may take to answer, and be silent in between; what the connection has for all where None."""
 
@@ -169,6 +197,8 @@ class Endpoint:
         )
         if is_array and asks_more:
             raise ValueError(f"{self.path}: an answer that is an array says no count, no offset and no next link")
+        if self.changes and (self.per or self.changes.parameter in self.parameters):
+            raise ValueError(f"{self.path}: changes are asked for of one list, by a parameter that is not sent already")
         self._check_odata()
 
     def _check_odata(self) -> None:

@@ -153,12 +153,13 @@ def copy_records(connection: psycopg.Connection, target: JobTable, records: Sequ
     return copy_documents(connection, statement, rows, types, with_date=False)
 
 
-def merge_records(connection: psycopg.Connection, target: JobTable) -> MergeCounts:
+def merge_records(connection: psycopg.Connection, target: JobTable, noted: sql.Composable = sql.NULL) -> MergeCounts:
     """Upsert the staged records; what is the same already is not written.
 
     Args:
         connection: With its transaction begun; neither committed nor rolled back here.
         target: Where to.
+        noted: What is asked of those that are written besides, `changes.data` among them.
     """
     incoming = {name: sql.Identifier("incoming", name) for name in (PARENT_KEY, *target.key_names, "data")}
     run = target.run
@@ -200,6 +201,7 @@ def merge_records(connection: psycopg.Connection, target: JobTable) -> MergeCoun
             ),
             columns=incoming,
         ),
+        noted=noted,
     )
 
 

@@ -10,10 +10,19 @@ import pytest
 from etl_assets import cli
 from etl_assets.loading.rest.specification_drift import job_drift, shape_drift
 from etl_assets.readers.rest.specification import ApiType, read_shapes
+from etl_assets.settings import Settings
 from etl_assets.sources.trialsync import SOURCE
 
 assert SOURCE.service.shapes is not None
 SHAPES = read_shapes(SOURCE.service.shapes.read_text())
+
+
+@pytest.fixture
+def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The installation that the commands find."""
+    monkeypatch.setenv("ETL_HOME", str(settings.home))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", settings.warehouse_url or "")
+    return settings
 
 
 def test_the_jobs_are_as_the_vendor_has_them() -> None:
@@ -58,9 +67,11 @@ def test_fields_and_values_that_are_gone_new_or_of_another_type_are_told() -> No
     assert list(shape_drift(fewer, SHAPES)) == [f"{SHAPES.operations[0].path} is new"]
 
 
-def test_the_command_checks_and_refuses_what_is_no_specification(tmp_path: Path, capsys) -> None:
+def test_the_command_checks_and_refuses_what_is_no_specification(home: Settings, tmp_path: Path, capsys) -> None:
     assert cli.main(["discover", "trialsync", "--check"]) == 0
-    assert "97 jobs" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "97 jobs" in said
+    assert "No load has seen its records yet." in said
     path = tmp_path / "other.json"
     path.write_text(json.dumps({"openapi": "3.0"}))
     assert cli.main(["discover", "trialsync", "--check", "--specification", str(path)]) == 1
@@ -68,6 +79,6 @@ def test_the_command_checks_and_refuses_what_is_no_specification(tmp_path: Path,
 
 
 @pytest.mark.skipif("ETL_REAL_DATA_DIR" not in os.environ, reason="the vendor's specification is not ours to ship")
-def test_the_vendors_own_specification_differs_in_nothing(capsys) -> None:
+def test_the_vendors_own_specification_differs_in_nothing(home: Settings) -> None:
     found = next(Path(os.environ["ETL_REAL_DATA_DIR"]).glob("trialsync/*.json"))
     assert cli.main(["discover", "trialsync", "--check", "--specification", str(found)]) == 0
