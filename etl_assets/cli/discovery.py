@@ -56,7 +56,8 @@ def check_service(options: argparse.Namespace) -> None:
     with open_batch(settings, source.name, "check") as batch:
         looked_at, seen = check_observed(batch, source)
     if not seen:
-        print(f"{looked_at} tables hold what they did." if looked_at else "No load has seen its records yet.")
+        held = f"The records of {looked_at} tables hold what they should."
+        print(held if looked_at else "No load has seen its records yet.")
     found += seen
     if found:
         print("\n".join(found))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
-_SHORTEST_OVERLAP = timedelta(hours=15)
+_SHORTEST_OVERLAP = timedelta(hours=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +139,7 @@ class ChangedSince:
     """How long after a whole read the next one is due."""
     overlap: timedelta = timedelta(days=1)
     """How far before the newest stamp that was read the next read begins: for what is stamped before it can be seen,
-    for clocks that differ or are put back, and for stamps in the local time of any zone."""
+    and for clocks that differ or are put back."""
     parameter: str = "$filter"
     """The parameter that takes it."""
     form: str = "{stamp} ge {since}"
@@ -147,7 +147,7 @@ class ChangedSince:
 
     def __post_init__(self) -> None:
         if self.overlap < _SHORTEST_OVERLAP:
-            raise ValueError(f"ChangedSince: local time is up to 14 hours from UTC; {self.overlap} is too short for it")
+            raise ValueError(f"ChangedSince: a clock is put back by an hour; an overlap of {self.overlap} is too short")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from etl_assets.warehouse.rest.job_tables import JobTable
 def incremental_start(
     connection: psycopg.Connection, target: JobTable, changes: ChangedSince | None
 ) -> datetime | None:
-    """From which stamp on a job's list is to be asked for.
+    """From which stamp on a list is to be asked for.
 
     Args:
         connection: As the loader.
@@ -42,7 +42,7 @@ def incremental_start(
 def record_read(
     connection: psycopg.Connection, target: JobTable, changes: ChangedSince | None, since: datetime | None
 ) -> None:
-    """Write down how far a list has been read; a stamp that lies ahead of the read by more than the overlap is none.
+    """Write down how far a list has been read.
 
     Args:
         connection: With the transaction begun that loads what was read, and the records in the temporary table.
@@ -61,18 +61,13 @@ def record_read(
             " from ("
             "     select run.started_at,"
             "     case when newest.stamp is not null then least(run.started_at, newest.stamp) end as upto"
-            "     from etl.job_run as run cross join lateral (select max(stamp) as stamp from ({stamps}) as incoming"
-            "     where stamp <= run.started_at + %(overlap)s) as newest where run_id = %(run)s"
+            "     from etl.job_run as run cross join lateral (select max(stamp) as stamp from ({stamps}) as incoming)"
+            "     as newest where run_id = %(run)s"
             " ) as found where {state}",
             state=_state(target),
             stamps=_STAMPS,
         ),
-        {
-            "run": target.run.run_id,
-            "is_whole": since is None,
-            "overlap": changes.overlap,
-            "path": changes.stamp.split("."),
-        },
+        {"run": target.run.run_id, "is_whole": since is None, "path": changes.stamp.split(".")},
     )
 
 
@@ -82,7 +77,7 @@ def _state(target: JobTable) -> sql.Composable:
     return sql.SQL("source = {} and job_id = {} and instance_id = {}").format(*values)
 
 
-# One without an offset is taken for UTC: the overlap is longer than local time can be from it.
+# One without an offset is taken for UTC. East of it that is too late, but never later than when the read began.
 _STAMPS = sql.SQL(r"""
     select
         case

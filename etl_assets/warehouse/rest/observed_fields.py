@@ -300,7 +300,7 @@ _FIELDS = sql.SQL(r"""
         cross join lateral (
             select
                 case when node.path = '' then '' else node.path || '.' end
-                || case when key ~ '^[A-Za-z_@$][\w@$-]{{0,62}}$' then key else '*' end as path,
+                || case when key ~ '^[@$]?[A-Za-z_][\w-]{{0,62}}$' then key else '*' end as path,
                 value
             from jsonb_each(case when jsonb_typeof(node.value) = 'object' then node.value else '{{}}' end)
             union all
