@@ -232,7 +232,7 @@ def add_run_commands(commands: Commands) -> None:
     made.add_argument("--job", type=int, nargs="+", default=[], metavar="ID", help="configured jobs of a service alone")
     made.add_argument("--instance", action="append", default=[], metavar="NAME", help="one instance of a service alone")
     made.set_defaults(only_failed=False)
-    made.add_argument("--sweep", action="store_true", help="compare every row of a database, not only what is stamped")
+    made.add_argument("--sweep", action="store_true", help="compare every row, not only what is stamped as changed")
     made.add_argument(
         "--accept-shrink", action="store_true", help="believe a list or a table that is far shorter than what is held"
     )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\.(\w+)\}")
 _SETTING = re.compile(r"\{(\w+)\}")
+_SHORTEST_OVERLAP = timedelta(hours=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +145,31 @@ class Each:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChangedSince:
+    """Incremental reading: between whole reads a list is asked only for what its records' stamp says has changed.
+
+    What was deleted, what has no stamp, and what a record repeats of others without being stamped for it, the next
+    whole read brings.
+    """
+
+    stamp: str
+    """Where a record says when it was changed."""
+    whole_every: timedelta
+    """How long after a whole read the next one is due."""
+    overlap: timedelta = timedelta(days=1)
+    """How far before the newest stamp that was read the next read begins: for what is stamped before it can be seen,
+    and for clocks that differ or are put back."""
+    parameter: str = "$filter"
+    """The parameter that takes it."""
+    form: str = "{stamp} ge {since}"
+    """How it takes it."""
+
+    def __post_init__(self) -> None:
+        if self.overlap < _SHORTEST_OVERLAP:
+            raise ValueError(f"ChangedSince: a clock is put back by an hour; an overlap of {self.overlap} is too short")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Where a service keeps the records of a table, and how it is asked for them."""
 
@@ -168,6 +194,8 @@ class Endpoint:
     """How it takes them: `first` and `last`, both included, and `end`, the day after, as ISO dates."""
     longest: timedelta = timedelta(days=31)
     """The longest window that the service allows, both ends included; longer ones are cut."""
+    changes: ChangedSince | None = None
+    """How a job's list is read incrementally; whole every time where None."""
     timeout: timedelta | None = None
     """How long the service may take to answer, and be silent in between; what the connection has for all where None."""
 
@@ -207,6 +235,8 @@ class Endpoint:
             raise ValueError(f"{self.path}: paging by SearchAfter() takes a body, and records beside their count")
         if self.body is not None and not isinstance(self.paging, SearchAfter | OnePage):
             raise ValueError(f"{self.path}: what is asked by a body is paged by SearchAfter(), or not at all")
+        if self.changes and (self.per or self.changes.parameter in self.parameters):
+            raise ValueError(f"{self.path}: changes are asked for of one list, by a parameter that is not sent already")
         self._check_odata()
 
     def _check_odata(self) -> None:

@@ -77,6 +77,9 @@ class RestTable(Table):
     """The fields of the documents that the key or rules need."""
     jobs: Sequence[Job] = ()
     """The configured jobs that fill it, each by an endpoint of its own. It holds each record once, as it is now."""
+    codes: Sequence[str] = ()
+    """The paths of fields with short codes of which there are few, such as `status`: their values are remembered, and a
+    new one is told. Enumerations of the vendor's specification are so without being named."""
     unoffered: str = ""
     """Why it is empty, of a table that nothing at the source fills, or nothing before the source is set up."""
 
@@ -180,6 +183,8 @@ class RestTable(Table):
             raise ValueError(f"{self.name}: {wrong} cannot be in a key: types are {', '.join(KEY_TYPES)}")
         if self.is_windowed and self.jobs:
             raise ValueError(f"{self.name}: configured jobs read everything, and not by dates")
+        if self.endpoint.changes and not self.jobs:
+            raise ValueError(f"{self.name}: the list of a configured job alone is read incrementally")
         if self.is_windowed and self.endpoint.per:
             raise ValueError(f"{self.name}: a table with a request a parent is read whole, and not by dates")
 

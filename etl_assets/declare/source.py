@@ -85,6 +85,11 @@ class Source:
         return self.reader
 
     @property
+    def is_service(self) -> bool:
+        """Whether it is asked over the network."""
+        return isinstance(self.reader, Service)
+
+    @property
     def jobs(self) -> list[Job]:
         """The configured jobs that fill its tables, by number; none of a source that is declared table by table."""
         jobs = [job for table in self.tables if isinstance(table, RestTable) for job in table.jobs]

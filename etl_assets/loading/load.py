@@ -42,7 +42,7 @@ class LoadOptions:
     """How a load goes about it, where it is not as usual."""
 
     full_compare: bool = False
-    """Full reconciliation: compare every row, and not only what is stamped as changed."""
+    """Full reconciliation: compare every row, and not only what is stamped as changed; read a service's lists whole."""
     accept_shrink: bool = False
     """Believe a source that has lost far more than the floor of a table allows."""
     reload: bool = False

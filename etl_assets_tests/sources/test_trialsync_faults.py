@@ -13,13 +13,17 @@ import pytest
 from etl_assets.declare.job_list import read_jobs
 from etl_assets.declare.rest import RestTable
 from etl_assets.declare.tables import Full
+from etl_assets.loading.rest.observed_drift import check_observed
 from etl_assets.settings import PROJECT, Settings
+from etl_assets.sources.trialsync import SOURCE
+from etl_assets.sources.trialsync.rules import PATIENT_STATUSES, SUBJECT_STATUSES, VISIT_STATUSES
 from etl_assets.sources.trialsync.tables import SHAPES
+from etl_assets.warehouse.ledger import open_batch
 from etl_assets_tests.sandbox.trialsync import Conductor
 from etl_assets_tests.sources.trialsync_loads import SCALE, TrialSync, failures, open_trialsync
 
 JOBS = PROJECT / "etl_assets" / "sources" / "trialsync" / "jobs.csv"
-STUDIES, SUBJECTS, STUDY_LIST, ALL_VISITS, SUBJECT_VISITS = 2, 10, 164, 9, 160
+STUDIES, PATIENTS, SUBJECTS, STUDY_LIST, ALL_VISITS, SUBJECT_VISITS = 2, 3, 10, 164, 9, 160
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +190,35 @@ def test_what_changes_while_a_run_is_under_way_is_not_lost_to_a_watermark(trials
     trialsync.load(STUDIES)
     assert in_order(staged(trialsync, "dim_studies_staging")) == in_order(of_service(trialsync, "studies"))
     assert trialsync.query("select * from etl.watermark where relation like 'trialsync_staging.%'") == []
+
+
+def test_studies_alone_are_asked_for_what_has_changed_and_in_a_sweep_for_all(trialsync: TrialSync) -> None:
+    jobs = (STUDIES, SUBJECTS, ALL_VISITS)
+    trialsync.load(*jobs)
+    north = trialsync.services["north"]
+    study = trialsync.query("select min(entity_id) from trialsync_staging.dim_studies_staging")[0][0]
+    north.books.change("studies", study)
+    north.latest.clear()
+    assert failures(trialsync.load(*jobs)) == {}
+    filters = {asked.path: asked.query["$filter"] for asked in north.latest if "$filter" in asked.query}
+    assert list(filters) == ["studies/odata"]
+    assert filters["studies/odata"].startswith("lastUpdatedOn ge 20")
+    assert in_order(staged(trialsync, "dim_studies_staging")) == in_order(of_service(trialsync, "studies"))
+    north.latest.clear()
+    trialsync.load(STUDIES, full_compare=True)
+    assert [asked for asked in north.latest if "$filter" in asked.query] == []
+
+
+def test_records_that_are_as_the_vendor_declares_them_are_no_finding(trialsync: TrialSync) -> None:
+    assert failures(trialsync.load(STUDIES, SUBJECTS, ALL_VISITS, PATIENTS)) == {}
+    with open_batch(trialsync.settings, SOURCE.name, "check") as batch:
+        assert check_observed(batch, SOURCE) == (4, [])
+    values = trialsync.query("select distinct value from etl.observed_value where path = 'status'", "etl_transformer")
+    known = {*PATIENT_STATUSES, *SUBJECT_STATUSES, *VISIT_STATUSES}
+    assert {value for (value,) in values} - known == set()
+    assert len(values) > 3
+    may_read = "select has_table_privilege('etl_reader', 'etl.observed_value', 'select')"
+    assert trialsync.query(may_read) == [(False,)]
 
 
 def test_what_is_not_offered_is_asked_once_and_not_as_if_it_were_down(loaded: TrialSync) -> None:

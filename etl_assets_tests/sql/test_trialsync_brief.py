@@ -362,7 +362,9 @@ def test_the_worst_of_the_instances_stands_in_the_job_and_each_has_a_row_of_its_
     of_instances = "select instance_name, last_run_status from dw_etl_job_instances where id = %s order by 1"
     assert reader.execute(of_instances, [STAFF]).fetchall() == [("north", "failed"), ("south", "success")]
     assert reader.execute(job, [STAFF]).fetchall()[0][0] == "failed"
-    assert reader.execute(job, [STUDIES]).fetchall() == [("success", 2 * SCALE.studies)]
+    assert reader.execute(job, [PATIENTS]).fetchall() == [("success", 2 * SCALE.patients)]
+    # Of the last read, which asked for what had changed: the newest study of each.
+    assert reader.execute(job, [STUDIES]).fetchall() == [("success", 2)]
     assert reader.execute(job, [4]).fetchall() == [("Never run", None)]
     keys = {column.name for column in reader.execute("select * from dw_api_credentials").description or ()}
     assert keys == {"id", "instance_name", "base_url", "is_active", "created_at", "updated_at"}

@@ -1,6 +1,7 @@
 """What is known of one job at one instance while a run asks for it, chunk by chunk."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from etl_assets.declare.endpoints import Job
 from etl_assets.declare.source import Source
@@ -30,6 +31,10 @@ class JobProgress:
     totals: JobTotals = field(default_factory=JobTotals)
     requests_before: int = 0
     """Requests that the connection had sent before the job began."""
+    since: datetime | None = None
+    """From which stamp on records are asked for; None where the list is read whole."""
+    notes: list[str] = field(default_factory=list)
+    """What a person should know of the run."""
     first_error: str | None = None
     """What the first parent that failed failed of."""
 

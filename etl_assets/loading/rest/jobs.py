@@ -5,12 +5,13 @@ of its parents: a run that is killed goes on behind the last one. A parent whose
 counted, told, and asked again by `etl retry`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
 import psycopg
+from psycopg import sql
 
 from etl_assets.declare.document_reader import DocumentPage, DocumentReader
 from etl_assets.declare.rest import RestTable
@@ -18,8 +19,9 @@ from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.guards import check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
-from etl_assets.loading.rest.budget import Budget
+from etl_assets.loading.rest.incremental import read_list
 from etl_assets.loading.rest.job_progress import JobProgress, parent_table_of
+from etl_assets.loading.rest.observed_drift import codes_of
 from etl_assets.loading.rest.parent_request import ParentPages, ask_parent, availability_of
 from etl_assets.loading.rest.rejects import RejectedRecords
 from etl_assets.loading.rest.session import RestSession, keep_unreadable
@@ -32,6 +34,14 @@ from etl_assets.warehouse.rest import job_ledger, job_parents, job_tables
 from etl_assets.warehouse.rest.job_ledger import JobRun, JobTotals, ParentAnswer
 from etl_assets.warehouse.rest.job_parents import ParentTable
 from etl_assets.warehouse.rest.job_tables import JobTable, StagedRecord
+from etl_assets.warehouse.rest.job_watermarks import incremental_start, record_read
+from etl_assets.warehouse.rest.observed_fields import (
+    ObservedTable,
+    find_unfilled,
+    observed_job_rows,
+    remember_sighting,
+    sighting_of,
+)
 from etl_assets.warehouse.rest.tables import document_keys
 
 CHUNK_PARENTS = 1_000
@@ -105,10 +115,13 @@ class JobUnit:
     def merge(self, session: RestSession) -> Outcome:
         """Upsert the records, mark those that are gone, and write down what came of the parents."""
         connection, target = session.connection, self._target
-        merged = job_tables.merge_records(connection, target)
+        codes = codes_of(self._request.source, self._declared)
+        sighting = sighting_of(sql.Identifier("changes", "data"), sql.Identifier("changes"), codes)
+        merged = job_tables.merge_records(connection, target, noted=sighting)
+        remember_sighting(connection, self._observed, codes, merged.noted)
         answered = [each.parent_key for each in self._answers if each.error is None]
         vanished = 0
-        if answered or not self._declared.per:
+        if answered or self._is_whole_list:
             vanished = job_tables.mark_vanished(connection, target, answered, self._rejected.keys)
         read = self._staged + len(self._rejected)
         counts = Counts(
@@ -123,6 +136,7 @@ class JobUnit:
         return Outcome(
             counts=counts,
             rejects=self._rejected.rows,
+            notes=self._progress.notes,
             source_said={"parents": len(self._answers)} if self._declared.per else self._counted,
         )
 
@@ -145,6 +159,9 @@ class JobUnit:
             if self._declared.per:
                 outcome.counts += Counts(rows_vanished=self._mark_orphans(session))
             job_ledger.record_availability(session.connection, self._run, job_ledger.OFFERED)
+            if self._declared.per or (self._is_whole_list and progress.totals.counts.changed):
+                find_unfilled(session.connection, self._observed)
+            record_read(session.connection, self._target, self._declared.endpoint.changes, progress.since)
             self._end(session)
 
     def loaded(self, report: LoadReport) -> None:
@@ -177,6 +194,8 @@ class JobUnit:
         progress.requests_before = reader.requests
         if size := job_ledger.page_size(ledger, self._run):
             reader.page_sizes.setdefault(self._declared.endpoint.path, size)
+        if not (self._request.options.full_compare or self._request.options.accept_shrink):
+            progress.since = incremental_start(session.connection, self._target, self._declared.endpoint.changes)
         if parent := self._parent_table:
             only_failed = self._request.options.only_failed
             if not only_failed:
@@ -229,7 +248,7 @@ class JobUnit:
         """Stage a whole list, or the lists of the next parents."""
         self._staged, self._waiting, self._counted = 0, [], {}
         if self._declared.per is None:
-            for page in reader.read(self._declared):
+            for page in read_list(reader, self._declared, self._progress):
                 self._take(session, "", page)
                 if page.counted is not None:
                     self._counted["records"] = page.counted
@@ -296,7 +315,7 @@ class JobUnit:
     def _check(self, session: RestSession) -> None:
         """Refuse what cannot be whole."""
         self._rejected.check_share(self._where, kept=self._staged, most=self._declared.load.max_rejected)
-        if not self._request.options.accept_shrink:
+        if not self._request.options.accept_shrink and self._progress.since is None:
             answered = [each.parent_key for each in self._answers if each.error is None]
             if not answered and self._declared.per:
                 return
@@ -339,40 +358,18 @@ class JobUnit:
         )
 
     @property
+    def _is_whole_list(self) -> bool:
+        """Whether all was asked for that there is, at once."""
+        return self._declared.per is None and self._progress.since is None
+
+    @property
+    def _observed(self) -> ObservedTable:
+        return observed_job_rows(self._target, self.instance, is_personal=self._declared.personal_document)
+
+    @property
     def _parent_table(self) -> ParentTable | None:
         return parent_table_of(self._request.source, self._job)
 
     @property
     def _where(self) -> str:
         return f"{self.relation} of {self.instance}, job {self._job.id}"
-
-
-def job_units(
-    request: LoadRequest,
-    jobs: Mapping[str, set[int]],
-    instance_ids: Mapping[str, int],
-    budgets: Mapping[str, Budget],
-    reports: Mapping[str, LoadReport],
-) -> Iterator[JobUnit]:
-    """The units of a source's jobs, phase by phase and each instance by itself.
-
-    They are made as they are wanted: which parents there are is known when the jobs of the phase before are done.
-
-    Args:
-        request: Which tables.
-        jobs: The jobs to be run of each instance.
-        instance_ids: The instances' numbers, by name.
-        budgets: What may be asked of each instance.
-        reports: What was found of each table.
-    """
-    for job in sorted(request.source.jobs, key=lambda each: (each.phase, each.id)):
-        table = request.source.rest_table(job.table)
-        for instance, number in instance_ids.items():
-            if table.name not in reports or job.id not in jobs[instance]:
-                continue
-            progress = JobProgress(job=job, instance=instance, instance_id=number, budget=budgets[instance])
-            while not progress.is_over:
-                unit = JobUnit(request, table, progress)
-                yield unit
-                if unit.news:
-                    reports[table.name].notes.append(unit.news)

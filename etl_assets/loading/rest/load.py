@@ -13,8 +13,8 @@ from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadRequest
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest.budget import Budget
-from etl_assets.loading.rest.job_progress import parent_table_of
-from etl_assets.loading.rest.jobs import JobUnit, job_units
+from etl_assets.loading.rest.job_progress import JobProgress, parent_table_of
+from etl_assets.loading.rest.jobs import JobUnit
 from etl_assets.loading.rest.session import RestSession
 from etl_assets.loading.rest.unit import DocumentUnit
 from etl_assets.warehouse.calendars import write_calendar
@@ -70,7 +70,7 @@ class RestStrategy:
             failed = jobs_to_retry(ledger, source.name)
             jobs = {name: {job for job, of in failed if of == number} for name, number in named.items()}
         budgets = {name: self._budget(name, given[name], number, jobs[name]) for name, number in named.items()}
-        yield from job_units(request, jobs, named, budgets, reports)
+        yield from _units_of_jobs(request, jobs, named, budgets, reports)
 
     def _budget(self, name: str, given: Mapping[str, str], number: int, jobs: set[int]) -> Budget:
         """What may be asked of an instance in this run, and what of it each job is given."""
@@ -132,3 +132,34 @@ class RestStrategy:
         if unknown := sorted(set(self._request.options.instances) - set(found)):
             raise EtlError(f"{self._request.source.name} has no instance {unknown[0]!r}; it has: {', '.join(found)}.")
         return found
+
+
+def _units_of_jobs(
+    request: LoadRequest,
+    jobs: Mapping[str, set[int]],
+    instance_ids: Mapping[str, int],
+    budgets: Mapping[str, Budget],
+    reports: Mapping[str, LoadReport],
+) -> Iterator[JobUnit]:
+    """The units of a source's jobs, phase by phase and each instance by itself.
+
+    They are made as they are wanted: which parents there are is known when the jobs of the phase before are done.
+
+    Args:
+        request: Which tables.
+        jobs: The jobs to be run of each instance.
+        instance_ids: The instances' numbers, by name.
+        budgets: What may be asked of each instance.
+        reports: What was found of each table.
+    """
+    for job in sorted(request.source.jobs, key=lambda each: (each.phase, each.id)):
+        table = request.source.rest_table(job.table)
+        for instance, number in instance_ids.items():
+            if table.name not in reports or job.id not in jobs[instance]:
+                continue
+            progress = JobProgress(job=job, instance=instance, instance_id=number, budget=budgets[instance])
+            while not progress.is_over:
+                unit = JobUnit(request, table, progress)
+                yield unit
+                if unit.news:
+                    reports[table.name].notes.append(unit.news)

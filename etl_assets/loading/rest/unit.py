@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
+import psycopg
+
 from etl_assets.declare.dates import Span
 from etl_assets.declare.document_reader import Document, DocumentPage, Key, KeyValue, RejectedRecord
 from etl_assets.declare.rest import RestTable
@@ -16,11 +18,13 @@ from etl_assets.errors import EtlError, ListChanged, UnconfirmedDeletion
 from etl_assets.loading.guards import SMALL_TABLE, check_shrink_floor
 from etl_assets.loading.load import LoadRequest, Outcome
 from etl_assets.loading.report import LoadReport, TableCheck
+from etl_assets.loading.rest.observed_drift import codes_of
 from etl_assets.loading.rest.rejects import RejectedRecords
 from etl_assets.loading.rest.session import RestSession, keep_unreadable
 from etl_assets.warehouse.ledger import Counts, latest_load
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest import documents
+from etl_assets.warehouse.rest.observed_fields import find_unfilled, observe_documents, observed_documents
 from etl_assets.warehouse.rest.tables import DocumentTable, document_keys
 
 MAX_LOOKUPS = 200
@@ -117,6 +121,7 @@ class DocumentUnit:
         vanished, dates = documents.mark_missing(connection, target, batch, self._vanished, as_deleted=False)
         _, dates_left = documents.mark_missing(connection, target, batch, self._deleted, as_deleted=True)
         inserted = merged.inserted + self._copied_directly.total()
+        self._observe(connection, is_written=bool(inserted or merged.updated), is_less=bool(vanished or self._deleted))
         self._rows_by_slice = {
             day: rows for day, rows in by_date.items() if day and self._window and day in self._window
         }
@@ -264,6 +269,17 @@ class DocumentUnit:
         if self._unconfirmed == len(self._vanished):
             return [f"{number}, and not the service but a gateway may have said that they are not there: {again}"]
         return [f"{number}, too many to ask for one by one at once: {again}"]
+
+    def _observe(self, connection: psycopg.Connection, *, is_written: bool, is_less: bool) -> None:
+        """Remember what the records that were written hold; and of a list what none of them has any longer."""
+        observed = observed_documents(
+            self._target, self._request.batch.id, is_personal=self._declared.personal_document
+        )
+        if is_written:
+            codes = codes_of(self._request.source, self._declared)
+            observe_documents(connection, self._target, observed, self._window, codes)
+        if self._window is None and (is_written or is_less):
+            find_unfilled(connection, observed)
 
     def _in_window(self, document: Document) -> bool:
         return self._window is None or (document.slice is not None and document.slice in self._window)

@@ -25,6 +25,8 @@ _SCALARS = {
     ("object", None): "object",
 }
 _NOT_LICENSED = "501"
+_DEEPEST = 8
+"""Models within models that are looked into for the paths of their fields."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,23 @@ class Specification:
         chosen = tuple(each for each in self.operations if each.method == "get" and without_names(each.path) in wanted)
         needed = self._needed({each.model for each in chosen if each.model})
         return Specification(self.version, self.base_path, chosen, {name: self.models[name] for name in sorted(needed)})
+
+    def fields_of(self, model: str) -> dict[str, ApiType]:
+        """The fields of a record and of what lies in it, by their paths: `study.id`, `arms[]`, `arms[].Name`.
+
+        Of models within themselves there is no end; one is made there.
+        """
+        return dict(self._fields_of(model, "", 0))
+
+    def _fields_of(self, model: str, within: str, depth: int) -> Iterator[tuple[str, ApiType]]:
+        for name, kind in self.models.get(model, {}).items():
+            path = f"{within}{name}"
+            yield path, kind
+            if kind.is_list:
+                path = f"{path}[]"
+                yield path, ApiType(kind.name, kind.values)
+            if kind.is_model and depth < _DEEPEST:
+                yield from self._fields_of(kind.name, f"{path}.", depth + 1)
 
     def _needed(self, names: set[str]) -> set[str]:
         found: set[str] = set()

@@ -6,10 +6,12 @@ be the same for several studies. What has no `id` is named here, with what is un
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from etl_assets.declare.endpoints import (
     Bare,
+    ChangedSince,
     Job,
     OData,
     ODataList,
@@ -128,6 +130,11 @@ def _key(jobs: list[Job]) -> tuple[Field, ...]:
     return (*parents, _ID)
 
 
+CHANGES = {
+    "dim_studies_staging": ChangedSince(stamp="lastUpdatedOn", whole_every=timedelta(hours=20)),
+}
+"""Lists whose records say when they were changed, which are those of studies alone. What is read in a night is read
+whole, and what is read in between only as it has changed."""
 CONSTANTS = {"dim_instance_topology_staging": {"record": "topology"}}
 """Keys of tables with one record, which has nothing of its own that tells it."""
 
@@ -155,7 +162,8 @@ def _keyed(job: Job, key: tuple[Field, ...]) -> Job:
         return job
     given = {column_of(each.name) for each in job.parameters}
     order = tuple(each.path.replace(".", "/") for each in key if each.path and each.name not in given)
-    return replace(job, endpoint=replace(job.endpoint, paging=replace(job.endpoint.paging, order_by=order)))
+    paging = replace(job.endpoint.paging, order_by=order)
+    return replace(job, endpoint=replace(job.endpoint, paging=paging, changes=CHANGES.get(job.table)))
 
 
 def _table(jobs: list[Job]) -> RestTable:

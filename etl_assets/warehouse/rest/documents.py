@@ -56,7 +56,7 @@ def is_empty(connection: psycopg.Connection, target: DocumentTable, window: Span
     row = connection.execute(
         target.statement(
             "select not exists (select from {target} as existing where {instance} and {in_window})",
-            in_window=_in_window(window),
+            in_window=in_window(window),
         )
     ).fetchone()
     return bool(row and row[0])
@@ -234,7 +234,7 @@ def missing_documents(
             "select exists (select from pg_temp.etl_documents as incoming where {same}), {existing_keys}"
             " from {target} as existing where {instance} and {latest} and deleted_at is null and {in_window}"
             " order by vanished_at nulls first, {existing_keys}",
-            in_window=_in_window(window),
+            in_window=in_window(window),
         )
     ).fetchall()
     return len(rows), [tuple(key) for is_there, *key in rows if not is_there]
@@ -293,7 +293,8 @@ def reject_key_of(target: DocumentTable) -> sql.Composable:
     return parts[0] if len(parts) == 1 else sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join(parts))
 
 
-def _in_window(window: Span | None) -> sql.Composable:
+def in_window(window: Span | None) -> sql.Composable:
+    """The condition that a row in `existing` is of these dates; of any where no window is given."""
     if window is None:
         return sql.SQL("true")
     return sql.SQL("existing.slice between {} and {}").format(sql.Literal(window.first), sql.Literal(window.last))

@@ -163,12 +163,13 @@ def copy_records(connection: psycopg.Connection, target: JobTable, records: Sequ
     return copy_documents(connection, statement, rows, types, with_date=False)
 
 
-def merge_records(connection: psycopg.Connection, target: JobTable) -> MergeCounts:
+def merge_records(connection: psycopg.Connection, target: JobTable, noted: sql.Composable = sql.NULL) -> MergeCounts:
     """Upsert the staged records; what is the same already is not written.
 
     Args:
         connection: With its transaction begun; neither committed nor rolled back here.
         target: Where to.
+        noted: What is asked of those that are written besides, `changes.data` among them.
     """
     incoming = {name: sql.Identifier("incoming", name) for name in (PARENT_KEY, *target.key_names, "data")}
     run = target.run
@@ -210,6 +211,7 @@ def merge_records(connection: psycopg.Connection, target: JobTable) -> MergeCoun
             ),
             columns=incoming,
         ),
+        noted=noted,
     )
 
 
@@ -223,9 +225,10 @@ def count_held(connection: psycopg.Connection, target: JobTable, parents: Sequen
     """
     row = connection.execute(
         target.statement(
-            "select count(*), count(*) filter (where not exists ("
-            " select from pg_temp.etl_job_rows as incoming where {same}))"
-            " from {target} as existing where {mine} and vanished_at is null and {of_parents}",
+            # A join: `not exists` within a count would go through the temporary table for each row.
+            "select count(*), count(*) filter (where incoming.is_there is null) from {target} as existing"
+            " left join (select distinct {keys}, true as is_there from pg_temp.etl_job_rows) as incoming on {same}"
+            " where {mine} and existing.vanished_at is null and {of_parents}",
             of_parents=_of_parents(parents),
         ),
         {"parents": list(parents)},

@@ -27,6 +27,7 @@ from etl_assets.declare.tables import Field, Full
 from etl_assets.errors import TransientError
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.rest.load import RestStrategy
+from etl_assets.loading.rest.observed_drift import check_observed
 from etl_assets.readers.rest.auth import ApiKey
 from etl_assets.readers.rest.client import HttpClient, RetryPolicy
 from etl_assets.readers.rest.reader import RestReader
@@ -223,6 +224,23 @@ def test_what_changed_and_what_was_deleted_is_found_in_each_instance_by_itself(d
     assert desk.query(vanished) == [("north", "a/b")]
     assert "no address of their own" in " ".join(reports["lookups"].notes)
     assert desk.query("select instance, code from trials_raw.arms where code = 'C'") == [("north", "C")]
+
+
+def test_lists_and_windows_alike_tell_what_their_records_hold_that_they_did_not(desk: Desk) -> None:
+    desk.load()
+    with open_batch(desk.settings, SOURCE.name, "check") as batch:
+        assert check_observed(batch, SOURCE) == (len(TABLES), [])
+    north = desk.register.tenants["north"]
+    north["visits"][0]["room"] = "12"
+    for site in north["sites"]:
+        del site["name"]
+    assert failures(desk.load()) == {}
+    with open_batch(desk.settings, SOURCE.name, "check") as batch:
+        _, lines = check_observed(batch, SOURCE)
+    assert [line.partition(" since ")[0] for line in sorted(lines)] == [
+        "trials_raw.sites: north: name is no longer filled",
+        "trials_raw.visits: north: room is new",
+    ]
 
 
 def test_an_instance_that_is_down_costs_the_other_nothing(desk: Desk) -> None:

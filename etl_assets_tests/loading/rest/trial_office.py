@@ -27,7 +27,7 @@ from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets_tests.loading.runs import load_by
-from etl_assets_tests.readers.rest.stand_in import Answer, Asked, json_answer, stand_in
+from etl_assets_tests.readers.rest.stand_in import Answer, Asked, Script, json_answer, stand_in
 
 TENANTS = {"key-of-the-north": "north", "key-of-the-south": "south"}
 TODAY = Span(date(2026, 3, 1), date(2026, 3, 1))
@@ -125,8 +125,14 @@ class Office:
     child: int = 0
     requests: Counter[str] = field(default_factory=Counter)
     """Requests so far, by path."""
+    script: Script | None = None
+    """Who answers in its place."""
 
     def __call__(self, asked: Asked) -> Answer:
+        return self.script(asked) if self.script else self.answer(asked)
+
+    def answer(self, asked: Asked) -> Answer:
+        """What the office itself says."""
         tenant, path = TENANTS[asked.headers["X-Api-Key"]], asked.path.lstrip("/")
         self.requests[path] += 1
         if self.child and self.kill_after is not None:
