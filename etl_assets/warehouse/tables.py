@@ -99,18 +99,23 @@ def _create(connection: psycopg.Connection, relation: Relation, layout: TableLay
         lines.append(sql.SQL("primary key ({})").format(column_list(layout.key)))
     connection.execute(sql.SQL("create table {} ({})").format(relation.identifier, sql.SQL(", ").join(lines)))
     for index in layout.indexes:
-        connection.execute(
-            sql.SQL("create {unique}index {name} on {table} using {method} ({columns}{expression}){where}").format(
-                unique=sql.SQL("unique " if index.unique else ""),
-                name=sql.Identifier(index.name) if index.name else sql.SQL(""),
-                table=relation.identifier,
-                method=sql.SQL(index.method),
-                columns=column_list(index.columns),
-                expression=sql.SQL(f", {index.expression}" if index.expression else ""),
-                where=sql.SQL(f" where {index.where}" if index.where else ""),
-            )
-        )
+        create_index(connection, relation, index)
     if layout.comment:
         connection.execute(
             sql.SQL("comment on table {} is {}").format(relation.identifier, sql.Literal(layout.comment))
         )
+
+
+def create_index(connection: psycopg.Connection, relation: Relation, index: Index) -> None:
+    """Create an index of a staging table."""
+    connection.execute(
+        sql.SQL("create {unique}index {name} on {table} using {method} ({columns}{expression}){where}").format(
+            unique=sql.SQL("unique " if index.unique else ""),
+            name=sql.Identifier(index.name) if index.name else sql.SQL(""),
+            table=relation.identifier,
+            method=sql.SQL(index.method),
+            columns=column_list(index.columns),
+            expression=sql.SQL(f", {index.expression}" if index.expression else ""),
+            where=sql.SQL(f" where {index.where}" if index.where else ""),
+        )
+    )

@@ -31,6 +31,7 @@ from etl_assets.readers.rest.client import NotFound, RequestRejected
 from etl_assets.warehouse.ledger import Counts
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest import job_ledger, job_parents, job_tables
+from etl_assets.warehouse.rest.job_first_load import insert_first
 from etl_assets.warehouse.rest.job_ledger import JobRun, JobTotals, ParentAnswer
 from etl_assets.warehouse.rest.job_parents import ParentTable
 from etl_assets.warehouse.rest.job_tables import JobTable, StagedRecord
@@ -117,7 +118,7 @@ class JobUnit:
         connection, target = session.connection, self._target
         codes = codes_of(self._request.source, self._declared)
         sighting = sighting_of(sql.Identifier("changes", "data"), sql.Identifier("changes"), codes)
-        merged = job_tables.merge_records(connection, target, noted=sighting)
+        merged = insert_first(connection, target, sighting) or job_tables.merge_records(connection, target, sighting)
         remember_sighting(connection, self._observed, codes, merged.noted)
         answered = [each.parent_key for each in self._answers if each.error is None]
         vanished = 0
