@@ -173,7 +173,7 @@ def run_one(way: str, read: str, sample: int) -> None:
 
 
 def serve(records: int, latency: float) -> None:
-    """Serve so many patients, and about as many visits, until this process is ended; prints as JSON how that is reached."""
+    """Serve so many patients, and about as many visits, until this process is ended; how that is reached, as JSON."""
     scale = Scale(patients=records, subjects=records // 7)
     with Service(Books(scale=scale), latency=latency, cache_bytes=4 << 30) as service:
         print(json.dumps(service.settings("bench")), flush=True)

@@ -17,6 +17,9 @@ from psycopg import sql
 
 from etl_assets.warehouse.relation import Relation, lock_relation
 
+COUNTING_TRIGGER = "etl_count_deleted"
+"""One of those that are made together: where it is, a table is counted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WriteByHand:
@@ -186,8 +189,8 @@ def _writes_by_hand(connection: psycopg.Connection, relation: Relation) -> list[
 def _is_counted(connection: psycopg.Connection, relation: Relation) -> bool:
     """Whether the rows of the table are counted in and out."""
     row = connection.execute(
-        "select exists (select from pg_trigger where tgrelid = to_regclass(%s) and tgname = 'etl_count_deleted')",
-        [relation.identifier.as_string(connection)],
+        "select exists (select from pg_trigger where tgrelid = to_regclass(%s) and tgname = %s)",
+        [relation.identifier.as_string(connection), COUNTING_TRIGGER],
     ).fetchone()
     return bool(row and row[0])
 

@@ -161,15 +161,15 @@ begin
         name, etl.digest_query(relation::text, key_columns, coalesce(only_numbers, false))
     );
     execute format(
-        'create trigger etl_count_inserted after insert on %s referencing new table as touched'
+        'create or replace trigger etl_count_inserted after insert on %s referencing new table as touched'
         ' for each statement execute function etl.count_rows()', relation
     );
     execute format(
-        'create trigger etl_count_deleted after delete on %s referencing old table as touched'
+        'create or replace trigger etl_count_deleted after delete on %s referencing old table as touched'
         ' for each statement execute function etl.count_rows()', relation
     );
     execute format(
-        'create trigger etl_count_truncated after truncate on %s'
+        'create or replace trigger etl_count_truncated after truncate on %s'
         ' for each statement execute function etl.count_rows()', relation
     );
 end

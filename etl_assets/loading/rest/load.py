@@ -31,7 +31,7 @@ from etl_assets.warehouse.rest.job_ledger import (
 from etl_assets.warehouse.rest.job_parents import count_due
 from etl_assets.warehouse.rest.job_tables import job_layout
 from etl_assets.warehouse.rest.tables import document_layout
-from etl_assets.warehouse.tables import ensure_table
+from etl_assets.warehouse.tables import TableLayout, ensure_tables
 
 
 class RestStrategy:
@@ -97,14 +97,7 @@ class RestStrategy:
         source, settings = self._request.source, self._request.settings
         with connect(settings, autocommit=True) as connection, ExitStack() as opened:
             with connection.transaction():
-                for table in source.tables:
-                    declared = source.rest_table(table.name)
-                    layout = (
-                        job_layout(declared)
-                        if declared.jobs
-                        else document_layout(declared, instances=source.service.instances)
-                    )
-                    ensure_table(connection, Relation(source.schema, table.name), layout)
+                ensure_tables(connection, source.schema, self._layouts())
                 if source.calendar:
                     write_calendar(connection, source.calendar, Relation(source.name, "billing_periods"))
             source.require_settings(settings.of_source(source.name))
@@ -112,6 +105,15 @@ class RestStrategy:
             if not source.service.instances:
                 session.reader("")  # what is wrong with it is wrong with every table
             yield session
+
+    def _layouts(self) -> dict[str, TableLayout]:
+        source = self._request.source
+        declared = [source.rest_table(table.name) for table in source.tables]
+        instances = source.service.instances
+        return {
+            table.name: job_layout(table) if table.jobs else document_layout(table, instances=instances)
+            for table in declared
+        }
 
     def cancel(self, reason: EtlError) -> None:
         """Nothing is read by another thread than the loader's own."""

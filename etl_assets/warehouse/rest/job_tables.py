@@ -24,7 +24,7 @@ from etl_assets.warehouse.relation import Relation, column_list
 from etl_assets.warehouse.rest.binary import copy_documents
 from etl_assets.warehouse.rest.job_ledger import JobRun
 from etl_assets.warehouse.rest.tables import document_keys
-from etl_assets.warehouse.tables import READERS, Index, TableLayout, ensure_table
+from etl_assets.warehouse.tables import READERS, Index, TableLayout, ensure_tables
 
 PARENT_KEY = "parent_key"
 KEY_SEPARATOR = "|"
@@ -81,12 +81,9 @@ def job_layout(table: RestTable) -> TableLayout:
 
 
 def create_job_tables(connection: psycopg.Connection, source: Source) -> None:
-    """Create those tables of a source's jobs that are missing: who selects from one finds it, and why it is empty."""
-    there = connection.execute(
-        "select relname from pg_class where relnamespace = to_regnamespace(%s)", [source.schema]
-    ).fetchall()
-    for name in sorted({job.table for job in source.jobs} - {found for (found,) in there}):
-        ensure_table(connection, Relation(source.schema, name), job_layout(source.rest_table(name)))
+    """Have the tables of a source's jobs be there: who selects from one finds it, and why it is empty."""
+    names = sorted({job.table for job in source.jobs})
+    ensure_tables(connection, source.schema, {name: job_layout(source.rest_table(name)) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)

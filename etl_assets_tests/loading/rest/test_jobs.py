@@ -10,6 +10,8 @@ import pytest
 
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.rest import job_first_load
 from etl_assets_tests.loading.rest.trial_office import Office, open_office
 
 
@@ -221,3 +223,42 @@ def test_a_load_that_is_killed_anywhere_and_run_again_has_the_rows_of_an_undistu
         assert office.query(twice) == []
         assert office.query("select count(*) from etl.job_history where status = 'running'") == [(0,)]
         assert office.query("select count(*) from etl.job_history where was_killed")[0][0] >= 1
+
+
+def test_tables_that_are_not_as_declared_are_mended_by_the_next_load_and_the_others_left_alone(office: Office) -> None:
+    office.load()
+    office.execute("drop table office_raw.forms_staging")
+    office.execute("revoke select on office_raw.studies_staging from etl_reader")
+    office.execute("grant select on office_raw.visits_staging to etl_reader")
+    office.execute("drop trigger etl_count_deleted on office_raw.payments_staging")
+    asked = "select relname from pg_class where relnamespace = 'office_raw'::regnamespace and relkind = 'r' order by 1"
+    before = "select 'office_raw.studies_staging'::regclass::oid"
+    ((same,),) = office.query(before)
+    assert failures(office.load()) == {}
+    assert ("forms_staging",) in office.query(asked)
+    assert office.query(before) == [(same,)]
+    for table in ("studies_staging", "visits_staging"):
+        assert office.query(f"select has_table_privilege('etl_reader', 'office_raw.{table}', 'select')") == [(True,)]
+    assert office.query("select count(*) from pg_trigger where tgname = 'etl_count_deleted'") == [
+        (len(office.query("select from etl.counted_table")),)
+    ]
+
+
+def test_a_first_load_makes_the_index_over_documents_anew_and_waits_for_no_reader(office: Office, monkeypatch) -> None:
+    monkeypatch.setattr(job_first_load, "MANY_RECORDS", 1)
+    monkeypatch.setattr(job_first_load, "LOCK_TIMEOUT", "50ms")
+    office.load("forms_staging")  # which nobody offers: all tables are made
+    indexes = "select tablename, indexname, indexdef from pg_indexes where schemaname = 'office_raw' order by 1, 2"
+    numbers = (
+        "select relname, relfilenode from pg_class where relname in ('idx_studies_data_gin', 'idx_visits_data_gin')"
+    )
+    before, files = office.query(indexes), dict(office.query(numbers))
+    with connect(office.settings, role=None) as reader:
+        reader.execute("select from office_raw.visits_staging")
+        assert failures(office.load()) == {}
+    assert office.query(indexes) == before
+    made = {name for name, file in office.query(numbers) if file != files[name]}
+    assert made == {"idx_studies_data_gin"}
+    assert len(office.held("studies_staging")) == 8
+    assert len(office.held("visits_staging")) == 2 * 4 * 3 * 2
+    assert sum(report.counts.changed for report in office.load().values()) == 0
