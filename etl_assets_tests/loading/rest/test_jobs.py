@@ -250,7 +250,8 @@ def test_a_first_load_makes_the_index_over_documents_anew_and_waits_for_no_reade
     office.load("forms_staging")  # which nobody offers: all tables are made
     indexes = "select tablename, indexname, indexdef from pg_indexes where schemaname = 'office_raw' order by 1, 2"
     numbers = (
-        "select relname, relfilenode from pg_class where relname in ('idx_studies_data_gin', 'idx_visits_data_gin')"
+        "select relname, relfilenode from pg_class where relnamespace = 'office_raw'::regnamespace"
+        " and relname in ('idx_studies_data_gin', 'idx_visits_data_gin')"
     )
     before, files = office.query(indexes), dict(office.query(numbers))
     with connect(office.settings, role=None) as reader:
