@@ -81,13 +81,18 @@ def server() -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_database(server: Path) -> Callable[[], str]:
-    """Makes a database like the pattern, and gives its URL."""
+def new_database(server: Path) -> Callable[..., str]:
+    """Makes a database like the pattern, or like another one whose URL is given, and gives its URL."""
 
-    def make() -> str:
+    def make(like: str | None = None) -> str:
         name = f"test_{os.getpid()}_{next(_numbers)}"
+        pattern = urlsplit(like).path.removeprefix("/") if like else "pattern"
         with psycopg.connect(embedded.server_url(server, "postgres"), autocommit=True) as connection:
-            connection.execute(f"create database {name} template pattern")
+            if like:  # nobody may be in what is copied
+                connection.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [pattern]
+                )
+            connection.execute(f"create database {name} template {pattern}")
         return embedded.server_url(server, name)
 
     return make
@@ -119,7 +124,8 @@ def settings(new_database: Callable[[], str], tmp_path: Path) -> Settings:
 @pytest.fixture(scope="module")
 def module_settings(warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """An installation that the tests of one module share."""
-    return read_settings({"ETL_HOME": str(tmp_path_factory.mktemp("home")), "ETL_WAREHOUSE_URL": warehouse_url})
+    home = str(tmp_path_factory.mktemp("home"))
+    return read_settings({"ETL_HOME": home, "ETL_WAREHOUSE_URL": warehouse_url, "ETL_FILE_QUIET_SECONDS": "0"})
 
 
 @pytest.fixture(scope="session")

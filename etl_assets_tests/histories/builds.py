@@ -12,7 +12,7 @@ from etl_assets.settings import Settings
 from etl_assets.warehouse.ledger import open_batch
 
 _FIRST = int(os.environ.get("ETL_HISTORIES_FROM", "1"))
-SEEDS = range(_FIRST, _FIRST + int(os.environ.get("ETL_HISTORIES", "2")))
+SEEDS = range(_FIRST, _FIRST + int(os.environ.get("ETL_HISTORIES", "1")))
 
 
 def build_at_random(settings: Settings, source: Source, random: Random) -> None:

@@ -1,6 +1,8 @@
 """What a run builds, what it passes over, and what it builds nothing on."""
 
+import shutil
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from etl_assets.loading.files.load import FileStrategy
 from etl_assets.orchestration.models.dbt_project import source_manifest
 from etl_assets.orchestration.models.dbt_results import NodeResult
 from etl_assets.orchestration.models.model_run import build_models
-from etl_assets.settings import Settings
+from etl_assets.settings import Settings, read_settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
@@ -62,11 +64,20 @@ def query(settings: Settings, statement: str) -> list[tuple]:
         return found.fetchall() if found.description else []
 
 
+@pytest.fixture(scope="module")
+def built_once(module_settings: Settings) -> Settings:
+    """Two cases, and everything built on them; of which each test gets a copy."""
+    load(module_settings, "1", ("a", FIRST, "hip"), ("b", SECOND, "knee"))
+    build(module_settings)
+    return module_settings
+
+
 @pytest.fixture
-def built(settings: Settings) -> Settings:
-    load(settings, "1", ("a", FIRST, "hip"), ("b", SECOND, "knee"))
-    build(settings)
-    return settings
+def built(built_once: Settings, new_database, tmp_path: Path) -> Settings:
+    home = tmp_path / "home"
+    shutil.copytree(built_once.home, home)
+    url = new_database(built_once.warehouse_url)
+    return read_settings({"ETL_HOME": str(home), "ETL_WAREHOUSE_URL": url, "ETL_FILE_QUIET_SECONDS": "0"})
 
 
 def test_where_nothing_has_changed_dbt_is_not_run(built: Settings) -> None:
