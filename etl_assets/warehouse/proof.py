@@ -196,22 +196,30 @@ def _is_counted(connection: psycopg.Connection, relation: Relation) -> bool:
 
 
 def _newest_loads(connection: psycopg.Connection, relation: Relation) -> list[NewestLoad]:
-    """The newest load of each tenant of a table, or the only one."""
+    """The newest load of each tenant of a table, or the only one: all that its batch did to it."""
     rows = connection.execute(
-        "select distinct on (instance) instance, loaded_at, source_said, rows_read, rows_rejected, rows_held, array("
+        "select newest.instance, max(loaded_at), ("
+        "     select jsonb_object_agg(key, total) from ("
+        "         select key, sum(value::bigint) as total from etl.table_load as part, jsonb_each_text(source_said)"
+        "         where part.relation = %(relation)s and part.instance = newest.instance"
+        "         and part.batch_id = newest.batch_id group by key) as totals),"
+        " sum(rows_read), sum(rows_rejected), (array_agg(rows_held order by load_id desc))[1], array("
         "     select coalesce(column_name, 'the whole record') from etl.rejected_row as reject"
-        "     where reject.batch_id = load.batch_id and reject.relation = load.relation"
-        "     and reject.file_id is not distinct from load.file_id group by 1 order by count(*) desc, 1 limit 5"
-        " ) from etl.table_load as load where relation = %s order by instance, loaded_at desc",
-        [str(relation)],
+        "     where reject.batch_id = newest.batch_id and reject.relation = %(relation)s"
+        "     group by 1 order by count(*) desc, 1 limit 5)"
+        " from (select distinct on (instance) instance, batch_id from etl.table_load where relation = %(relation)s"
+        "     order by instance, loaded_at desc) as newest"
+        " inner join etl.table_load as load on load.relation = %(relation)s and load.instance = newest.instance"
+        "     and load.batch_id = newest.batch_id group by newest.instance, newest.batch_id order by newest.instance",
+        {"relation": str(relation)},
     ).fetchall()
     return [
         NewestLoad(
             instance=instance,
             loaded_at=loaded_at,
-            source_said=stated,
-            rows_read=read,
-            rows_rejected=rejected,
+            source_said=stated or {},
+            rows_read=int(read),
+            rows_rejected=int(rejected),
             rows_held=held,
             refused_for=columns,
         )

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from etl_assets import cli
+from etl_assets.loading.rest import jobs
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.proof import TableProof, UncountedKeys, prove_table, recount
@@ -148,6 +149,17 @@ def test_an_emptied_table_is_told_until_every_tenant_was_loaded_again(office, ha
     proof = prove_table(hands, SUBJECTS)
     assert (keys(proof), list(proof.uncounted_keys)) == ([], [])
     assert len(office.held("subjects_staging")) == 24
+
+
+def test_what_a_load_did_in_several_parts_is_added_up(office, hands, monkeypatch) -> None:
+    monkeypatch.setattr(jobs, "CHUNK_PARENTS", 3)
+    office.load()
+    ((parts,),) = office.query(
+        f"select count(*) from etl.table_load where relation = '{TABLE}' and instance = 'north'"
+        " and batch_id = (select batch_id from etl.table_load order by load_id desc limit 1)"
+    )
+    north = prove_table(hands, SUBJECTS).loads[0]
+    assert (parts, north.source_said, north.rows_read) == (2, {"parents": 4}, 12)
 
 
 def test_each_tenant_s_newest_load_says_how_many_it_was_asked_for(office, hands) -> None:
