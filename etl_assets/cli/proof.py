@@ -59,10 +59,10 @@ def _lines(relation: Relation, proof: TableProof) -> Iterator[str]:
 
 
 def _uncounted_line(found: UncountedKeys) -> str:
-    is_one = abs(found.rows) == 1
     state = "missing" if found.rows > 0 else "there that no load has brought"
     key = f": key {found.key}" if found.key else ""
-    return f"{abs(found.rows):,} row{'' if is_one else 's'} {'is' if is_one else 'are'} {state}{key}; nobody was seen"
+    is_or_are = "is" if abs(found.rows) == 1 else "are"
+    return f"{_number(abs(found.rows))} {is_or_are} {state}{key}; nobody was seen"
 
 
 def _load_line(load: NewestLoad) -> str:
@@ -79,10 +79,13 @@ def _load_line(load: NewestLoad) -> str:
 def _write_line(write: WriteByHand) -> str:
     when = f"{write.done_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     who = f"by {write.done_by}" + (f" ({write.application})" if write.application else "")
-    number = f"{write.rows:,} row{'' if write.rows == 1 else 's'}"
     shown = ", ".join(write.keys[:SHOWN_KEYS]) + (", ..." if len(write.keys) > SHOWN_KEYS else "")
     keys = f": key {shown}" if shown else ""
-    return f"{number} {DONE[write.operation]} by hand {when} {who}{keys}"
+    return f"{_number(write.rows)} {DONE[write.operation]} by hand {when} {who}{keys}"
+
+
+def _number(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def _again(source: Source, table: Table) -> str:

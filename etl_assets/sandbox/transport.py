@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _WORTH_PACKING = 1_000
@@ -75,6 +75,41 @@ class Transport:
         self._thread.join()
         self._server.server_close()
         self._server.hang_up()
+
+
+class RunningService:
+    """A stand-in that answers. It ends with `close`, or with the block it was opened for."""
+
+    def __init__(self, port: int, *, gzip: bool = True) -> None:
+        """Start to serve; called when all else is set up. `gzip` is as `Transport` has it.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        self._closed = threading.Event()
+        """What an answer waits on that is to come later: it is let go when the service ends."""
+        self._transport = Transport(port, self._answer, gzip=gzip)
+
+    @property
+    def address(self) -> str:
+        """Such as http://127.0.0.1:8765."""
+        return self._transport.address
+
+    def close(self) -> None:
+        """Stop answering; requests that hang are let go."""
+        if not self._closed.is_set():
+            self._closed.set()
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
+        """The answer, and the kinds of faults that its sending still has to show."""
+        raise NotImplementedError
 
 
 def packed(body: bytes) -> bytes:

@@ -88,15 +88,26 @@ def prove_table(connection: psycopg.Connection, relation: Relation) -> TableProo
     )
 
 
-def count_rows_of(connection: psycopg.Connection, relation: Relation, keys: Sequence[str]) -> None:
+def count_rows_of(
+    connection: psycopg.Connection,
+    relation: Relation,
+    keys: Sequence[str],
+    *,
+    by: str | None = None,
+    why: str | None = None,
+) -> None:
     """Count the rows of a staging table in and out from now on; nothing is done where that is so.
 
     Args:
         connection: As the loader, with its transaction begun and the relation locked.
         relation: The table. What it holds already is read once.
         keys: The columns by which a row is told; none where the table has no key.
+        by: Who has it counted anew, if somebody does.
+        why: For which reason.
     """
-    connection.execute("select etl.count_rows_of(%s, %s)", [relation.identifier.as_string(connection), list(keys)])
+    connection.execute(
+        "select etl.count_rows_of(%s, %s, %s, %s)", [relation.identifier.as_string(connection), list(keys), by, why]
+    )
 
 
 def recount(connection: psycopg.Connection, relation: Relation, *, by: str, why: str) -> None:
@@ -107,10 +118,7 @@ def recount(connection: psycopg.Connection, relation: Relation, *, by: str, why:
             "select key_columns from etl.counted_table where relation = %s", [str(relation)]
         ).fetchone()
         stop_counting(connection, relation)
-        connection.execute(
-            "select etl.count_rows_of(%s, %s, %s, %s)",
-            [relation.identifier.as_string(connection), keys[0] if keys else [], by, why],
-        )
+        count_rows_of(connection, relation, keys[0] if keys else [], by=by, why=why)
         connection.execute(
             "select etl.settle_write(write_id, %s, %s) from etl.write_by_hand where relation = %s",
             [by, why, str(relation)],

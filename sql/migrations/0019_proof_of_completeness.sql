@@ -55,6 +55,15 @@ create index on etl.write_by_hand (relation) where settled_at is null;
 comment on table etl.write_by_hand is 'Rows of staging that were put in or deleted by somebody else than a load.';
 comment on column etl.write_by_hand.row_keys is 'Of the first 1,000.';
 
+create function etl.relation_name(relation regclass) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select concat_ws('.', space.nspname, class.relname)
+    from pg_class as class
+    inner join pg_namespace as space on space.oid = class.relnamespace
+    where class.oid = relation
+$$;
+comment on function etl.relation_name(regclass) is 'The name by which the ledger knows a relation.';
+
 create function etl.key_expression(key_columns text []) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
     select case
@@ -134,7 +143,7 @@ begin
     if exists (select from pg_trigger where tgrelid = relation and tgname = 'etl_count_deleted') then
         return;
     end if;
-    select concat_ws('.', space.nspname, class.relname) into name
+    select etl.relation_name(class.oid) into name
     from pg_class as class
     inner join pg_namespace as space on space.oid = class.relnamespace
     inner join pg_attribute as batch on batch.attrelid = class.oid and batch.attname = 'etl_batch_id'
@@ -184,11 +193,7 @@ set timezone = 'UTC' set datestyle = 'ISO, MDY' as $$
 declare
     known etl.counted_table;
 begin
-    select held.* into known
-    from etl.counted_table as held
-    inner join pg_class as class on class.oid = counted
-    inner join pg_namespace as space on space.oid = class.relnamespace
-    where held.relation = concat_ws('.', space.nspname, class.relname);
+    select held.* into known from etl.counted_table as held where held.relation = etl.relation_name(counted);
     return query execute format(
         'select bucket, sum(n)::bigint, bit_xor(hashes), array[bit_xor(numbers[1]), bit_xor(numbers[2]),'
         '     bit_xor(numbers[3]), bit_xor(numbers[4])] from ('
@@ -209,11 +214,7 @@ begin
     return query execute format(
         'select key from (select %s as key from %s) as named where key = any($1)',
         etl.key_expression((
-            select held.key_columns
-            from etl.counted_table as held
-            inner join pg_class as class on class.oid = counted
-            inner join pg_namespace as space on space.oid = class.relnamespace
-            where held.relation = concat_ws('.', space.nspname, class.relname)
+            select held.key_columns from etl.counted_table as held where held.relation = etl.relation_name(counted)
         )), counted
     ) using wanted;
 end
@@ -287,10 +288,7 @@ begin
     if coalesce(trim(who), '') = '' or coalesce(trim(why), '') = '' then
         raise exception 'Retention is decided by somebody, for a reason; one of the two is empty.';
     end if;
-    select concat_ws('.', space.nspname, class.relname) into name
-    from pg_class as class
-    inner join pg_namespace as space on space.oid = class.relnamespace
-    where class.oid = retain.relation;
+    name := etl.relation_name(retain.relation);
     -- As a load does: none may have counted what goes.
     perform pg_advisory_xact_lock(hashtextextended('etl load ' || name, 0));
     perform set_config('etl.load', 'on', true);

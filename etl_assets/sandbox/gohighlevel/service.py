@@ -11,7 +11,7 @@ from typing import Any
 from etl_assets.sandbox.faults import COMMON_KINDS, Fault, Faults
 from etl_assets.sandbox.gohighlevel.contacts import Location
 from etl_assets.sandbox.pace import Pace
-from etl_assets.sandbox.transport import Answer, Request, Transport
+from etl_assets.sandbox.transport import Answer, Request, RunningService
 
 PORT = 8092
 VERSION = "2021-07-28"
@@ -31,8 +31,8 @@ KINDS: Mapping[str, str] = {
 }
 
 
-class Service:
-    """A running service. It ends with `close`, or with the block it was opened for."""
+class Service(RunningService):
+    """The service, for a location."""
 
     def __init__(
         self,
@@ -66,13 +66,8 @@ class Service:
         """How often each status was answered."""
         self._pace, self._burst, self._daily = Pace(burst_calls, burst_seconds), burst_seconds, daily_calls
         self._calls, self._latency = burst_calls, latency
-        self._lock, self._closed = threading.Lock(), threading.Event()
-        self._transport = Transport(port, self._answer)
-
-    @property
-    def address(self) -> str:
-        """Such as http://127.0.0.1:8092."""
-        return self._transport.address
+        self._lock = threading.Lock()
+        super().__init__(port)
 
     @property
     def token(self) -> str:
@@ -84,18 +79,6 @@ class Service:
         given = {"URL": self.address, "LOCATION_ID": self.location.id, "TOKEN": self.token}
         own = {f"ETL_GOHIGHLEVEL_{instance.upper()}_{name}": word for name, word in given.items()}
         return {"ETL_GOHIGHLEVEL_INSTANCES": instance, **own}
-
-    def close(self) -> None:
-        """Stop answering; requests that hang are let go."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._transport.close()
-
-    def __enter__(self) -> "Service":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
         path = request.path.strip("/")

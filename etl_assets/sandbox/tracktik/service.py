@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import TracebackType
 
 from etl_assets.sandbox.faults import Fault, Faults
 from etl_assets.sandbox.pace import Pace
@@ -17,7 +16,7 @@ from etl_assets.sandbox.tracktik.lists import Lists
 from etl_assets.sandbox.tracktik.query import Query, Refused, read_one, read_query, read_regions
 from etl_assets.sandbox.tracktik.resources import RESOURCES
 from etl_assets.sandbox.tracktik.selection import select_one
-from etl_assets.sandbox.transport import Answer, Request, Transport
+from etl_assets.sandbox.transport import Answer, Request, RunningService
 
 BASE, PORT = "/rest/v1", 8089
 _TOKEN_ADDRESSES = (f"{BASE}/{TOKEN}", f"/rest/{TOKEN}")
@@ -36,8 +35,8 @@ class Asked:
     when: datetime
 
 
-class Service:
-    """A running service. It ends with `close`, or with the block it was opened for."""
+class Service(RunningService):
+    """The service, for a company."""
 
     def __init__(
         self, company: Company, *, port: int, latency: float, gate: Gate, pace: Pace, most_per_page: int
@@ -47,13 +46,12 @@ class Service:
         """What was asked, in the order of the answers."""
         self._latency, self._gate, self._pace, self._most = latency, gate, pace, most_per_page
         self._lists = Lists(company)
-        self._closed = threading.Event()
-        self._transport = Transport(port, self._answer)
+        super().__init__(port)
 
     @property
     def url(self) -> str:
         """The base of every address, such as http://127.0.0.1:8765/rest/v1."""
-        return f"{self._transport.address}{BASE}"
+        return f"{self.address}{BASE}"
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -79,20 +77,6 @@ class Service:
         for offset in range(0, len(documents), query.limit):
             self._lists.page(replace(query, offset=offset), _about(path), gzip=True)
         return len(documents)
-
-    def close(self) -> None:
-        """Stop answering; requests that hang are let go."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._transport.close()
-
-    def __enter__(self) -> "Service":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
         path = _below_base(request.path)

@@ -13,7 +13,7 @@ from etl_assets.readers.rest.specification import Operation, read_shapes, withou
 from etl_assets.sandbox.faults import COMMON_KINDS, Fault, Faults
 from etl_assets.sandbox.pace import Pace
 from etl_assets.sandbox.seeded_random import SeededRandom
-from etl_assets.sandbox.transport import Answer, Request, Transport
+from etl_assets.sandbox.transport import Answer, Request, RunningService
 from etl_assets.sandbox.trialsync.books import Books, Scale
 from etl_assets.sandbox.trialsync.lists import API, Found, Listing, Lists
 from etl_assets.sandbox.trialsync.query import DEFAULT_TOP, BadQuery, Query, read_query, select
@@ -67,8 +67,8 @@ class Cache:
         return self._texts[key]
 
 
-class Service:
-    """A running service. It ends with `close`, or with the block it was opened for."""
+class Service(RunningService):
+    """The service, for one instance."""
 
     def __init__(
         self,
@@ -115,13 +115,8 @@ class Service:
         self._latency, self._pace, self._page_size = latency, Pace(calls_per_minute, minute_seconds), page_size
         self._shows_topology, self._rng = shows_topology, SeededRandom(self.books.seed, "misorders")
         self._cache = Cache(cache_bytes)
-        self._lock, self._closed = threading.Lock(), threading.Event()
-        self._transport = Transport(port, self._answer, gzip=False)
-
-    @property
-    def address(self) -> str:
-        """Such as http://127.0.0.1:8090."""
-        return self._transport.address
+        self._lock = threading.Lock()
+        super().__init__(port, gzip=False)
 
     @property
     def url(self) -> str:
@@ -137,18 +132,6 @@ class Service:
         """The environment in which a loader finds the service as an instance of that name."""
         given = {"URL": self.address, "API_KEY": self.api_key, "TYPE": self.type}
         return {f"ETL_TRIALSYNC_{instance.upper()}_{name}": word for name, word in given.items()}
-
-    def close(self) -> None:
-        """Stop answering; requests that hang are let go."""
-        if not self._closed.is_set():
-            self._closed.set()
-            self._transport.close()
-
-    def __enter__(self) -> "Service":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
         path = request.path.removeprefix(self.base_path).removeprefix(API)

@@ -47,16 +47,20 @@ STANDARD_COLUMNS = {
 anything about the row was, `parent_key` under which row of the parent table it was given."""
 
 
+def _short(table: str) -> str:
+    """A staging table's name as the names of its indexes have it."""
+    return table.removeprefix("dim_").removesuffix("_staging")
+
+
 def document_index(table: str) -> Index:
     """The index over the whole document, of which making anew is faster than adding to it row by row."""
-    name = table.removeprefix("dim_").removesuffix("_staging")
-    return Index(name=f"idx_{name}_data_gin", columns=["data"], method="gin")
+    return Index(name=f"idx_{_short(table)}_data_gin", columns=["data"], method="gin")
 
 
 def job_layout(table: RestTable) -> TableLayout:
     """One row a record, with the indexes of the standard by its names."""
     keys = document_keys(table)
-    name = table.name.removeprefix("dim_").removesuffix("_staging")
+    name = _short(table.name)
     has_own_id = [field.path for field in table.key_fields] == ["id"]
     return TableLayout(
         columns=keys,
