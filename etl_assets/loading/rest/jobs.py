@@ -13,7 +13,7 @@ from functools import partial
 import psycopg
 from psycopg import sql
 
-from etl_assets.declare.document_reader import DocumentPage, DocumentReader
+from etl_assets.declare.document_reader import Document, DocumentPage, DocumentReader
 from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.guards import check_shrink_floor
@@ -34,7 +34,7 @@ from etl_assets.warehouse.rest import job_ledger, job_parents, job_tables
 from etl_assets.warehouse.rest.job_first_load import insert_first
 from etl_assets.warehouse.rest.job_ledger import JobRun, JobTotals, ParentAnswer
 from etl_assets.warehouse.rest.job_parents import ParentTable
-from etl_assets.warehouse.rest.job_tables import JobTable, StagedRecord
+from etl_assets.warehouse.rest.job_tables import JobTable
 from etl_assets.warehouse.rest.job_watermarks import incremental_start, record_read
 from etl_assets.warehouse.rest.observed_fields import (
     ObservedTable,
@@ -73,8 +73,10 @@ class JobUnit:
         self._staged = 0
         self._counted: dict[str, int] = {}
         """What the service counts."""
-        self._waiting: list[StagedRecord] = []
+        self._waiting: list[Document] = []
         """Records that came and are not copied yet."""
+        self._parents: list[str] = []
+        """Whose each of these is; empty texts where the job has no parents."""
         self.news: str | None = None
         """What is to be told once of the job."""
 
@@ -118,11 +120,12 @@ class JobUnit:
         connection, target = session.connection, self._target
         codes = codes_of(self._request.source, self._declared)
         sighting = sighting_of(sql.Identifier("changes", "data"), sql.Identifier("changes"), codes)
-        merged = insert_first(connection, target, sighting) or job_tables.merge_records(connection, target, sighting)
+        first = insert_first(connection, target, sighting)
+        merged = first or job_tables.merge_records(connection, target, sighting)
         remember_sighting(connection, self._observed, codes, merged.noted)
         answered = [each.parent_key for each in self._answers if each.error is None]
         vanished = 0
-        if answered or self._is_whole_list:
+        if first is None and (answered or self._is_whole_list):
             vanished = job_tables.mark_vanished(connection, target, answered, self._rejected.keys)
         read = self._staged + len(self._rejected)
         counts = Counts(
@@ -247,7 +250,7 @@ class JobUnit:
 
     def _read(self, session: RestSession, reader: DocumentReader) -> None:
         """Stage a whole list, or the lists of the next parents."""
-        self._staged, self._waiting, self._counted = 0, [], {}
+        self._staged, self._waiting, self._parents, self._counted = 0, [], [], {}
         if self._declared.per is None:
             for page in read_list(reader, self._declared, self._progress):
                 self._take(session, "", page)
@@ -303,15 +306,16 @@ class JobUnit:
 
     def _take(self, session: RestSession, parent_key: str, page: DocumentPage) -> None:
         self._rejected.add(page.rejected)
-        self._waiting += [StagedRecord(parent_key, document) for document in page.documents]
+        self._waiting += page.documents
+        self._parents += [parent_key] * len(page.documents)
         if len(self._waiting) >= COPY_RECORDS:
             self._flush(session)
 
     def _flush(self, session: RestSession) -> None:
-        unreadable = job_tables.copy_records(session.connection, self._target, self._waiting)
-        self._rejected.add_unreadable([each.document for each in self._waiting], unreadable)
+        unreadable = job_tables.copy_records(session.connection, self._target, self._waiting, self._parents)
+        self._rejected.add_unreadable(self._waiting, unreadable)
         self._staged += len(self._waiting) - len(unreadable)
-        self._waiting = []
+        self._waiting, self._parents = [], []
 
     def _check(self, session: RestSession) -> None:
         """Refuse what cannot be whole."""

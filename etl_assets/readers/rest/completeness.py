@@ -15,6 +15,7 @@ from etl_assets.declare.document_reader import Key
 from etl_assets.declare.rest import RestTable
 from etl_assets.errors import EtlError, ListChanged
 from etl_assets.readers.rest.envelopes import ListPage
+from etl_assets.readers.rest.packed_keys import PackedKeys
 from etl_assets.readers.rest.records import reject_repeated
 
 MAX_RECORDS = 10_000_000
@@ -32,16 +33,15 @@ class SeenKeys:
         """Those that came with one page and with another. Within one page nothing moves."""
         self._table = table
         self._repeated_before = repeated_before
-        self._seen: set[Key] = set()
+        self._seen = PackedKeys()
 
     def take(self, page: ListPage) -> ListPage:
         """The page without the records whose key came before: these are rejected."""
         first_position, keys = self.received, page.keys
         self.received += page.size
-        earlier = self._seen.intersection(keys)
+        earlier = self._seen.take(keys)
         self.repeated |= earlier
         if not earlier and len(set(keys)) == len(keys):
-            self._seen.update(keys)
             return page
         places = {*range(first_position, self.received)} - {each.position for each in page.rejected}
         documents, rejected = [], list(page.rejected)
@@ -51,7 +51,6 @@ class SeenKeys:
             else:
                 documents.append(document)
                 earlier.add(document.key)
-        self._seen.update(keys)
         return replace(page, documents=documents, rejected=sorted(rejected, key=lambda each: each.position))
 
     def finish(self) -> None:

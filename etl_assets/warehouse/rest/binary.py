@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import repeat
 from uuid import UUID
 
 import psycopg
@@ -28,26 +29,28 @@ def binary_copy(
     types: Sequence[str],
     *,
     constants: Sequence[str] = (),
+    parents: Sequence[str] = (),
     batch: UUID | None = None,
     with_date: bool = True,
 ) -> Iterator[bytes]:
-    """Encode rows as one block: texts that are the same in all, the key, a date, a jsonb, and the batch's uuid.
+    """Encode rows as one block: texts, the key, a date, a jsonb, and the batch's uuid.
 
     Args:
         documents: The records.
         types: Of the key's columns.
-        constants: Texts before the key.
+        constants: Texts before the key that are the same in all.
+        parents: One text a record, behind these; none where empty.
         batch: Behind the document; left out where None.
         with_date: Whether the date is there; null where a record has none.
     """
-    first = _FIELDS.pack(len(constants) + len(types) + with_date + 1 + (batch is not None)) + b"".join(
-        map(_encode_text, constants)
-    )
+    fields = len(constants) + bool(parents) + len(types) + with_date + 1 + (batch is not None)
+    first = _FIELDS.pack(fields) + b"".join(map(_encode_text, constants))
+    heads = {parent: first + _encode_text(parent) for parent in {*parents}} if parents else {"": first}
     last = _UUID.pack(16, batch.bytes) if batch else b""
     encode_key = _key_encoder(types)
     rows = [_HEADER]
-    for each in documents:
-        rows += (first, encode_key(each.key))
+    for parent, each in zip(parents or repeat(""), documents, strict=False):
+        rows += (heads[parent], encode_key(each.key))
         if with_date:
             rows.append(_encode_date(each.slice) if each.slice else _NULL)
         rows += (_JSON_HEAD.pack(len(each.raw) + 1, _JSONB_VERSION), each.raw, last)
@@ -61,15 +64,17 @@ def copy_documents(
     documents: Sequence[Document],
     types: Sequence[str],
     *,
+    parents: Sequence[str] = (),
     with_date: bool = True,
 ) -> dict[int, str]:
-    """COPY the key, the date and the document of each record into a table, those that PostgreSQL can read.
+    """COPY the parent, the key, the date and the document of each record into a table, those that PostgreSQL can read.
 
     Args:
         connection: Its transaction, if one is begun, goes on.
         statement: `copy ... from stdin`, with the columns in that order and without options.
         documents: The records.
         types: Of the key's columns.
+        parents: One text a record, before the key; none where empty.
         with_date: Whether there is a date among the columns.
 
     Returns:
@@ -79,19 +84,23 @@ def copy_documents(
         return {}
     try:
         with connection.transaction():
-            block = binary_copy(documents, types, with_date=with_date)
+            block = binary_copy(documents, types, parents=parents, with_date=with_date)
             copy_in(connection, statement + sql.SQL(" (format binary)"), block)
     except psycopg.DataError:
         # Some value fits no jsonb, a number beyond numeric's range say. The text form tells which.
         statement += sql.SQL(" (on_error ignore, log_verbosity verbose)")
-        skipped = copy_in(connection, statement, (_text_line(each, with_date=with_date) for each in documents)).skipped
+        lines = (
+            _text_line([parent] if parents else [], each, with_date=with_date)
+            for parent, each in zip(parents or repeat(""), documents, strict=False)
+        )
+        skipped = copy_in(connection, statement, lines).skipped
         return {line - 1: "PostgreSQL cannot keep it as JSON" for line in skipped}
     return {}
 
 
-def _text_line(document: Document, *, with_date: bool) -> bytes:
+def _text_line(parent: list[str], document: Document, *, with_date: bool) -> bytes:
     day = [document.slice.isoformat() if document.slice else None] if with_date else []
-    return copy_line([*map(str, document.key), *day, document.raw.decode()])
+    return copy_line([*parent, *map(str, document.key), *day, document.raw.decode()])
 
 
 def _key_encoder(types: Sequence[str]) -> Callable[[Key], bytes]:

@@ -1,19 +1,20 @@
-"""The first load of a list: an INSERT without a look at what is held, and the index over the documents made behind it.
+"""The first load of a list: an INSERT without a look at what is held, and the indexes made behind it.
 
-To add 200,000 documents of 1.7 kB to that index one by one takes longer than all the rest of the load together.
+To add 200,000 documents to the index over documents one by one takes longer than all the rest of the load together.
 """
+
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
 
 from etl_assets.warehouse.merge import MergeCounts, comma_list
-from etl_assets.warehouse.rest.job_tables import JobTable, document_index
-from etl_assets.warehouse.tables import create_index
+from etl_assets.warehouse.rest.job_tables import JobTable
 
 MANY_RECORDS = 5_000
-"""From which on it is faster to make the index anew."""
+"""From which on it is faster to make the indexes anew."""
 LOCK_TIMEOUT = "2s"
-"""How long somebody may go on reading the empty table before its index is left where it is."""
+"""How long somebody may go on reading the empty table before its indexes are left where they are."""
 
 
 def insert_first(
@@ -28,13 +29,12 @@ def insert_first(
     """
     if _is_held(connection, target, "existing.source_instance_id = {instance}"):
         return None
-    index = document_index(target.relation.name)
     row = connection.execute(
         target.statement("select count(*), count(distinct ({keys})) from pg_temp.etl_job_rows")
     ).fetchone()
     staged, different = row or (0, 0)
     is_worth_it = staged >= MANY_RECORDS and not _is_held(connection, target, "true")
-    is_deferred = is_worth_it and _drop(connection, target, index.name)
+    dropped = _drop_indexes(connection, target) if is_worth_it else []
     incoming = target.incoming if different < staged else sql.SQL("pg_temp.etl_job_rows as incoming")
     inserts = target.inserts
     connection.execute(
@@ -45,8 +45,8 @@ def insert_first(
             incoming=incoming,
         )
     )
-    if is_deferred:
-        create_index(connection, target.relation, index)
+    for definition in dropped:
+        connection.execute(definition)
     seen = connection.execute(
         sql.SQL("with changes as (select data from {}) select {}").format(incoming, noted)
     ).fetchone()
@@ -60,13 +60,22 @@ def _is_held(connection: psycopg.Connection, target: JobTable, condition: str) -
     return bool(row and row[0])
 
 
-def _drop(connection: psycopg.Connection, target: JobTable, index: str) -> bool:
-    """Drop the index for the time of this transaction; false where somebody reads the table and goes on to."""
+def _drop_indexes(connection: psycopg.Connection, target: JobTable) -> list[LiteralString]:
+    """Drop all indexes but the primary key's for the time of this transaction; returns how each is made again.
+
+    None where somebody reads the table and goes on to.
+    """
+    indexes = connection.execute(
+        "select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index"
+        " where indrelid = %s::regclass and not indisprimary",
+        [target.relation.identifier.as_string(connection)],
+    ).fetchall()
     try:
         with connection.transaction():
             connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT}'")
-            connection.execute(sql.SQL("drop index if exists {}").format(sql.Identifier(target.relation.schema, index)))
+            for name, _ in indexes:
+                connection.execute(f"drop index {name}")
             connection.execute("set local lock_timeout to default")
     except psycopg.errors.LockNotAvailable:
-        return False
-    return True
+        return []
+    return [definition for _, definition in indexes]

@@ -47,20 +47,10 @@ STANDARD_COLUMNS = {
 anything about the row was, `parent_key` under which row of the parent table it was given."""
 
 
-def _short(table: str) -> str:
-    """A staging table's name as the names of its indexes have it."""
-    return table.removeprefix("dim_").removesuffix("_staging")
-
-
-def document_index(table: str) -> Index:
-    """The index over the whole document, of which making anew is faster than adding to it row by row."""
-    return Index(name=f"idx_{_short(table)}_data_gin", columns=["data"], method="gin")
-
-
 def job_layout(table: RestTable) -> TableLayout:
     """One row a record, with the indexes of the standard by its names."""
     keys = document_keys(table)
-    name = _short(table.name)
+    name = table.name.removeprefix("dim_").removesuffix("_staging")
     has_own_id = [field.path for field in table.key_fields] == ["id"]
     return TableLayout(
         columns=keys,
@@ -76,7 +66,7 @@ def job_layout(table: RestTable) -> TableLayout:
                 unique=has_own_id,
             ),
             Index(name=f"idx_{name}_source_id", columns=["source_id"]),
-            document_index(table.name),
+            Index(name=f"idx_{name}_data_gin", columns=["data"], method="gin"),
             Index(columns=[INSTANCE_ID, "etl_job_id", PARENT_KEY]),
         ],
         comment=table.unoffered,
@@ -156,15 +146,6 @@ class JobTable:
         }
 
 
-@dataclass(frozen=True)
-class StagedRecord:
-    """A record and the row of the parent table that it was given for."""
-
-    parent_key: str
-    """Empty where the job has no parents."""
-    document: Document
-
-
 def create_job_staging(connection: psycopg.Connection, target: JobTable) -> None:
     """Create the temporary table that records are staged in, in place of an earlier one."""
     columns = [sql.SQL("{} {},").format(sql.Identifier(key.name), sql.SQL(key.type)) for key in target.keys]
@@ -177,18 +158,25 @@ def create_job_staging(connection: psycopg.Connection, target: JobTable) -> None
     )
 
 
-def copy_records(connection: psycopg.Connection, target: JobTable, records: Sequence[StagedRecord]) -> dict[int, str]:
+def copy_records(
+    connection: psycopg.Connection, target: JobTable, records: Sequence[Document], parents: Sequence[str]
+) -> dict[int, str]:
     """Copy records into the temporary table.
+
+    Args:
+        connection: Its transaction, if one is begun, goes on.
+        target: Where they are to go.
+        records: The records.
+        parents: The row of the parent table that each was given for; empty texts where the job has no parents.
 
     Returns:
         Those that PostgreSQL could not read, by their position, with its reason; the others are in.
     """
-    rows = [Document((each.parent_key, *each.document.key), None, each.document.raw) for each in records]
     statement = sql.SQL("copy pg_temp.etl_job_rows ({}) from stdin").format(
         column_list([PARENT_KEY, *target.key_names, "data"])
     )
-    types = ["text", *(column.type for column in target.keys)]
-    return copy_documents(connection, statement, rows, types, with_date=False)
+    types = [column.type for column in target.keys]
+    return copy_documents(connection, statement, records, types, parents=parents, with_date=False)
 
 
 def merge_records(connection: psycopg.Connection, target: JobTable, noted: sql.Composable = sql.NULL) -> MergeCounts:
