@@ -14,6 +14,7 @@ import yaml
 
 from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring
 from etl_assets.declare.database_reader import SourceTable
+from etl_assets.declare.privacy import Classification
 from etl_assets.declare.tables import Full
 from etl_assets.declare.yaml_text import parse_yaml
 from etl_assets.errors import EtlError
@@ -83,6 +84,8 @@ class Catalogue:
     not_secret: str = ""
     """Columns of any table whose names look like a secret's, and that hold none; one word each."""
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    classification: Classification | None = None
+    """What may be done with each column, of a source that holds people's data: what it does not list is not loaded."""
 
     def read(self) -> "CatalogueFile":
         """What the file says, each table with its override applied.
@@ -97,12 +100,14 @@ class Catalogue:
 
     def _apply_override(self, table: CopiedTable) -> CopiedTable:
         override = self.overrides.get(table.name, Override())
+        classes = self.classification.of(table.name) if self.classification else None
         return replace(
             table,
             load=override.load or table.load,
             never_load=tuple(override.never_load.split()),
             description=override.description,
-            personal=tuple(override.personal.split()),
+            personal=(*override.personal.split(), *(classes.personal if classes else ())),
+            classes=classes,
             batch_size=override.batch_size or table.batch_size,
             monitoring=override.monitoring or table.monitoring,
             event_date=override.event_date,

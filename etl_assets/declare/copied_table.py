@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from etl_assets.declare.privacy import TableClasses
 from etl_assets.declare.staging_names import MAX_BYTES
 from etl_assets.declare.tables import NAME, Full, Table
 
@@ -62,6 +63,8 @@ class CopiedTable(Table):
     """The column, as staging spells it, that holds the date of what a row says; what is built by date heeds it."""
     not_secret: Sequence[str] = ()
     """Columns, as staging spells them, whose names look like a secret's although they hold none."""
+    classes: TableClasses | None = None
+    """What may be done with each column, of a source whose columns are classified."""
 
     @property
     def cursor(self) -> Incremental | None:
@@ -102,7 +105,8 @@ class CopiedTable(Table):
     def left_out(self, columns: Iterable[str]) -> list[str]:
         """Which of these columns of the source's table are not loaded, as staging spells them.
 
-        Those of `never_load`, and those that look like a secret until somebody has said that they hold none.
+        Those of `never_load`, and those that look like a secret until somebody has said that they hold none; of a table
+        whose columns are classified, those that nobody has.
         """
         return [name.lower() for name in columns if self.leaves_out(name.lower(), spelled=name)]
 
@@ -111,6 +115,8 @@ class CopiedTable(Table):
 
         What is never loaded is so by either name: a second column may come to give the first another name in staging.
         """
+        if self.classes is not None:
+            return self.classes.leaves_out(name) or self.classes.leaves_out(spelled.lower())
         is_hidden = not {name, spelled.lower()}.isdisjoint(self.never_load)
         return is_hidden or (looks_secret(spelled) and name not in {*self.keys, *self.not_secret})
 

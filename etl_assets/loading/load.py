@@ -265,13 +265,18 @@ def _record(
     if outcome.watermark:
         record_watermark(connection, batch, relation, outcome.watermark, instance=unit.instance)
     for check in outcome.checks:
-        record_result(
-            connection,
-            batch,
-            str(relation),
-            check.name,
-            severity="error" if check.is_error else "warning",
-            passed=check.passed,
-            rows_checked=check.rows_checked,
-            rows_broken=check.rows_broken,
-        )
+        record_check(connection, batch, relation, check)
+
+
+def record_check(connection: psycopg.Connection, batch: Batch, relation: Relation, check: TableCheck) -> None:
+    """Record in the ledger what a load found of a table."""
+    record_result(
+        connection,
+        batch,
+        str(relation),
+        check.name,
+        severity="error" if check.is_error else "warning",
+        passed=check.passed,
+        rows_checked=check.rows_checked,
+        rows_broken=check.rows_broken,
+    )

@@ -18,6 +18,7 @@ from etl_assets.declare.catalogue import (
 )
 from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring, looks_secret
 from etl_assets.declare.database_reader import DatabaseReader, SourceTable
+from etl_assets.declare.privacy import Classification
 from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.declare.tables import NAME, Full
 from etl_assets.errors import EtlError
@@ -92,6 +93,14 @@ def find_drift(found: Mapping[str, SourceTable], catalogue: Catalogue, current_t
         else:
             lines += [f"{name}: {what}" for what in _table_drift(listed, live[name], catalogue)]
             lines += [f"{name}: {what}" for what in _unknown_columns(live[name], catalogue)]
+    if catalogue.classification:
+        lines += [
+            f"{name}: {_join_names(new)} is not loaded, for {catalogue.classification.path.name} does not say what may"
+            " be done with it."
+            for name, table in live.items()
+            if name in catalogue.classification.tables
+            if (new := catalogue.classification.of(name).unclassified([each.staging_name for each in table.columns]))
+        ]
     lines += [
         f"{name}: tables.py speaks of it, and the source has no such table."
         for name in catalogue.overrides
@@ -109,6 +118,13 @@ def _reason_to_leave_out(table: SourceTable, catalogue: Catalogue) -> str:
     """Why a table cannot be loaded as it is, and what to do; empty where it can."""
     if table.part_of:
         return f"is a part of {table.part_of}, with which its rows are read"
+    if catalogue.classification and (why := _reason_by_class(table, catalogue.classification)):
+        return why
+    return _reason_by_shape(table, catalogue)
+
+
+def _reason_by_shape(table: SourceTable, catalogue: Catalogue) -> str:
+    """Why a table cannot be loaded for its columns and its key; empty where it can."""
     override = catalogue.overrides.get(table.staging_name, Override())
     if len(table.without(override.never_load.split()).columns) > MAX_COLUMNS:
         return f"has more than {MAX_COLUMNS:,} columns, and PostgreSQL no more; say in tables.py which are never_load"
@@ -118,6 +134,18 @@ def _reason_to_leave_out(table: SourceTable, catalogue: Catalogue) -> str:
         return f"has no key; {_READ_WHOLE}"
     if not all(map(NAME.match, table.staging_keys)):
         return f"has a key whose name is not made of letters, digits and underscores; {_READ_WHOLE}"
+    return ""
+
+
+def _reason_by_class(table: SourceTable, classification: Classification) -> str:
+    """Why a table stays at a source whose columns are classified; empty where it does not."""
+    file, classes = classification.path.name, classification.of(table.staging_name)
+    if table.staging_name not in classification.tables:
+        return f"is not classified; say in {file} what may be done with each of its columns"
+    if not classes.is_loaded:
+        return f"is never to leave the source, as {file} says: {classes.purpose}"
+    if hidden := [key for key in table.staging_keys if classes.leaves_out(key)]:
+        return f"has a key that is not to be loaded: {_join_names(hidden)}; say in {file} that it may be"
     return ""
 
 
@@ -188,6 +216,8 @@ def _table_drift(listed: CopiedTable, live: SourceTable, catalogue: Catalogue) -
     before, after = (cursor.column if cursor else None for cursor in (was, now))
     if before != after:
         lines.append(f"{_describe_cursor(before)}, and {_describe_cursor(after)} now.")
+    if catalogue.classification:
+        return lines  # by its class a column is loaded or not, and not by its name
     override = catalogue.overrides.get(listed.name)
     not_secret = {
         *catalogue.not_secret.split(),

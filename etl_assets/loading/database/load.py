@@ -19,9 +19,9 @@ from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
 from etl_assets.loading.database.table_load import TableLoad
-from etl_assets.loading.database.verify import MATCHES
+from etl_assets.loading.database.verify import MATCHES, checks_of_columns
 from etl_assets.loading.guards import allowed_hours
-from etl_assets.loading.load import LoadRequest, Outcome
+from etl_assets.loading.load import LoadRequest, Outcome, record_check
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.warehouse.connection import connect
@@ -141,8 +141,11 @@ class DatabaseStrategy:
         try:
             with connect(self.request.settings) as connection, connection.pipeline():
                 for plan, changes in sorted(self._unchanged, key=lambda each: each[0].table.name):
-                    seconds = reports[plan.table.name].seconds
-                    record_load(connection, batch, plan.relation, Counts(), seconds=seconds)
+                    report = reports[plan.table.name]
+                    record_load(connection, batch, plan.relation, Counts(), seconds=report.seconds)
+                    report.checks += (found := checks_of_columns(plan))
+                    for check in found:
+                        record_check(connection, batch, plan.relation, check)
                     if plan.state:
                         record_unchanged(
                             connection,

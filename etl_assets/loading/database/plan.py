@@ -79,6 +79,8 @@ class TablePlan:
     views: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The views that depend on each of its columns."""
     ranges: tuple[Fingerprint, ...] = ()
+    unclassified: tuple[str, ...] = ()
+    """Columns of the source that nobody has classified, and that are not loaded therefore."""
     full_compare: bool = False
     source_is_idle: bool = False
     """Whether the source has hours in which it may be read, and these are they."""
@@ -314,6 +316,9 @@ def _plan(
         ledger_state=ledger_state,
         views={column: views for (name, column), views in warehouse.views.items() if name == table.name},
         ranges=tuple(warehouse.ranges.get(str(relation), ())) if is_existing else (),
+        unclassified=tuple(table.classes.unclassified([each.staging_name for each in found.columns]))
+        if table.classes
+        else (),
         full_compare=full_compare,
     )
 
@@ -349,7 +354,12 @@ def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> Sour
 
 
 def _check_personal(source: Source, table: CopiedTable, found: SourceTable) -> None:
-    """Refuse a table that lacks a column declared as personal: under another name it would be shown to readers."""
+    """Refuse a table that lacks a column declared as personal: under another name it would be shown to readers.
+
+    Not where columns are classified: under another name it would not be loaded.
+    """
+    if table.classes is not None:
+        return
     there = {column.staging_name for column in found.columns}
     missing = [name for name in table.personal if name not in there]
     if missing:

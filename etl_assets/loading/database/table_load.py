@@ -17,7 +17,7 @@ from etl_assets.loading.database.changes import ALL_ROWS, Changes, detect_change
 from etl_assets.loading.database.extract import TableExtractor
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan
-from etl_assets.loading.database.verify import Comparison, RetainedRows, loads_in_time, matches_source, retains_deleted
+from etl_assets.loading.database.verify import Comparison, RetainedRows
 from etl_assets.loading.guards import check_shrink_floor
 from etl_assets.loading.load import LoadOptions, Outcome
 from etl_assets.loading.report import TableCheck
@@ -78,6 +78,7 @@ class TableLoad:
             new_columns=self.plan.new_columns
             if self.plan.state
             else [column.staging_name for column in source_table.columns],
+            comments=table.classes.comments() if table.classes else {},
             event_date=table.event_date,
             batch=self.batch.id,
         )
@@ -153,6 +154,7 @@ class TableLoad:
                     f"{plan.relation} belongs to etl_keeper, for it was declared to outlive its source, and is no more."
                     " Nothing was loaded. Declare it so again; or whoever owns the warehouse drops the table."
                 )
+        staging.comment_on_columns(self.connection, self.target)
         self._rows_retained = state.rows_retained if state else 0
         if plan.existing and plan.new_columns:
             self._outcome.notes.append(f"new at the source: {', '.join(plan.new_columns)}; every row was read for it")
@@ -379,21 +381,17 @@ class TableLoad:
 
     def _checks(self) -> list[TableCheck]:
         plan, state = self.plan, self.plan.state
-        checks = [loads_in_time(plan, time.monotonic() - self.started, self._outcome.counts.rows_read)]
+        checks = [verify.loads_in_time(plan, time.monotonic() - self.started, self._outcome.counts.rows_read)]
         if self._comparison:
-            checks.insert(0, matches_source(plan, self._comparison))
+            checks.insert(0, verify.matches_source(plan, self._comparison))
+        checks += verify.checks_of_columns(plan)
         if self.target.retain_deleted:
-            conflicts = (
-                retained.open_conflicts(self.connection, self.target)
-                if self.target.append_only
-                else retained.KeyConflicts()
-            )
             found = replace(
                 self._retained,
                 rows_held=self.rows_held,
                 rows_retained=self._rows_retained,
                 retained_before=state.rows_retained if state else 0,
-                conflicts=conflicts,
+                conflicts=retained.open_conflicts(self.connection, self.target),
             )
-            checks.append(retains_deleted(found))
+            checks.append(verify.retains_deleted(found))
         return checks

@@ -16,6 +16,8 @@ from etl_assets.warehouse.results import has_passed_since
 
 MATCHES = "matches_source"
 """The check that a table's rows are those of its source."""
+CLASSIFIED = "everything_is_classified"
+"""The check that somebody has said of each column of the source what may be done with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,32 @@ def matches_source(plan: TablePlan, found: Comparison) -> TableCheck:
             "turned": dict(found.converted),
         },
     )
+
+
+def checks_of_columns(plan: TablePlan) -> list[TableCheck]:
+    """Check: the source has no column that nobody has classified; such a column is not loaded.
+
+    None of a source whose columns are not classified.
+    """
+    if plan.table.classes is None:
+        return []
+    description = "What may be done with it is said of every column."
+    if plan.unclassified:
+        description = (
+            f"{', '.join(plan.unclassified)} of {plan.source.title} is not loaded, for nobody has said what may be done"
+            f" with it. Say so in etl_assets/sources/{plan.source.name}/privacy.yaml; then: etl run {plan.source.name}"
+            f" {plan.table.name}"
+        )
+    found = TableCheck(
+        name=CLASSIFIED,
+        passed=not plan.unclassified,
+        is_error=False,
+        description=description,
+        rows_checked=0,
+        rows_broken=0,
+        metadata={"columns": list(plan.unclassified)},
+    )
+    return [found]
 
 
 def loads_in_time(plan: TablePlan, seconds: float, rows_read: int) -> TableCheck:

@@ -47,6 +47,10 @@ def table_checks(table: Table) -> dict[str, str]:
         f" An error where less than {limits.data_quality_threshold:.0%} of the rows are.",
         "loads_in_time": f"Loading it took no more than {limits.max_extraction_time_minutes} minutes.",
     }
+    if table.classes is not None:
+        checks["everything_is_classified"] = (
+            "Somebody has said of each column of the source what may be done with it. One that is new is not loaded."
+        )
     if table.retain_deleted:
         checks["outlives_source"] = (
             "The source still has every row that is held here, and as it is held. Rows that it purged are kept, and so"

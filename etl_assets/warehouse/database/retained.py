@@ -100,7 +100,12 @@ def resolve_conflicts(connection: psycopg.Connection, target: StagingTable, dele
 
 
 def open_conflicts(connection: psycopg.Connection, target: StagingTable) -> KeyConflicts:
-    """The conflicts that still stand: rows that the source has, as far as it was read, and staging has not."""
+    """The conflicts that still stand: rows that the source has, as far as it was read, and staging has not.
+
+    None of a table whose rows may be overwritten.
+    """
+    if not target.append_only:
+        return KeyConflicts()
     bounds = "min((row_key::jsonb ->> 0)::numeric), max((row_key::jsonb ->> 0)::numeric)"
     if len(target.keys) != 1 or target.columns[target.keys[0]] not in INTEGER_TYPES:
         bounds = "null, null"

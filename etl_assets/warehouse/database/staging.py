@@ -40,6 +40,8 @@ class StagingTable:
     """Whether a row, once loaded, is never overwritten."""
     new_columns: Collection[str] = ()
     """Columns that rows are given for the first time: a null there says nothing."""
+    comments: Mapping[str, str] = field(default_factory=dict)
+    """What is to be said of columns, of those that are held."""
     event_date: str | None = None
     """The column whose dates say what must be built again."""
     batch: UUID = field(default=UUID(int=0))
@@ -120,6 +122,26 @@ def create_table(connection: psycopg.Connection, target: StagingTable) -> None:
             batch_column=sql.Identifier(BATCH_COLUMN),
         )
     )
+
+
+def comment_on_columns(connection: psycopg.Connection, target: StagingTable) -> None:
+    """Have the comments of columns be as declared; what is said already is not written again."""
+    if not target.comments:
+        return
+    rows = connection.execute(
+        "select attname, col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+        [target.relation.identifier.as_string(connection)],
+    ).fetchall()
+    for name, held in rows:
+        if name in target.comments and target.comments[name] != held:
+            connection.execute(
+                target.statement(
+                    "comment on column {target}.{column} is {comment}",
+                    column=sql.Identifier(name),
+                    comment=sql.Literal(target.comments[name]),
+                )
+            )
 
 
 def add_primary_key(connection: psycopg.Connection, target: StagingTable) -> None:

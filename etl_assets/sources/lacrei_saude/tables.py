@@ -1,0 +1,41 @@
+"""What we take from Lacrei Saude, and how: what `privacy.yaml` lets leave the source, as `tables.yaml` lists it.
+
+The source's own stamp (`updated_at`) is moved by its application, and not by the database: bulk updates, raw SQL and
+lists of many to many rows leave it as it was. So no table is read by it.
+"""
+
+from pathlib import Path
+
+from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
+from etl_assets.declare.privacy import Classification
+
+CLASSES = (
+    ClassRule(
+        importance="critical",
+        why="care: who sees whom, when, and what became of it",
+        names="lacreiid_appointment lacreiid_cancellation lacreiid_report",
+    ),
+    ClassRule(
+        importance="critical",
+        why="people: patients and professionals",
+        names="lacreiid_user lacreiid_profile lacreiid_profile_disability_types lacreisaude_professional"
+        " lacreisaude_professional_disability_types",
+    ),
+    ClassRule(importance="important", why="places: where patients are seen", names="lacreisaude_clinic"),
+    ClassRule(importance="reference", why="a vocabulary of the source", names="*"),
+)
+
+CATALOGUE = Catalogue(
+    path=Path(__file__).with_name("tables.yaml"),
+    classes=CLASSES,
+    append_only={},
+    classification=Classification(Path(__file__).with_name("privacy.yaml")),
+    overrides={
+        "lacreiid_appointment": Override(event_date="date"),
+        "lacreiid_cancellation": Override(event_date="created_at"),
+        "lacreiid_report": Override(event_date="created_at"),
+    },
+)
+
+LISTED = CATALOGUE.read()
+TABLES = tuple(LISTED.tables.values())
