@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli import copies, discovery, inventory, jobs, operating, proof, runs, sandboxes
+from etl_assets.cli import copies, discovery, inventory, jobs, operating, privacy, proof, runs, sandboxes
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
@@ -24,6 +24,7 @@ def parser() -> Parser:
     inventory.add_inventory_command(commands)
     proof.add_prove_command(commands)
     copies.add_copy_commands(commands)
+    privacy.add_privacy_commands(commands)
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)
     return root

@@ -9,7 +9,11 @@ from etl_assets.declare.catalogue import Catalogue
 from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.declare.dates import Calendar, Span
+from etl_assets.declare.privacy import Subject
 from etl_assets.declare.tables import Table
+
+PSEUDONYM_KEY = "pseudonym_key"
+"""The setting with the secret that pseudonyms are made with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,8 @@ class Database:
     """The first date that models are built of."""
     catalogue: Catalogue | None = None
     """The file that lists its tables, and what `etl discover` writes it by."""
+    subjects: Sequence[Subject] = ()
+    """Whose pseudonyms the loader makes; ETL_<SOURCE>_PSEUDONYM_KEY is then a setting that it needs."""
     horizon_days: int = 366
     """How many days ahead of today they are built."""
 
@@ -38,7 +44,8 @@ class Database:
 
     def missing_settings(self, given: Mapping[str, str]) -> list[str]:
         """Which of the settings that it needs are not set."""
-        return [word for word in self.required_settings if not given.get(word)]
+        needed = [*self.required_settings, *([PSEUDONYM_KEY] if self.subjects else [])]
+        return [word for word in needed if not given.get(word)]
 
     def dates(self, tables: Sequence[Table], calendar: Calendar | None, today: date) -> Span:
         """The first and the last date that models are built of."""

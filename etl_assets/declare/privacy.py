@@ -70,6 +70,20 @@ class TableClasses:
         return [column for column in columns if column not in self.columns]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Data subject: a kind of person that a source tells of, and the table that has a row for each.
+
+    Who is two of them, a patient and a professional, has two pseudonyms, and nobody can tell that they are one.
+    """
+
+    name: str
+    """Also the purpose of its key: `patient`."""
+    table: str
+    key: str = "id"
+    """The column of the table's key."""
+
+
 NOTHING = TableClasses(purpose="", columns={})
 """Of a table that nobody has classified."""
 

@@ -58,6 +58,11 @@ class Source:
         self._check_rules()
         if isinstance(self.reader, Service):
             self._check_service(self.reader)
+        for subject in self.reader.subjects if isinstance(self.reader, Database) else ():
+            if self.table(subject.table).keys != (subject.key,):
+                raise ValueError(
+                    f"{self.name}: a {subject.name} is a row of {subject.table} by its key, not {subject.key}"
+                )
 
     @property
     def database(self) -> Database:

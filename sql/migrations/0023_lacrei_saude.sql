@@ -13,3 +13,17 @@ comment on schema lacreisaude_mart is 'Numbers of groups of people. What may be 
 grant usage on schema lacreisaude_staging_01 to etl_transformer;
 alter default privileges for role etl_loader in schema lacreisaude_staging_01 grant select on tables to etl_transformer;
 grant usage on schema lacreisaude_mart to etl_reader, etl_personal_reader;
+
+-- Which key of a source its pseudonyms are made with. The key itself is in no database.
+create table etl.pseudonym_key (
+    source text,
+    version integer,
+    check_value text not null,
+    since timestamptz not null default now(),
+    made_by text not null,
+    why text not null,
+    primary key (source, version)
+);
+alter table etl.pseudonym_key owner to etl_loader;
+comment on table etl.pseudonym_key is
+'Versions of the secrets that pseudonyms are made with: a value by which each is known again, who set it and why.';

@@ -18,6 +18,7 @@ from etl_assets.errors import EtlError, NotAtSource, TransientError
 from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
+from etl_assets.loading.database.pseudonyms import PseudonymKey, pseudonym_key, pseudonymise, require_same_key
 from etl_assets.loading.database.table_load import TableLoad
 from etl_assets.loading.database.verify import MATCHES, checks_of_columns
 from etl_assets.loading.guards import allowed_hours
@@ -59,6 +60,9 @@ class DatabaseStrategy:
         self._done: set[str] = set()
         """Tables that were loaded, or that had no changes."""
         self._unchanged: list[tuple[TablePlan, Changes]] = []
+        self._pseudonym_key: PseudonymKey | None = None
+        """Of a source that tells of persons."""
+        self._key_version = 0
 
     @property
     def workers(self) -> int:
@@ -77,6 +81,10 @@ class DatabaseStrategy:
             for report in reports.values():
                 report.failure = error
             return []
+        if self.request.source.database.subjects:
+            self._pseudonym_key = pseudonym_key(self.request.settings, self.request.source)
+            with connect(self.request.settings) as connection:
+                self._key_version = require_same_key(connection, self.request.source, self._pseudonym_key)
         plans, failures = plan_extraction(
             self.request.settings,
             self.request.source,
@@ -123,6 +131,13 @@ class DatabaseStrategy:
         for name, report in reports.items():
             if name not in self._done and not (report.failure or report.is_absent):
                 report.failure = TransientError(f"{report.relation}: nobody came to load it. Run it again.")
+
+    def pseudonymise(self, connection: psycopg.Connection, table: str) -> None:
+        """Give the persons of a table that was loaded their pseudonyms, in the transaction of its load."""
+        source = self.request.source
+        for subject in source.database.subjects:
+            if subject.table == table and self._pseudonym_key:
+                pseudonymise(connection, source, subject, self._pseudonym_key, self._key_version)
 
     def note_done(self, table: str) -> None:
         """A table was loaded."""
@@ -233,6 +248,7 @@ class TableUnit:
     def record(self, session: DatabaseSession, outcome: Outcome) -> None:
         """Record how far the table has been read."""
         outcome.watermark = self._load.record()
+        self._strategy.pseudonymise(session.connection, self.table)
         for check in outcome.checks:
             if check.name == MATCHES:
                 outcome.source_said = {"rows_compared": check.rows_checked}

@@ -6,7 +6,7 @@ from etl_assets.declare.database import Database
 from etl_assets.declare.source import Source
 from etl_assets.sources.lacrei_saude.reader import REQUIRED_SETTINGS, connect_lacrei_saude
 from etl_assets.sources.lacrei_saude.rules import RULES
-from etl_assets.sources.lacrei_saude.tables import CATALOGUE, TABLES
+from etl_assets.sources.lacrei_saude.tables import CATALOGUE, SUBJECTS, TABLES
 
 SOURCE = Source(
     name="lacrei_saude",
@@ -19,6 +19,7 @@ SOURCE = Source(
         sweep_cron="10 3 * * *",
         start=date(2021, 1, 1),
         catalogue=CATALOGUE,
+        subjects=SUBJECTS,
     ),
     tables=TABLES,
     rules=RULES,

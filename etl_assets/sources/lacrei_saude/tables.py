@@ -7,7 +7,7 @@ lists of many to many rows leave it as it was. So no table is read by it.
 from pathlib import Path
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
-from etl_assets.declare.privacy import Classification
+from etl_assets.declare.privacy import Classification, Subject
 
 CLASSES = (
     ClassRule(
@@ -35,6 +35,11 @@ CATALOGUE = Catalogue(
         "lacreiid_cancellation": Override(event_date="created_at"),
         "lacreiid_report": Override(event_date="created_at"),
     },
+)
+
+SUBJECTS = (
+    Subject(name="patient", table="lacreiid_user"),
+    Subject(name="professional", table="lacreisaude_professional"),
 )
 
 LISTED = CATALOGUE.read()
