@@ -39,6 +39,7 @@ CUSTOMS = {
     "MySQLdb": {"readers/database"},
     "matplotlib": {"drawing"},
     "sqlglot": {"orchestration"},
+    "highspy": {"quality/disclosure"},
 }
 # What each kind of source has a room for, on the floors that have rooms.
 KINDS = {"files", "rest", "database"}
