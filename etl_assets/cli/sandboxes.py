@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from etl_assets.cli.arguments import Commands, command, day, planted
 from etl_assets.errors import EtlError
@@ -151,6 +152,21 @@ def sandbox_practice(options: argparse.Namespace) -> None:
     print(f"A practice of {options.patients:,} patients. To load it: ETL_OPEN_DENTAL_URL=... etl run open_dental")
 
 
+def sandbox_community(options: argparse.Namespace) -> None:
+    """Fill a PostgreSQL database, or one of its own beside the warehouse, with an invented health network."""
+    from etl_assets.sandbox.lacrei_saude.fill import fill, host
+
+    size = {"schema": options.schema, "patients": options.patients, "seed": options.seed}
+    if options.url:
+        fill(options.url, **size)
+    else:
+        where = urlsplit(host(warehouse_url(read_settings()), **size)).path.removeprefix("/")
+        print(f"In the database {where}, beside the warehouse.")
+    print(
+        f"A network of {options.patients:,} patients and those who are odd on purpose, in the {options.schema} schema."
+    )
+
+
 def add_sandbox_commands(commands: Commands) -> None:
     """The command `sandbox`."""
     stand_in = commands.add_parser("sandbox", help="Stand-ins for the sources, to try and to test with.")
@@ -177,5 +193,12 @@ def add_sandbox_commands(commands: Commands) -> None:
     made.add_argument("--defect", action="append", type=planted, default=[], metavar="KIND=N")
     made = command(sources, "open_dental", sandbox_practice)
     made.add_argument("url", help="an empty database: mysql://user:password@host/name or postgresql://...")
+    made.add_argument("--patients", type=int, default=400)
+    made.add_argument("--seed", type=int, default=1)
+    made = command(sources, "lacrei_saude", sandbox_community)
+    made.add_argument(
+        "url", nargs="?", help="an empty database: postgresql://...; one beside the warehouse if left out"
+    )
+    made.add_argument("--schema", choices=("older", "newer"), default="older", help="lookup keys, or two-letter codes")
     made.add_argument("--patients", type=int, default=400)
     made.add_argument("--seed", type=int, default=1)

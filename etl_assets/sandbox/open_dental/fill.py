@@ -1,9 +1,9 @@
 """Fills a database with the practice, and hosts one for trying."""
 
 from collections.abc import Collection
-from urllib.parse import urlsplit, urlunsplit
 
 from etl_assets.errors import EtlError
+from etl_assets.sandbox.hosting import hosted_database
 from etl_assets.sandbox.open_dental.database import Database
 from etl_assets.sandbox.open_dental.practice import PATIENTS, Practice
 from etl_assets.sandbox.open_dental.schema import named
@@ -83,14 +83,6 @@ def host(server_url: str, *, database: str = HOSTED, patients: int = PATIENTS, s
         EtlError: The server refuses.
         TransientError: It cannot be reached.
     """
-    with Database(server_url) as server:
-        server.run("select pg_advisory_lock(hashtext(%s))", (database,))  # until the connection ends
-        if not server.rows("select 1 from pg_database where datname = %s", (database,)):
-            # The same order of text on every system.
-            server.run(
-                f"create database {server.name(database)} template template0 encoding 'UTF8'"
-                " locale_provider builtin builtin_locale 'C.UTF-8' locale 'C'"
-            )
-        url = urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
+    with hosted_database(server_url, database) as url:
         fill(url, patients=patients, seed=seed)
     return url
