@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from etl_assets.cli.arguments import Commands, command, day, planted
+from etl_assets.declare.database import PSEUDONYM_KEY
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings, read_settings, temporary_environment
 from etl_assets.warehouse.connection import warehouse_url
@@ -71,11 +72,23 @@ def _gohighlevel(_: Settings) -> Iterator[str]:
         yield service.address
 
 
+@contextmanager
+def _lacrei_saude(settings: Settings) -> Iterator[str]:
+    from etl_assets.sandbox.lacrei_saude.fill import host
+
+    given = {"ETL_LACREI_SAUDE_URL": host(warehouse_url(settings))}
+    if not settings.of_source("lacrei_saude").get(PSEUDONYM_KEY):
+        given["ETL_LACREI_SAUDE_PSEUDONYM_KEY"] = "of people who do not exist, and no secret"
+    with temporary_environment(given):
+        yield "a database beside the warehouse"
+
+
 _STAND_INS = {
     "tracktik": ("url", _tracktik),
     "open_dental": ("url", _open_dental),
     "trialsync": ("instances", _trialsync),
     "gohighlevel": ("instances", _gohighlevel),
+    "lacrei_saude": ("url", _lacrei_saude),
 }
 """By source: what is set where somebody has one, and what stands in otherwise."""
 

@@ -81,6 +81,9 @@ class Catalogue:
     `*` for any characters; their names in staging."""
     retain_deleted: str = ""
     """Tables that keep here what the source deletes, beside those of class audit; `*` stands for any characters."""
+    in_some_versions: str = ""
+    """Tables that not every version of the source has; `*` stands for any characters. None of them is missed, and the
+    file goes on listing them."""
     not_secret: str = ""
     """Columns of any table whose names look like a secret's, and that hold none; one word each."""
     overrides: Mapping[str, Override] = field(default_factory=dict)

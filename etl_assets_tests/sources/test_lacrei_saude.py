@@ -9,6 +9,7 @@ import pytest
 
 from etl_assets.loading.database.discovery import build_catalogue, find_drift
 from etl_assets.readers.database import connect_database
+from etl_assets.sandbox.lacrei_saude.fill import host
 from etl_assets.sources.lacrei_saude import SOURCE
 from etl_assets.sources.lacrei_saude.tables import CATALOGUE, LISTED
 
@@ -56,6 +57,18 @@ def test_what_tells_of_a_person_is_withheld_from_findings_and_readers(table: str
 def test_only_tables_with_something_to_load_are_listed() -> None:
     assert set(LISTED.tables) == {name for name, classes in CLASSES.items() if classes.is_loaded}
     assert set(LISTED.left_out) == {name for name, classes in CLASSES.items() if not classes.is_loaded}
+
+
+@pytest.mark.parametrize("schema", ["older", "newer"])
+def test_each_table_and_column_of_both_versions_is_classified_and_listed(
+    new_database: Callable[[], str], schema: str
+) -> None:
+    url = host(new_database(), schema=schema, patients=10, seed=1)
+    with closing(connect_database({"url": url}, variables="ETL_LACREI_SAUDE")) as reader:
+        found = reader.describe()
+    text = CATALOGUE.path.read_text(encoding="utf-8")
+    assert find_drift(found, CATALOGUE, text) == []
+    assert build_catalogue(found, CATALOGUE, text) == text
 
 
 @pytest.fixture

@@ -64,6 +64,13 @@ def build_catalogue(found: Mapping[str, SourceTable], catalogue: Catalogue, curr
         for name, table in live.items()
         if name not in left_out
     }
+    of_other_versions = {
+        name
+        for name in (*listed.tables, *listed.left_out)
+        if name not in live and is_named(name, catalogue.in_some_versions)
+    }
+    tables |= {name: table for name, table in listed.tables.items() if name in of_other_versions}
+    left_out |= {name: why for name, why in listed.left_out.items() if name in of_other_versions}
     room = catalogue.path.parent.name
     header = (
         f"Written by `etl discover {room}`, which replaces it: what is decided by hand stands in tables.py beside it,\n"
@@ -89,7 +96,8 @@ def find_drift(found: Mapping[str, SourceTable], catalogue: Catalogue, current_t
     ]
     for name, listed in catalogue_file.tables.items():
         if name not in live:
-            lines.append(f"{name}: is no longer at the source. What is held of it stays.")
+            if not is_named(name, catalogue.in_some_versions):
+                lines.append(f"{name}: is no longer at the source. What is held of it stays.")
         else:
             lines += [f"{name}: {what}" for what in _table_drift(listed, live[name], catalogue)]
             lines += [f"{name}: {what}" for what in _unknown_columns(live[name], catalogue)]
@@ -155,7 +163,9 @@ def _classify(table: SourceTable, catalogue: Catalogue, listed: CopiedTable | No
     if rule is None:
         raise EtlError(f"{name}: no rule says how important it is. The last of the rules must hold for every table.")
     size = _size_class(table.rows, listed.size if listed else None)
-    has_long_type = any(column.type.lower().startswith(LONG_TYPES) for column in table.columns)
+    classes = catalogue.classification.of(name) if catalogue.classification else None
+    read = [column for column in table.columns if not (classes and classes.leaves_out(column.staging_name))]
+    has_long_type = any(column.type.lower().startswith(LONG_TYPES) for column in read)
     # Of rows without a key nobody can tell which the source has deleted.
     key = () if is_named(name, catalogue.read_whole) else table.staging_keys
     retain_deleted = bool(key) and (rule.importance == "audit" or is_named(name, catalogue.retain_deleted))

@@ -58,11 +58,12 @@ def pseudonym_key(settings: Settings, source: Source) -> PseudonymKey:
 
 
 def require_same_key(connection: psycopg.Connection, source: Source, key: PseudonymKey) -> int:
-    """The version of the key; the first one is recorded.
+    """The version of the key; the first one is recorded, and the table of pseudonyms made.
 
     Raises:
         EtlError: It is not the key that the pseudonyms held were made with: everybody would be somebody else.
     """
+    person_keys.create_person_keys(connection, source.schema)
     held = person_keys.current_version(connection, source.name)
     if held is None:
         return person_keys.record_version(connection, source.name, key.check_value, by="etl", why="the first load")
@@ -84,7 +85,6 @@ def pseudonymise(
     In the transaction of the load that brought them.
     """
     relation = Relation(source.schema, subject.table)
-    person_keys.create_person_keys(connection, source.schema)
     person_keys.drop_gone(connection, relation, subject)
     missing = person_keys.persons_without(connection, relation, subject)
     rows = ((subject.name, person, key.pseudonym(subject.name, person), version) for person in missing)

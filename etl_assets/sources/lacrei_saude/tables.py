@@ -29,6 +29,8 @@ CATALOGUE = Catalogue(
     path=Path(__file__).with_name("tables.yaml"),
     classes=CLASSES,
     append_only={},
+    in_some_versions="lacreiid_*type lacreiid_*group lacreiid_*identity lacreiid_*orientation lacreiid_pronoun"
+    " *_disability_types lacreiid_google_* lacreiid_otherprofileanswer *_legacy*",
     classification=Classification(Path(__file__).with_name("privacy.yaml")),
     overrides={
         "lacreiid_appointment": Override(event_date="date"),

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from etl_assets.declare.privacy import Subject
 from etl_assets.warehouse.copy import copy_in, copy_line
-from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.relation import Relation, lock_relation
 
 TABLE = "etl_person_key"
 
@@ -24,7 +24,8 @@ class KeyVersion:
 
 
 def create_person_keys(connection: psycopg.Connection, schema: str) -> None:
-    """Have the table of a staging schema be there."""
+    """Have the table of a staging schema be there; two loads that begin at once make it once."""
+    lock_relation(connection, Relation(schema, TABLE))
     connection.execute(
         sql.SQL(
             "create table if not exists {} (subject text, subject_id text, person_key text not null,"
