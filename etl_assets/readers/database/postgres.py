@@ -1,10 +1,11 @@
 """The PostgreSQL reader: short batch queries, as the lines that COPY itself writes."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
-from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRange, SourceColumn, SourceTable, Sums
 from etl_assets.declare.measures import ROW_CHECKSUM, parse_sums, sums_by_columns
 from etl_assets.readers.database.conditions import (
     cursor_conditions,
@@ -16,6 +17,7 @@ from etl_assets.readers.database.conditions import (
 )
 from etl_assets.readers.database.postgres_catalogue import describe_postgres
 from etl_assets.readers.database.postgres_connection import PostgresConnection
+from etl_assets.readers.database.postgres_headers import HeaderReader, chunk_condition
 from etl_assets.readers.database.postgres_sums import quote_postgres, sums_select_list
 
 SUM_BATCH_KEYS = 10_000
@@ -26,6 +28,7 @@ class PostgresReader:
 
     def __init__(self, connection: PostgresConnection) -> None:
         self._connection = connection
+        self._headers = HeaderReader(connection)
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
         """Describe the tables of these names that exist, or all of them, in a handful of round trips."""
@@ -50,6 +53,14 @@ class PostgresReader:
     def keys(self, table: SourceTable, row_range: RowRange, *, batch_size: int) -> Iterator[bytes]:
         """The keys of the rows of a range, likewise."""
         return self._lines(table, (find_column(table, range_key(table)),), row_range, batch_size)
+
+    def header_digests(self, table: SourceTable) -> HeaderDigests:
+        """The header digests of a table, see `HeaderReader`."""
+        return self._headers.digests(table)
+
+    def snapshot(self, table: SourceTable) -> AbstractContextManager[None]:
+        """All that is read of a table within the `with` block is of one moment, see `HeaderReader`."""
+        return self._headers.snapshot(table)
 
     def fingerprints(
         self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
@@ -108,7 +119,9 @@ class PostgresReader:
         self, table: SourceTable, columns: Sequence[SourceColumn], row_range: RowRange, batch_size: int
     ) -> Iterator[bytes]:
         columns_sql = f"select {', '.join(map(_staging_expression, columns))}"
-        if not table.has_integer_key:
+        if row_range.chunk is not None:
+            self._headers.yield_to_waiters(table)
+        if row_range.chunk is not None or not table.has_integer_key:
             for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, row_range)}"):
                 yield b"".join(lines)
             return
@@ -132,6 +145,8 @@ class PostgresReader:
             conditions += cursor_conditions(
                 row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
             )
+        if row_range.chunk is not None:
+            conditions.append(chunk_condition(row_range.chunk))
         where = f" where {' and '.join(conditions)}" if conditions else ""
         only = "" if table.is_partitioned else "only "
         return f" from {only}{quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"
