@@ -61,7 +61,7 @@ class Headers:
             found = self.reader.header_digests(self.table)
             changed = found.changed_since(self.known)
             read = {
-                chunk: _keys(self.reader.read(self.table, RowRange(chunk=chunk), batch_size=1)) for chunk in changed
+                chunk: _keys(self.reader.read(self.table, RowRange(chunks=(chunk,)), batch_size=1)) for chunk in changed
             }
         here = set().union(*read.values())
         gone = set().union(*(self.keys.get(chunk, set()) for chunk in changed)) - here

@@ -102,8 +102,8 @@ class RowRange:
     """Rows whose cursor is at this moment or later; with a time zone."""
     until: datetime | None = None
     """Rows whose cursor is before this moment; with a time zone."""
-    chunk: int | None = None
-    """Rows that lie in this chunk of the table's pages, see `HeaderDigests`; a range of the source alone."""
+    chunks: tuple[int, ...] | None = None
+    """Rows that lie in these chunks of the table's pages, see `HeaderDigests`: staging knows nothing of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +202,8 @@ class DatabaseReader(Protocol):
         """The rows of a range, in blocks of COPY's text format of bounded size, the columns in the table's order.
 
         A table with an integer key is read in the order of it, `batch_size` rows a statement; another in one go, and so
-        may be one that is wanted whole and has no more rows than that, and is a chunk. In one go there is no order.
+        may be one that is wanted whole and has no more rows than that. In one go there is no order. Chunks are a
+        statement each.
 
         Args:
             table: Which, with the columns that are wanted.

@@ -12,6 +12,7 @@ from etl_assets.readers.database.conditions import (
     find_column,
     key_conditions,
     range_key,
+    split_chunks,
     split_keys,
     with_staging_cursor,
 )
@@ -104,12 +105,12 @@ class PostgresReader:
             rows = [self._connection.row(f"select {select} from {part}") for part in parts]
             return parse_sums([column.staging_name for column in columns], rows)
 
-        ranges = list(split_keys(row_range, SUM_BATCH_KEYS))
+        ranges = [part for keys in split_keys(row_range, SUM_BATCH_KEYS) for part in split_chunks(keys)]
         return sums_by_columns(table.columns, query)
 
     def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
         """The range as a condition on the copy: a timestamp without a zone is taken to be in UTC."""
-        return with_staging_cursor(table, row_range)
+        return replace(with_staging_cursor(table, row_range), chunks=None)
 
     def close(self) -> None:
         """End the connection."""
@@ -119,11 +120,12 @@ class PostgresReader:
         self, table: SourceTable, columns: Sequence[SourceColumn], row_range: RowRange, batch_size: int
     ) -> Iterator[bytes]:
         columns_sql = f"select {', '.join(map(_staging_expression, columns))}"
-        if row_range.chunk is not None:
-            self._headers.yield_to_waiters(table)
-        if row_range.chunk is not None or not table.has_integer_key:
-            for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, row_range)}"):
-                yield b"".join(lines)
+        if row_range.chunks is not None or not table.has_integer_key:
+            for part in split_chunks(row_range):
+                if row_range.chunks is not None:
+                    self._headers.yield_to_waiters(table)
+                for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, part)}"):
+                    yield b"".join(lines)
             return
         key = range_key(table)
         place = [column.name for column in columns].index(key)
@@ -145,8 +147,7 @@ class PostgresReader:
             conditions += cursor_conditions(
                 row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
             )
-        if row_range.chunk is not None:
-            conditions.append(chunk_condition(row_range.chunk))
+        conditions += map(chunk_condition, row_range.chunks or ())
         where = f" where {' and '.join(conditions)}" if conditions else ""
         only = "" if table.is_partitioned else "only "
         return f" from {only}{quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"

@@ -54,7 +54,7 @@ def clinic(reader: PostgresReader) -> SourceTable:
 
 
 def read_keys(reader: PostgresReader, table: SourceTable, chunk: int) -> list[str]:
-    return [row[0] for row in rows_of(reader.read(table, RowRange(chunk=chunk), batch_size=10))]
+    return [row[0] for row in rows_of(reader.read(table, RowRange(chunks=(chunk,)), batch_size=10))]
 
 
 def changed_by(url: str, reader: PostgresReader, *statements: str, table: str = "clinic") -> tuple[list[int], int]:
@@ -327,7 +327,7 @@ def test_a_migration_waits_for_a_chunk_and_not_for_the_table(url: str, reader: P
     def read_all(chunks: list[int]) -> None:
         with reader.snapshot(table):
             for chunk in chunks:
-                list(reader.read(table, RowRange(chunk=chunk), batch_size=10))
+                list(reader.read(table, RowRange(chunks=(chunk,)), batch_size=10))
                 read.append(chunk)
                 if len(read) == 1:
                     migration.start()
