@@ -1,6 +1,7 @@
 """The contract of database readers: how tables are described, and how rows, checksums and sums are read."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +60,8 @@ class SourceTable:
     """Whether its rows lie in other tables, which are read with it."""
     part_of: str = ""
     """The table that its rows are read with."""
+    has_row_headers: bool = False
+    """Whether the headers of its rows can be read, which say of each when it was written and where it lies."""
 
     @property
     def staging_name(self) -> str:
@@ -99,6 +102,37 @@ class RowRange:
     """Rows whose cursor is at this moment or later; with a time zone."""
     until: datetime | None = None
     """Rows whose cursor is before this moment; with a time zone."""
+    chunks: tuple[int, ...] | None = None
+    """Rows that lie in these chunks of the table's pages, see `HeaderDigests`: staging knows nothing of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderDigest:
+    """The headers of a chunk's rows, summed up: the same while none of them was written, deleted or moved."""
+
+    rows: int
+    checksum: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderDigests:
+    """The header digests of a whole table, by the number of the chunk; of chunks without a row there is none."""
+
+    storage: str
+    """Which file of which server the rows lie in, and by which columns: digests of another are of no use."""
+    chunks: Mapping[int, HeaderDigest]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return sum(each.rows for each in self.chunks.values())
+
+    def changed_since(self, known: "HeaderDigests | None") -> list[int]:
+        """The chunks that are other than they were, in order, also those that have no row any more."""
+        if known is None or known.storage != self.storage:
+            return sorted(self.chunks)
+        both = known.chunks.keys() | self.chunks.keys()
+        return sorted(chunk for chunk in both if known.chunks.get(chunk) != self.chunks.get(chunk))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +202,8 @@ class DatabaseReader(Protocol):
         """The rows of a range, in blocks of COPY's text format of bounded size, the columns in the table's order.
 
         A table with an integer key is read in the order of it, `batch_size` rows a statement; another in one go, and so
-        may be one that is wanted whole and has no more rows than that. In one go there is no order.
+        may be one that is wanted whole and has no more rows than that. In one go there is no order. Chunks are a
+        statement each.
 
         Args:
             table: Which, with the columns that are wanted.
@@ -180,6 +215,15 @@ class DatabaseReader(Protocol):
 
     def keys(self, table: SourceTable, row_range: RowRange, *, batch_size: int) -> Iterator[bytes]:
         """The keys of the rows of a range, likewise; for tables with an integer key."""
+
+    def header_digests(self, table: SourceTable) -> HeaderDigests:
+        """The header digests of a table that has row headers, in statements that are short whatever its size."""
+
+    def snapshot(self, table: SourceTable) -> AbstractContextManager[None]:
+        """All that is read of a table that has row headers is of one moment, within the `with` block.
+
+        Digests and chunks raise TransientError in it where somebody is held up by it.
+        """
 
     def fingerprints(
         self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None

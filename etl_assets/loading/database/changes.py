@@ -2,10 +2,10 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from etl_assets.declare.database_reader import DatabaseReader, Fingerprint, RowRange
+from etl_assets.declare.database_reader import DatabaseReader, Fingerprint, HeaderDigests, RowRange
 from etl_assets.loading.database.extraction_window import ExtractionWindow, close_stream
 from etl_assets.loading.database.plan import ExtractMode, TablePlan
 from etl_assets.loading.database.ranges import find_changed
@@ -34,19 +34,35 @@ class Changes:
     row_range: RowRange = ALL_ROWS
     blocks: Iterator[bytes] | None = None
     """The rows of `row_range`, already being read; None where there are none, or it is read by ranges."""
+    digests: HeaderDigests | None = None
+    """Its header digests, taken before a row is read; None where it is not read by them."""
     rows: int | None = None
     """The row count at the source, where it was queried already."""
     has_changes: bool = True
     """Whether there is something to load."""
 
+    @property
+    def is_reconciled(self) -> bool:
+        """Whether every row of the table was compared, so that what the source has deleted is known."""
+        return bool(self.ranges or self.digests)
+
+    @property
+    def ranges_just_read(self) -> list[RowRange]:
+        """The range that was just read, with an upper bound: after that the source goes on."""
+        if not (self.row_range.since and self.read_until):
+            return [self.row_range]
+        return [replace(self.row_range, until=self.read_until)] if self.row_range.since < self.read_until else []
+
 
 def detect_changes(plan: TablePlan, reader: DatabaseReader, window: ExtractionWindow) -> Changes:
-    """Detect what changed at the source: by cursor, or by the checksums of key ranges.
+    """Detect what changed at the source: by cursor, by the checksums of key ranges, or by header digests.
 
     Raises:
         TransientError, EtlError: The source is away, or refuses; or it may not be read any more.
     """
     read_at = datetime.now(UTC)
+    if plan.by_headers:
+        return _detect_changed_chunks(plan, reader, window, read_at)
     # Before anything is read: what changes from now on is read by the next load.
     read_until = reader.now() if plan.cursor_column else None
     by_range = (
@@ -111,6 +127,27 @@ def detect_changed_ranges(
         changed_ranges=changed,
         max_key=_find_max_key(plan, reader, window, found) if plan.is_append_only else None,
         has_changes=bool(changed or plan.dropped_columns or is_unverified),
+    )
+
+
+def _detect_changed_chunks(
+    plan: TablePlan, reader: DatabaseReader, window: ExtractionWindow, read_at: datetime
+) -> Changes:
+    """Detect whether something was written to a table, by the headers of its rows; or whether rows are missing here."""
+    window.check()
+    found = reader.header_digests(plan.source_table)
+    is_same = (
+        plan.state is not None
+        and plan.mode is not ExtractMode.FULL_COMPARE
+        and found.rows == plan.state.rows_held
+        and not found.changed_since(plan.digests)
+    )
+    return Changes(
+        read_at=read_at,
+        read_until=None,
+        digests=found,
+        rows=found.rows,
+        has_changes=not is_same or bool(plan.dropped_columns),
     )
 
 

@@ -44,13 +44,13 @@ class TableExtractor:
     """Rows of each range when it was last read, by the key after which it begins."""
     _without_nul: bool = False
 
-    def copy_all(self, *, open_stream: Iterator[bytes] | None = None) -> int:
-        """Copy the whole table into one that is empty. Returns how many rows arrived."""
+    def copy_all(self, row_range: RowRange = ALL_ROWS, *, open_stream: Iterator[bytes] | None = None) -> int:
+        """Copy the whole table, which the range is, into one that is empty. Returns how many rows arrived."""
         if self.plan.existing is None:
-            return self._copy(ALL_ROWS, direct=True, open_stream=open_stream)
+            return self._copy(row_range, direct=True, open_stream=open_stream)
         # Not directly: to give the target the batch's number shuts out those who read it, until all is read.
         rows.create_incoming(self.connection, self.target)
-        rows_read = self._copy(ALL_ROWS, open_stream=open_stream)
+        rows_read = self._copy(row_range, open_stream=open_stream)
         rows.insert_all(self.connection, self.target)
         return rows_read
 

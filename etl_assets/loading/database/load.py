@@ -169,7 +169,7 @@ class DatabaseStrategy:
                             seen=plan.state,
                             until=changes.read_until,
                             at=changes.read_at,
-                            swept=bool(changes.ranges),
+                            swept=changes.is_reconciled,
                         )
                     watermark = (changes.read_until or changes.read_at).isoformat()
                     record_watermark(connection, batch, plan.relation, watermark)

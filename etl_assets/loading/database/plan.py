@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 
 from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
-from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable
+from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRange, SourceColumn, SourceTable
 from etl_assets.declare.source import Source
 from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
@@ -17,6 +17,7 @@ from etl_assets.settings import Settings
 from etl_assets.warehouse.catalog import dependent_views
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.extraction import Extraction, extractions, key_ranges
+from etl_assets.warehouse.database.header_digests import header_digests
 from etl_assets.warehouse.database.staging import ExistingTable, existing_tables
 from etl_assets.warehouse.relation import Relation
 
@@ -29,6 +30,7 @@ class ExtractMode(Enum):
 
     INITIAL = "the whole table, into one that is empty"
     RANGE_CHECKSUM = "the ranges of keys whose rows come to something else than when they were last read"
+    HEADER_DIGEST = "the chunks of pages that something was written to since they were last read"
     FULL_COMPARE = "the whole table, compared row by row"
     TIMESTAMP_CURSOR = "what was stamped since"
     KEY_CURSOR = "what was appended beyond"
@@ -57,6 +59,7 @@ class WarehouseState:
     existing: Mapping[str, ExistingTable]
     extractions: Mapping[str, Extraction]
     ranges: Mapping[str, list[Fingerprint]]
+    digests: Mapping[str, HeaderDigests]
     views: Mapping[tuple[str, str], list[str]]
     """The views that depend on a column, by table and column."""
 
@@ -81,6 +84,8 @@ class TablePlan:
     ranges: tuple[Fingerprint, ...] = ()
     unclassified: tuple[str, ...] = ()
     """Columns of the source that nobody has classified, and that are not loaded therefore."""
+    digests: HeaderDigests | None = None
+    """The header digests of its chunks when they were last read; None where they never were."""
     full_compare: bool = False
     source_is_idle: bool = False
     """Whether the source has hours in which it may be read, and these are they."""
@@ -128,11 +133,22 @@ class TablePlan:
             return ExtractMode.INITIAL
         if state is None or state.needs_full_compare or self.new_columns:
             return ExtractMode.FULL_COMPARE
+        if self._has_headers and not self.full_compare:
+            return ExtractMode.HEADER_DIGEST
         if self.full_compare or cursor is None or not self.source_table.key:
             return ExtractMode.RANGE_CHECKSUM
         if self.cursor_column:
             return ExtractMode.TIMESTAMP_CURSOR if state.read_until else ExtractMode.FULL_COMPARE
         return ExtractMode.KEY_CURSOR if state.last_key is not None else ExtractMode.RANGE_CHECKSUM
+
+    @property
+    def by_headers(self) -> bool:
+        """Whether it is read by chunks of pages. A sweep of what is held goes by its values, and proves the headers."""
+        return self._has_headers and (self.mode is ExtractMode.INITIAL or not self.full_compare)
+
+    @property
+    def _has_headers(self) -> bool:
+        return self.source_table.has_row_headers and self.table.cursor is None and not self.table.retain_deleted
 
     def cursor_start(self, until: datetime, at: datetime) -> datetime:
         """The lower bound of the cursor: rows updated at this moment of the source's clock or later are read.
@@ -250,6 +266,7 @@ def plan_extraction(
             existing_tables(connection, source.schema),
             extractions(connection, source.name),
             key_ranges(connection, source.name),
+            header_digests(connection, source.name),
             dependent_views(connection, source.schema),
         )
     given = settings.of_source(source.name)
@@ -319,6 +336,7 @@ def _plan(
         unclassified=tuple(table.classes.unclassified([each.staging_name for each in found.columns]))
         if table.classes
         else (),
+        digests=warehouse.digests.get(str(relation)) if is_existing else None,
         full_compare=full_compare,
     )
 

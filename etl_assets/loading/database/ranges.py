@@ -1,10 +1,10 @@
 """Key ranges and their checksums: which changed, which are read together, and which changed during the load."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from etl_assets.declare.database_reader import UNKNOWN, DatabaseReader, Fingerprint, RowRange
+from etl_assets.declare.database_reader import UNKNOWN, DatabaseReader, Fingerprint, RowRange, SourceTable
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan
 
@@ -54,6 +54,20 @@ def find_changed(found: Sequence[Fingerprint], known: Sequence[Fingerprint]) -> 
     """The ranges whose checksum is not among the known ones, or could not be computed."""
     contents = set(map(_content, known))
     return tuple(each for each in found if each.checksum == UNKNOWN or _content(each) not in contents)
+
+
+def up_to_last_key(
+    row_ranges: Sequence[RowRange], source_table: SourceTable, max_key: Callable[[], int | None], *, arrived_only: bool
+) -> list[RowRange]:
+    """The row ranges, up to the last key that was read: the source goes on beyond it."""
+    *before, last = row_ranges or [RowRange()]
+    is_bounded = last.upto is not None or last.cursor_column is not None or last.chunks is not None
+    if not row_ranges or is_bounded or not source_table.has_integer_key:
+        return list(row_ranges)
+    upto = max_key()
+    if upto is None:
+        return before if arrived_only else list(row_ranges)
+    return [*before, replace(last, upto=upto)]
 
 
 def _content(found: Fingerprint) -> tuple[int | None, int, str]:

@@ -5,30 +5,25 @@ What is read, and how, is `plan.ExtractMode`; whether there is anything, `change
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import psycopg
 
 from etl_assets.declare.database_reader import DatabaseReader, RowRange
-from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.database import ranges, verify
 from etl_assets.loading.database.changes import ALL_ROWS, Changes, detect_changed_ranges, is_small
+from etl_assets.loading.database.chunks import ChunkReader
 from etl_assets.loading.database.extract import TableExtractor
 from etl_assets.loading.database.extraction_window import ExtractionWindow
-from etl_assets.loading.database.plan import TablePlan
+from etl_assets.loading.database.plan import ExtractMode, TablePlan
+from etl_assets.loading.database.prepare import notes_on_columns, prepare_table
 from etl_assets.loading.database.verify import Comparison, RetainedRows
 from etl_assets.loading.guards import check_shrink_floor
 from etl_assets.loading.load import LoadOptions, Outcome
 from etl_assets.loading.report import TableCheck
 from etl_assets.warehouse.database import before_images, retained, rows, staging
-from etl_assets.warehouse.database.extraction import (
-    Extraction,
-    extraction,
-    record_extraction,
-    record_ranges,
-    reset_extraction,
-)
+from etl_assets.warehouse.database.extraction import Extraction, record_extraction, record_ranges
 from etl_assets.warehouse.database.staging import StagingTable
 from etl_assets.warehouse.database.sums import read_sums
 from etl_assets.warehouse.ledger import Batch, Counts
@@ -82,7 +77,8 @@ class TableLoad:
             event_date=table.event_date,
             batch=self.batch.id,
         )
-        self._extractor = TableExtractor(self.plan, self.reader, self.connection, self.window, self.target)
+        parts = (self.plan, self.reader, self.connection, self.window, self.target)
+        self._extractor, self._chunks = TableExtractor(*parts), ChunkReader(*parts)
 
     def apply(self, changes: Changes) -> Outcome:
         """Read the changes and merge them; the transaction has begun, and is neither committed nor rolled back here.
@@ -101,13 +97,15 @@ class TableLoad:
             self._replace_all()
         elif changes.ranges:
             self._reload_ranges(changes)
+        elif changes.digests:
+            self._reload_chunks()
         else:
             self._changes = self._apply_changes(changes)
         return self._outcome
 
     def verify(self) -> list[TableCheck]:
         """Verify what was not verified while it was read; what was found of the table, as checks."""
-        if self._is_initial:
+        if self._is_initial and self._comparison is None:
             whole = self._is_small or not self.plan.source_table.has_integer_key
             self._verify([ALL_ROWS] if whole else rows.split_rows(self.connection, self.target, VERIFY_CHUNK_ROWS))
             if self.plan.is_append_only:
@@ -126,47 +124,24 @@ class TableLoad:
         return is_small(self.plan, self.rows_held)
 
     def prepare(self) -> None:
-        """Create the table where there is none, and get its row counts; the table is locked.
-
-        Raises:
-            TransientError: Another run has loaded the table since it was planned.
-            EtlError: It outlived its source, and is no longer declared to.
-        """
-        if extraction(self.connection, self.plan.relation) != self.plan.ledger_state:
-            raise TransientError(
-                f"{self.plan.relation}: another run has loaded it meanwhile. Nothing was done; run it again."
-            )
-        plan, state = self.plan, self.plan.state
-        if plan.existing is None:
-            if plan.ledger_state:
-                # It was dropped or renamed: what is known of it is of another table.
-                reset_extraction(self.connection, plan.relation)
-                retained.resolve_conflicts(self.connection, self.target)
-            staging.create_table(self.connection, self.target)
-        else:
-            self._rows_before = (
-                state.rows_held if state and state.rows_held else rows.count_rows(self.connection, self.target)
-            )
-            if self.target.retain_deleted:
-                staging.give_to_keeper(self.connection, self.target)
-            elif staging.is_keepers(self.connection, self.target):
-                raise EtlError(
-                    f"{plan.relation} belongs to etl_keeper, for it was declared to outlive its source, and is no more."
-                    " Nothing was loaded. Declare it so again; or whoever owns the warehouse drops the table."
-                )
-        staging.comment_on_columns(self.connection, self.target)
-        self._rows_retained = state.rows_retained if state else 0
-        if plan.existing and plan.new_columns:
-            self._outcome.notes.append(f"new at the source: {', '.join(plan.new_columns)}; every row was read for it")
-        if plan.dropped_columns:
-            self._outcome.notes.append(
-                f"no longer at the source, or no longer loaded: {', '.join(plan.dropped_columns)};"
-                " what is held of it stays, and new rows have null"
-            )
+        """Create the table where there is none, and get its row counts, see `prepare_table`; the table is locked."""
+        self._rows_before = prepare_table(self.connection, self.plan, self.target)
+        self._rows_retained = self.plan.state.rows_retained if self.plan.state else 0
+        self._outcome.notes += notes_on_columns(self.plan)
 
     def _initial_load(self, changes: Changes) -> None:
         """Initial load: COPY the whole table into an empty one; a new one gets its key afterwards, which is faster."""
-        copied = self._extractor.copy_all(open_stream=changes.blocks)
+        if changes.digests and self.target.keys:
+            with self._chunks.snapshot() as found:
+                whole = RowRange(chunks=tuple(found.chunks))
+                self._finish_initial_load(self._extractor.copy_all(whole))
+                self._chunks.read_keys(found.chunks)
+                self._verify([whole])
+            return
+        self._finish_initial_load(self._extractor.copy_all(open_stream=changes.blocks))
+
+    def _finish_initial_load(self, copied: int) -> None:
+        """Give a new table its key, and count what arrived."""
         if copied:
             before_images.discard_earlier(self.connection, self.target)
         if self.plan.existing is None:
@@ -198,6 +173,35 @@ class TableLoad:
             untouched = sum(each.rows for each in changes.ranges) - sum(each.rows for each in changes.changed_ranges)
             self._rows_retained = self.rows_held - untouched - sum(self._extractor.rows_by_range.values())
 
+    def _reload_chunks(self) -> None:
+        """Upsert the chunks that were written to, and delete the keys that they had and that no chunk has any more.
+
+        All of the table is read where nothing is known of it, or its rows are not as many as at the source even so.
+        """
+        known = None if self.plan.mode is ExtractMode.FULL_COMPARE else self.plan.digests
+        with self._chunks.snapshot() as found:
+            is_whole = known is None or known.storage != found.storage
+            changed = set(found.changed_since(known))
+            self._read_chunks(changed)
+            if not is_whole and self.rows_held != found.rows:
+                self._delete(self._chunks.find_deleted())
+                if self.rows_held != found.rows:
+                    is_whole = True
+                    self._read_chunks(found.chunks.keys() - changed)
+            if is_whole:
+                self._delete(self._chunks.find_missing())
+                self._rows_before += rows.count_rows(self.connection, self.target) - self.rows_held
+            if self._is_small:
+                self._verify([RowRange(chunks=tuple(found.chunks))])
+
+    def _read_chunks(self, chunks: Collection[int]) -> None:
+        """Upsert chunks, and read which keys lie in them."""
+        for group in self._chunks.groups(chunks):
+            self._upsert([group])
+            if not self._is_small:
+                self._verify([group], arrived_only=True)
+        self._chunks.read_keys(chunks)
+
     def _apply_changes(self, changes: Changes) -> Changes:
         """Upsert new and changed rows; where row counts then differ, look for deletes.
 
@@ -213,7 +217,7 @@ class TableLoad:
                 # Nothing is ever changed there: so it is an older one again, or somebody has been at it.
                 is_replaced = self._retained.new_conflicts > 0 or self._outcome.counts.rows_updated > 0
             if self.target.retain_deleted or not self._is_small:
-                self._verify(self._ranges_just_read(changes), arrived_only=self.target.retain_deleted)
+                self._verify(changes.ranges_just_read, arrived_only=self.target.retain_deleted)
         if not is_replaced:
             self.window.check()
             number = self.reader.count(plan.source_table) if changes.rows is None else changes.rows
@@ -234,16 +238,6 @@ class TableLoad:
             self._delete(rows.find_deleted(self.connection, self.target, [ALL_ROWS]))
             self._rows_retained = self.rows_held - rows_read if self.target.retain_deleted else 0
         return changes
-
-    def _ranges_just_read(self, changes: Changes) -> list[RowRange]:
-        """The range just read, with an upper bound: after that the source goes on."""
-        if changes.row_range.since and changes.read_until:
-            return (
-                [replace(changes.row_range, until=changes.read_until)]
-                if changes.row_range.since < changes.read_until
-                else []
-            )
-        return [changes.row_range]
 
     def _reconcile_keys(self) -> None:
         """Reconcile by keys alone: delete rows the source lacks, and fetch those that staging lacks."""
@@ -311,7 +305,12 @@ class TableLoad:
         if verify.is_verified(self.connection, self.plan, self._outcome.counts, rows_held=self.rows_held):
             return
         total = self._comparison or Comparison()
-        for row_range in self._with_upper_bound(row_ranges, arrived_only=arrived_only):
+        for row_range in ranges.up_to_last_key(
+            row_ranges,
+            self.plan.source_table,
+            lambda: rows.max_key(self.connection, self.target, arrived_only=arrived_only),
+            arrived_only=arrived_only,
+        ):
             found = self._compare_sums(row_range, arrived_only=arrived_only)
             if found.differs and self.target.keys:
                 self._outcome.notes.append(
@@ -319,26 +318,11 @@ class TableLoad:
                     f" {', '.join(sorted(found.differing_columns)) or 'their number'}, and were read again"
                 )
                 self._upsert([replace(row_range, until=None)], reread=arrived_only)
-                if row_range.cursor_column is None:
+                if row_range.cursor_column is None and row_range.chunks is None:
                     self._delete(rows.find_deleted(self.connection, self.target, [row_range]))
                 found = self._compare_sums(row_range, arrived_only=arrived_only)
             total += found
         self._comparison = total
-
-    def _with_upper_bound(self, row_ranges: Sequence[RowRange], *, arrived_only: bool) -> list[RowRange]:
-        """The row ranges, up to the last key that was read: the source goes on beyond it."""
-        *before, last = row_ranges or [ALL_ROWS]
-        if (
-            not row_ranges
-            or last.upto is not None
-            or last.cursor_column is not None
-            or not self.plan.source_table.has_integer_key
-        ):
-            return list(row_ranges)
-        upto = rows.max_key(self.connection, self.target, arrived_only=arrived_only)
-        if upto is None:
-            return before if arrived_only else list(row_ranges)
-        return [*before, replace(last, upto=upto)]
 
     def _compare_sums(self, row_range: RowRange, *, arrived_only: bool) -> Comparison:
         self.window.check()
@@ -359,12 +343,14 @@ class TableLoad:
             read_at=changes.read_at,
             last_key=self._last_key_read(changes),
             source_columns=tuple(self.target.columns),
-            swept_at=changes.read_at if changes.ranges else state.swept_at if state else None,
+            swept_at=changes.read_at if changes.is_reconciled else state.swept_at if state else None,
             needs_full_compare=self._comparison.differs if self._comparison else False,
             changed_by=self.batch.id if self._outcome.counts.changed else state.changed_by if state else None,
             batch_id=self.batch.id,
         )
         record_extraction(connection, plan.source.name, plan.relation, reached)
+        if changes.digests:
+            self._chunks.record(changes.digests)
         if changes.ranges:
             read = changes.changed_ranges if self._rows_before else changes.ranges
             checked = ranges.recheck_ranges(plan, self.reader, self.window, changes.ranges, read)

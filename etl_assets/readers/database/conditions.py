@@ -85,6 +85,15 @@ def split_keys(row_range: RowRange, size: int) -> Iterator[RowRange]:
         yield replace(row_range, keys=tuple(ordered[start : start + size]))
 
 
+def split_chunks(row_range: RowRange) -> Iterator[RowRange]:
+    """Split a row range that lists chunks into ranges of one each; any other stays as it is."""
+    if row_range.chunks is None:
+        yield row_range
+        return
+    for chunk in row_range.chunks:
+        yield replace(row_range, chunks=(chunk,))
+
+
 def is_indexed(table: SourceTable, name: str) -> bool:
     """Whether an index of the source has this as its leading column."""
     return any(index[0].lower() == name.lower() for index in table.indexes if index)

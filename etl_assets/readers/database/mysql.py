@@ -13,11 +13,18 @@ for some seconds, at night, gives a batch as many rows as it has.
 
 import weakref
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.declare.database_reader import (
+    Fingerprint,
+    HeaderDigests,
+    RowRange,
+    SourceColumn,
+    SourceTable,
+    Sums,
+)
 from etl_assets.declare.measures import sums_by_columns
 from etl_assets.readers.database.conditions import find_column, range_key, with_staging_cursor
 from etl_assets.readers.database.mysql_batches import BatchReader
@@ -63,6 +70,14 @@ class MysqlReader:
         """The keys of the rows of a range, likewise."""
         key = find_column(table, range_key(table))
         return self._prefetch(BatchReader(self._connection, table, (key,), batch_size), row_range)
+
+    def header_digests(self, table: SourceTable) -> HeaderDigests:
+        """Raise ValueError: no table of MySQL shows the headers of its rows."""
+        raise ValueError(f"{table.name} has no row headers that can be read")
+
+    def snapshot(self, table: SourceTable) -> AbstractContextManager[None]:
+        """Raise ValueError: a table may be of MyISAM, which knows no snapshots."""
+        raise ValueError(f"{table.name} is not read in a snapshot")
 
     def fingerprints(
         self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None

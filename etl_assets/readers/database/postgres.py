@@ -1,21 +1,24 @@
 """The PostgreSQL reader: short batch queries, as the lines that COPY itself writes."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
-from etl_assets.declare.database_reader import Fingerprint, RowRange, SourceColumn, SourceTable, Sums
+from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRange, SourceColumn, SourceTable, Sums
 from etl_assets.declare.measures import ROW_CHECKSUM, parse_sums, sums_by_columns
 from etl_assets.readers.database.conditions import (
     cursor_conditions,
     find_column,
     key_conditions,
     range_key,
+    split_chunks,
     split_keys,
     with_staging_cursor,
 )
 from etl_assets.readers.database.postgres_catalogue import describe_postgres
 from etl_assets.readers.database.postgres_connection import PostgresConnection
+from etl_assets.readers.database.postgres_headers import HeaderReader, chunk_condition
 from etl_assets.readers.database.postgres_sums import quote_postgres, sums_select_list
 
 SUM_BATCH_KEYS = 10_000
@@ -26,6 +29,7 @@ class PostgresReader:
 
     def __init__(self, connection: PostgresConnection) -> None:
         self._connection = connection
+        self._headers = HeaderReader(connection)
 
     def describe(self, names: Collection[str] | None = None) -> dict[str, SourceTable]:
         """Describe the tables of these names that exist, or all of them, in a handful of round trips."""
@@ -50,6 +54,14 @@ class PostgresReader:
     def keys(self, table: SourceTable, row_range: RowRange, *, batch_size: int) -> Iterator[bytes]:
         """The keys of the rows of a range, likewise."""
         return self._lines(table, (find_column(table, range_key(table)),), row_range, batch_size)
+
+    def header_digests(self, table: SourceTable) -> HeaderDigests:
+        """The header digests of a table, see `HeaderReader`."""
+        return self._headers.digests(table)
+
+    def snapshot(self, table: SourceTable) -> AbstractContextManager[None]:
+        """All that is read of a table within the `with` block is of one moment, see `HeaderReader`."""
+        return self._headers.snapshot(table)
 
     def fingerprints(
         self, table: SourceTable, bounds: Sequence[int], *, batch_size: int, after: int | None = None
@@ -93,12 +105,12 @@ class PostgresReader:
             rows = [self._connection.row(f"select {select} from {part}") for part in parts]
             return parse_sums([column.staging_name for column in columns], rows)
 
-        ranges = list(split_keys(row_range, SUM_BATCH_KEYS))
+        ranges = [part for keys in split_keys(row_range, SUM_BATCH_KEYS) for part in split_chunks(keys)]
         return sums_by_columns(table.columns, query)
 
     def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
         """The range as a condition on the copy: a timestamp without a zone is taken to be in UTC."""
-        return with_staging_cursor(table, row_range)
+        return replace(with_staging_cursor(table, row_range), chunks=None)
 
     def close(self) -> None:
         """End the connection."""
@@ -108,9 +120,12 @@ class PostgresReader:
         self, table: SourceTable, columns: Sequence[SourceColumn], row_range: RowRange, batch_size: int
     ) -> Iterator[bytes]:
         columns_sql = f"select {', '.join(map(_staging_expression, columns))}"
-        if not table.has_integer_key:
-            for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, row_range)}"):
-                yield b"".join(lines)
+        if row_range.chunks is not None or not table.has_integer_key:
+            for part in split_chunks(row_range):
+                if row_range.chunks is not None:
+                    self._headers.yield_to_waiters(table)
+                for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, part)}"):
+                    yield b"".join(lines)
             return
         key = range_key(table)
         place = [column.name for column in columns].index(key)
@@ -132,6 +147,7 @@ class PostgresReader:
             conditions += cursor_conditions(
                 row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
             )
+        conditions += map(chunk_condition, row_range.chunks or ())
         where = f" where {' and '.join(conditions)}" if conditions else ""
         only = "" if table.is_partitioned else "only "
         return f" from {only}{quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"

@@ -1,7 +1,8 @@
 """PostgreSQL's system catalogue: describes all tables of a schema in a handful of round trips.
 
 A partition is described as a part of the table that its rows are read with. Tables that inherit from another one are
-tables by themselves: of each its own rows are read. Views and foreign tables are left out.
+tables by themselves: of each its own rows are read. Views and foreign tables are left out. Row headers can be read of
+an ordinary table that is kept as a heap, by an account that may read all of it, on PostgreSQL 14 or later.
 
 No column of PostgreSQL is updated by itself. Where a trigger writes the moment of each change into one, a comment on
 the column that holds `on update current_timestamp` says so, in MySQL's words.
@@ -15,6 +16,8 @@ from etl_assets.declare.staging_names import table_names
 from etl_assets.readers.database.postgres_connection import PostgresConnection
 from etl_assets.readers.database.postgres_types import staging_type
 
+FIRST_VERSION = 140000
+"""The first PostgreSQL that reads a range of pages without reading what lies before it."""
 _FROM = """
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace"""
@@ -24,7 +27,10 @@ select
     coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
     coalesce(leaves.size, pg_total_relation_size(c.oid))::bigint,
     c.relkind = 'p',
-    coalesce(above.relname, ''){_FROM}
+    coalesce(above.relname, ''),
+    c.relkind = 'r' and am.amname = 'heap' and has_table_privilege(c.oid, 'select')
+    and current_setting('server_version_num')::integer >= {FIRST_VERSION}{_FROM}
+left join pg_am as am on am.oid = c.relam
 left join lateral (
     select sum(greatest(leaf.reltuples, 0)) as rows, sum(pg_total_relation_size(leaf.oid)) as size
     from pg_partition_tree(c.oid) as tree
@@ -96,8 +102,11 @@ def describe_postgres(connection: PostgresConnection, names: Collection[str] | N
             renamed=renamed[name],
             is_partitioned=is_partitioned,
             part_of=part_of,
+            has_row_headers=has_row_headers and not part_of,
         )
-        for name, rows, size, is_partitioned, part_of in connection.rows(f"{_TABLES}{chosen} order by c.relname")
+        for name, rows, size, is_partitioned, part_of, has_row_headers in connection.rows(
+            f"{_TABLES}{chosen} order by c.relname"
+        )
     }
 
 

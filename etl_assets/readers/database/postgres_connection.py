@@ -1,7 +1,7 @@
 """One connection to PostgreSQL as a source: rows as lines of COPY, driver errors translated."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -13,16 +13,20 @@ CONNECT_SECONDS = 20
 BLOCK_ROWS = 400
 BLOCK_BYTES = 1 << 18
 
-# What a value is written like must not depend on how the server or the account is set up.
+# What a value is written like must not depend on how the server or the account is set up. Whoever alters a table waits
+# for those who read it, and everybody else for him: so no statement goes on for ever, and none waits long for a lock.
 SESSION = """
 set time zone 'UTC';
 set datestyle = 'ISO, YMD';
 set intervalstyle = 'postgres';
 set bytea_output = 'hex';
 set extra_float_digits = 1;
-set lock_timeout = '60s';
+set lock_timeout = '5s';
+set statement_timeout = '15min';
+set idle_in_transaction_session_timeout = '60s';
 set default_transaction_read_only = on;
 """
+SNAPSHOT = "begin isolation level repeatable read, read only; set local statement_timeout = '60s'"
 
 # Classes of SQLSTATE, and states, after which the same may go through later: connection, resources, operator, locks.
 _BUSY = ("08", "53", "57", "40", "55P03", "55006", "25P03")
@@ -57,6 +61,17 @@ class PostgresConnection:
     def row(self, statement: str) -> tuple[Any, ...]:
         """The one row of a result."""
         return self.rows(statement)[0]
+
+    @contextmanager
+    def snapshot(self, lock: str) -> Iterator[None]:
+        """One transaction, which sees the database as it is once the lock is had."""
+        try:
+            with self._translating_errors():
+                self._connection.execute(f"{SNAPSHOT}; {lock}".encode())
+            yield
+        finally:
+            with suppress(psycopg.Error):  # it may be lost
+                self._connection.execute("rollback")
 
     def blocks(self, select: str) -> Iterator[list[bytes]]:
         """The rows of a select as lines of COPY's text format, as they arrive, some hundred at a time."""

@@ -85,6 +85,7 @@ def reset_extraction(connection: psycopg.Connection, relation: Relation) -> None
     """Delete the extraction state of a table: the next load compares every row."""
     connection.execute("delete from etl.extraction where relation = %s", [str(relation)])
     connection.execute("delete from etl.key_range where relation = %s", [str(relation)])
+    connection.execute("delete from etl.header_digest where relation = %s", [str(relation)])
 
 
 def key_ranges(connection: psycopg.Connection, source: str) -> dict[str, list[Fingerprint]]:

@@ -154,7 +154,11 @@ def merge_rows(connection: psycopg.Connection, target: StagingTable, row_range: 
 
 
 def find_deleted(
-    connection: psycopg.Connection, target: StagingTable, row_ranges: Sequence[RowRange], incoming: str = INCOMING
+    connection: psycopg.Connection,
+    target: StagingTable,
+    row_ranges: Sequence[RowRange],
+    incoming: str = INCOMING,
+    among: sql.Composable | None = None,
 ) -> DeletedAtSource:
     """Anti-join: which rows of these ranges did not arrive; `delete_found` deletes them.
 
@@ -163,8 +167,11 @@ def find_deleted(
         target: Which has a key.
         row_ranges: By the key, or all rows.
         incoming: The temporary table: of rows, or of keys alone.
+        among: A condition on `existing`, besides.
     """
     in_range = sql.SQL(" or ").join(sql.SQL("({})").format(target.in_range(row_range)) for row_range in row_ranges)
+    if among is not None:
+        in_range = sql.SQL("({}) and {}").format(in_range, among)
     connection.execute(f"drop table if exists {DELETED}")
     connection.execute(
         target.statement(

@@ -73,6 +73,8 @@ class StagingTable:
 
     def in_range(self, row_range: RowRange, of: str = "existing") -> sql.Composable:
         """The condition that a row of the alias `of` is in the range, which is one of staging (`as_staged`)."""
+        if row_range.chunks is not None:
+            raise ValueError(f"{self.relation}: staging does not know in which chunk of the source a row lies")
         conditions: list[sql.Composable] = []
         for mark, bound in ((">", row_range.after), ("<=", row_range.upto)):
             if bound is not None:

@@ -46,7 +46,7 @@ drop schema open_dental cascade;
 create schema open_dental authorization etl_keeper;
 grant usage, create on schema open_dental to etl_loader;
 grant usage on schema open_dental to etl_transformer;
-truncate etl.batch, etl.key_range, etl.retention cascade;
+truncate etl.batch, etl.key_range, etl.header_digest, etl.retention cascade;
 alter table etl.row_overwritten disable trigger user;
 alter table etl.row_refused disable trigger user;
 truncate etl.row_overwritten, etl.row_refused;
