@@ -21,7 +21,7 @@ from etl_assets.sandbox.lacrei_saude.planted import planted
 from etl_assets.sandbox.lacrei_saude.schema import NEWER, OLDER, SCHEMAS, tables
 from etl_assets.sandbox.lacrei_saude.vocabulary import DOMAIN, ODD_TEXTS, SPECIAL_KEYS
 from etl_assets.warehouse import embedded
-from etl_assets_tests.sandbox.lacrei_saude.catalogue import written
+from etl_assets_tests.sandbox.lacrei_saude.catalogue import describe, written
 
 SEED, SMALL = 7, 120
 GROUPS = {
@@ -255,11 +255,13 @@ def test_what_is_there_is_left_alone_unless_it_is_wanted_anew(empty_database: Ca
     assert len(fill(url, patients=5)) == 50
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("delete from lacreisaude_waitinglist")
+        connection.execute("create table theirs as select 1 as one")
         assert fill(url, patients=5) == {}
         with pytest.raises(EtlError, match="another community"):
             fill(url, patients=5, schema=NEWER)
         assert connection.execute("select count(*) from lacreisaude_waitinglist").fetchone() == (0,)
         assert len(fill(url, patients=5, schema=NEWER, anew=True)) == 48
+        assert describe(connection).keys() == {*tables(NEWER), "theirs"}
         name = connection.execute("select name from django_site where domain = %s", [MARK]).fetchone()
         assert name == ("newer, seed 1, 5 patients",)
 
