@@ -166,17 +166,20 @@ def sandbox_practice(options: argparse.Namespace) -> None:
 
 
 def sandbox_community(options: argparse.Namespace) -> None:
-    """Fill a PostgreSQL database, or one of its own beside the warehouse, with an invented health network."""
+    """Fill a PostgreSQL database, or one beside the embedded warehouse, with an invented health network."""
     from etl_assets.sandbox.lacrei_saude.fill import fill, host
 
     size = {"schema": options.schema, "patients": options.patients, "seed": options.seed}
+    settings = read_settings()
     if options.url:
         fill(options.url, **size)
+    elif settings.embedded:
+        where = urlsplit(host(warehouse_url(settings), **size)).path.removeprefix("/")
+        print(f"In the database {where}, beside the embedded warehouse.")
     else:
-        where = urlsplit(host(warehouse_url(read_settings()), **size)).path.removeprefix("/")
-        print(f"In the database {where}, beside the warehouse.")
+        raise EtlError("The warehouse's server is somebody's own: give the URL of an empty database.")
     print(
-        f"A network of {options.patients:,} patients and those who are odd on purpose, in the {options.schema} schema."
+        f"A network of {options.patients:,} patients and some who are odd on purpose, in the {options.schema} schema."
     )
 
 
@@ -210,7 +213,7 @@ def add_sandbox_commands(commands: Commands) -> None:
     made.add_argument("--seed", type=int, default=1)
     made = command(sources, "lacrei_saude", sandbox_community)
     made.add_argument(
-        "url", nargs="?", help="an empty database: postgresql://...; one beside the warehouse if left out"
+        "url", nargs="?", help="an empty database: postgresql://...; else one beside the embedded warehouse"
     )
     made.add_argument("--schema", choices=("older", "newer"), default="older", help="lookup keys, or two-letter codes")
     made.add_argument("--patients", type=int, default=400)

@@ -16,10 +16,7 @@ MARK = "sandbox.lacrei.invalid"
 """The domain of the site by whose name a database is known to be a sandbox."""
 HOSTED = {OLDER: "lacrei_saude_sandbox", NEWER: "lacrei_saude_newer_sandbox"}
 """The databases in which `host` has the community."""
-_TABLES = """
-select table_schema, table_name from information_schema.tables
-where table_schema !~ '^(pg_|information_schema$)' order by 1, 2
-"""
+_COUNT = "select count(*) from information_schema.tables where table_schema !~ '^(pg_|information_schema$)'"
 
 
 def rows_of(community: Community, schema: str) -> Mapping[str, Sequence[Row]]:
@@ -52,11 +49,11 @@ def fill(
     mark = f"{schema}, seed {seed}, {patients} patients"
     connection = open_connection(url)
     try:
-        held = connection.execute(_TABLES).fetchall()
+        (held,) = connection.execute(_COUNT).fetchone()
         found = mark_of(connection) if held else None
         if held and found is None:
             raise EtlError(
-                f"The database holds {len(held)} tables and is not marked as a sandbox of Lacrei Saude (site '{MARK}')."
+                f"The database holds {held} tables and is not marked as a sandbox of Lacrei Saude (site '{MARK}')."
                 " It was left as it was; give an empty database."
             )
         if found == mark and not anew:
@@ -65,8 +62,8 @@ def fill(
             raise EtlError(f"The sandbox holds another community ({found}). It was left as it was; fill it anew.")
         written = rows_of(draw(seed, patients=patients), schema)
         with connection.transaction():
-            for where, name in held:
-                connection.execute(f"drop table {quoted(where)}.{quoted(name)} cascade")
+            for name in {**tables(OLDER), **tables(NEWER)}:  # whatever else is there is somebody's
+                connection.execute(f"drop table if exists {quoted(name)} cascade")
             for statement in create_statements(schema):
                 connection.execute(statement)
             for table, rows in written.items():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from etl_assets.sandbox.lacrei_saude.fill import mark_of
-from etl_assets.sandbox.lacrei_saude.schema import quoted
+from etl_assets.sandbox.lacrei_saude.schema import quoted, tables
 
 _OF_PROFESSIONAL = "(select user_id from lacreisaude_professional p where p.id = professional_id)"
 _OWNERS = {
@@ -13,34 +13,46 @@ _OWNERS = {
     "lacreisaude_professional": "user_id",
     "lacreisaude_clinic": _OF_PROFESSIONAL,
     "lacreisaude_contactrequest": "requester_id",
+    "lacreiid_google_account": "user_id",
+    "lacreiid_report": "(select user_id from lacreiid_appointment a where a.id = appointment_id)",
     "lacreisaude_waitinglist": "null",
+    "payments_asaaswebhooklog": "null",
 }
 """The account that a row is of; null where it is nobody's who has one."""
 _COLUMNS = {
     "emails": {"lacreiid_user": "email", "account_emailaddress": "email", "lacreisaude_waitinglist": "email"},
     "names": {
-        "lacreiid_user": "first_name last_name",
+        "lacreiid_user": "first_name, last_name",
         "lacreisaude_professional": "full_name",
         "appointments_agreement": "user_name",
     },
     "phones": {
         "lacreiid_user": "phone",
-        "lacreisaude_clinic": "phone phone_whatsapp online_clinic_phone",
+        "lacreisaude_clinic": "phone, phone_whatsapp, online_clinic_phone",
         "lacreisaude_contactrequest": "requester_phone_number",
     },
-    "cpfs": {"lacreisaude_professional": "document_number", "appointments_agreement": "user_cpf"},
+    "cpfs": {
+        "lacreisaude_professional": "document_number",
+        "appointments_agreement": "user_cpf",
+        "lacreiid_report": r"substring(feedback from '\d{3}\.\d{3}\.\d{3}-\d\d')",
+        "payments_asaaswebhooklog": "payload->>'customer'",
+    },
     "pix_keys": {"lacreisaude_professional": "chave_pix"},
     "registrations": {
         "lacreisaude_professional": "board_registration_number",
         "appointments_agreement": "registration_number",
     },
-    "addresses": {"lacreisaude_clinic": "address zip_code", "lacreisaude_contactrequest": "host(requester_ip_address)"},
+    "addresses": {
+        "lacreisaude_clinic": "address, zip_code",
+        "lacreisaude_contactrequest": "host(requester_ip_address)",
+    },
     "secrets": {
         "lacreiid_user": "password",
-        "lacreisaude_professional": "google_calendar_credentials_json->>'token' board_certification_selfie",
+        "lacreiid_google_account": "access_token, refresh_token",
+        "lacreisaude_professional": "google_calendar_credentials_json->>'token', board_certification_selfie",
     },
 }
-"""What is personal, by kind: the columns of each table."""
+"""What is personal, by kind: the columns of each table, and where it stands within others."""
 
 
 def planted(connection: Any, user: str | None = None) -> dict[str, frozenset[str]]:
@@ -55,13 +67,15 @@ def planted(connection: Any, user: str | None = None) -> dict[str, frozenset[str
     Raises:
         ValueError: The database is no sandbox.
     """
-    if mark_of(connection) is None:
+    mark = mark_of(connection)
+    if mark is None:
         raise ValueError("The database is not marked as a sandbox of Lacrei Saude.")
     found: dict[str, frozenset[str]] = {}
-    for kind, tables in _COLUMNS.items():
+    held = tables(mark.partition(",")[0])
+    for kind, places in _COLUMNS.items():
         values: set[str] = set()
-        for table, columns in tables.items():
-            for column in columns.split():
+        for table, columns in ((table, columns) for table, columns in places.items() if table in held):
+            for column in columns.split(", "):
                 name = quoted(column) if column.isidentifier() else column
                 whose = f"where {_OWNERS[table]} = %s" if user else ""
                 statement = f"select distinct {name} from {table} {whose}"  # noqa: S608 (our own words)

@@ -1,4 +1,4 @@
-"""What a PostgreSQL catalogue says of the tables of schema public, in a form that two databases can be compared by."""
+"""What is in a PostgreSQL database: what its catalogue says of schema public, to compare two by, and all its rows."""
 
 from dataclasses import dataclass, field
 
@@ -40,3 +40,11 @@ def describe(connection: psycopg.Connection) -> dict[str, Described]:
     for table, definition in connection.execute(PARTIAL_INDEXES):
         found[table].partial.add(definition.replace("public.", ""))
     return found
+
+
+def written(connection: psycopg.Connection) -> str:
+    """All rows of all tables, as text."""
+    rows = (
+        str(row) for table in describe(connection) for (row,) in connection.execute(f"select t::text from {table} t")
+    )
+    return "\n".join(rows)

@@ -1,10 +1,12 @@
 """The community in a database: whole, in both schemas the same, and never over others' tables."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,6 +20,8 @@ from etl_assets.sandbox.lacrei_saude.fill import MARK, fill, host, rows_of
 from etl_assets.sandbox.lacrei_saude.planted import planted
 from etl_assets.sandbox.lacrei_saude.schema import NEWER, OLDER, SCHEMAS, tables
 from etl_assets.sandbox.lacrei_saude.vocabulary import DOMAIN, ODD_TEXTS, SPECIAL_KEYS
+from etl_assets.warehouse import embedded
+from etl_assets_tests.sandbox.lacrei_saude.catalogue import describe, written
 
 SEED, SMALL = 7, 120
 GROUPS = {
@@ -90,6 +94,45 @@ def test_appointments_ratings_and_states_are_those_of_the_books(
         join address_state s on s.id = p.state_id group by 1
     """
     assert counted(either, by_state) == community.count("visits", "practitioner.state.code")
+
+
+def test_rows_say_who_was_where_when_and_what_was_said(either: psycopg.Connection, community: Community) -> None:
+    visits = (
+        "select id, professional_id, user_id, date, created_at, rescheduled, agreement_id from lacreiid_appointment"
+    )
+    assert set(either.execute(visits)) == {
+        (
+            visit.key,
+            visit.practitioner.key,
+            visit.patient.key,
+            visit.start,
+            visit.created,
+            visit.rescheduled,
+            visit.agreement and visit.agreement.key,
+        )
+        for visit in community.visits
+    }
+    said = """
+        select r.id, appointment_id, coalesce(u.id, p.id), model, feedback from lacreiid_report r
+        join django_content_type t on t.id = created_by_content_type_id
+        left join lacreiid_user u on model = 'user' and u.id = created_by_object_id
+        left join lacreisaude_professional p on model = 'professional' and p.id = created_by_object_id
+    """
+    assert set(either.execute(said)) == {
+        (report.key, visit.key, getattr(visit, who).key, report.author, report.feedback)
+        for visit in community.visits
+        for report in visit.reports
+        for who in ["patient" if report.author == "user" else "practitioner"]
+    }
+    people = "select id, first_name, last_name, birth_date, created_at, is_active, is_staff from lacreiid_user"
+    assert set(either.execute(people)) == {
+        (one.key, one.first_name, one.last_name, one.birth_date, one.created, one.is_active, one.is_staff)
+        for one in community.people
+    }
+    reasons = either.execute("select id, appointment_id, reason from lacreiid_cancellation")
+    assert set(reasons) == {
+        (one.key, visit.key, one.reason) for visit in community.visits for one in visit.cancellations
+    }
 
 
 def test_patients_by_group_are_those_of_the_books_in_both_schemas(filled: dict[str, str], community: Community) -> None:
@@ -179,6 +222,8 @@ def test_everything_personal_is_listed(either: psycopg.Connection, community: Co
     assert {one.full_name for one in community.practitioners} < found["names"]
     assert {one.pix[1] for one in community.practitioners if one.pix} == found["pix_keys"]
     cpfs = {one.person.cpf for one in (*community.practitioners, *community.agreements)}
+    cpfs |= {visit.patient.cpf for visit in community.visits[:30]}  # whose payments the payment service told of
+    cpfs |= {visit.patient.cpf for visit in community.visits if any("CPF" in one.feedback for one in visit.reports)}
     assert found["cpfs"] == cpfs | {cpf.replace(".", "").replace("-", "") for cpf in cpfs}
     owner = community.practitioners[1].person
     of_one = planted(either, owner.key)
@@ -187,16 +232,36 @@ def test_everything_personal_is_listed(either: psycopg.Connection, community: Co
     assert len(of_one["emails"]) <= 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("emails", r"[\w.]+@pessoas\.lacrei\.invalid"),
+        ("phones", r"\+55\d{11}"),
+        ("cpfs", r"\d{3}\.\d{3}\.\d{3}-\d\d"),
+        ("secrets", r"secret-[\w-]+"),
+        ("addresses", r"192\.0\.2\.\d+|2001:db8::[0-9a-f]+"),
+    ],
+)
+def test_nothing_of_such_a_form_is_in_the_database_and_not_listed(
+    either: psycopg.Connection, kind: str, form: str
+) -> None:
+    found = set(re.findall(form, written(either)))
+    assert len(found) > 5
+    assert found - planted(either)[kind] == set()
+
+
 def test_what_is_there_is_left_alone_unless_it_is_wanted_anew(empty_database: Callable[[], str]) -> None:
     url = empty_database()
     assert len(fill(url, patients=5)) == 50
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("delete from lacreisaude_waitinglist")
+        connection.execute("create table theirs as select 1 as one")
         assert fill(url, patients=5) == {}
         with pytest.raises(EtlError, match="another community"):
             fill(url, patients=5, schema=NEWER)
         assert connection.execute("select count(*) from lacreisaude_waitinglist").fetchone() == (0,)
         assert len(fill(url, patients=5, schema=NEWER, anew=True)) == 48
+        assert describe(connection).keys() == {*tables(NEWER), "theirs"}
         name = connection.execute("select name from django_site where domain = %s", [MARK]).fetchone()
         assert name == ("newer, seed 1, 5 patients",)
 
@@ -230,3 +295,24 @@ def test_the_command_fills_a_database(empty_database: Callable[[], str], capsys:
         assert isinstance(first, datetime)
         name = connection.execute("select name from django_site where domain = %s", [MARK]).fetchone()
         assert name == ("newer, seed 3, 5 patients",)
+
+
+def test_the_command_has_a_database_beside_the_embedded_warehouse_and_in_no_other_server(
+    server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", embedded.server_url(server))
+    assert main(["sandbox", "lacrei_saude", "--patients", "5"]) == 1
+    assert "somebody's own" in capsys.readouterr().err
+    monkeypatch.delenv("ETL_WAREHOUSE_URL")
+    home = tmp_path / "postgres"
+    home.symlink_to(server)
+    try:
+        assert main(["sandbox", "lacrei_saude", "--patients", "5"]) == 0
+    finally:
+        home.unlink()
+    assert "In the database lacrei_saude_sandbox" in capsys.readouterr().out
+    with psycopg.connect(embedded.server_url(server, "lacrei_saude_sandbox")) as connection:
+        assert connection.execute("select count(*) from lacreisaude_profession").fetchone() == (7,)
+    with psycopg.connect(embedded.server_url(server), autocommit=True) as connection:
+        connection.execute("drop database lacrei_saude_sandbox")

@@ -13,6 +13,7 @@ from etl_assets.sandbox.lacrei_saude.fill import fill
 from etl_assets.sandbox.lacrei_saude.live import EARLIEST, advance, erase, reschedule
 from etl_assets.sandbox.lacrei_saude.planted import planted
 from etl_assets.sandbox.lacrei_saude.schema import NEWER, OLDER, SCHEMAS, tables
+from etl_assets_tests.sandbox.lacrei_saude.catalogue import written
 
 Held = dict[str, dict[str, dict[str, Any]]]
 
@@ -48,12 +49,6 @@ def held(connection: psycopg.Connection, schema: str) -> Held:
             str(row[declared.names.index("id")]): dict(zip(declared.names, row, strict=True)) for row in rows
         }
     return found
-
-
-def texts(connection: psycopg.Connection, schema: str) -> str:
-    return "\n".join(
-        str(row) for table in tables(schema) for (row,) in connection.execute(f"select t::text from {table} t")
-    )
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
@@ -156,9 +151,9 @@ def test_an_erased_account_takes_with_it_all_that_refers_to_it(
     own = planted(connection, user)
     (profile,) = connection.execute("select id from lacreiid_profile where user_id = %s", [user]).fetchone() or ("",)
     (email,) = own["emails"] & {value for value in own["emails"] if not value.startswith("segunda")}
-    assert email in texts(connection, schema)
+    assert email in written(connection)
     changed = erase(connection, user)
-    left = texts(connection, schema)
+    left = written(connection)
     assert email not in left
     assert not [phone for phone in own["phones"] if phone in left]
     assert changed.deleted["lacreiid_user"] == [user]

@@ -1,4 +1,4 @@
-"""The tables are the source's: the older schema is held against the one that its own models make."""
+"""The tables are the source's: the older schema and its lists are held against those that its own models make."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from etl_assets.sandbox.lacrei_saude.fill import fill
 from etl_assets.sandbox.lacrei_saude.schema import NEWER, OLDER, create_statements, tables
 from etl_assets_tests.sandbox.lacrei_saude.catalogue import Described, describe
 
@@ -21,19 +22,41 @@ def made(connection: psycopg.Connection, schema: str) -> dict[str, Described]:
     return describe(connection)
 
 
+def load_dump(connection: psycopg.Connection, real_data: Path, name: str) -> None:
+    lines = (real_data / "lacrei_saude" / name).read_text().splitlines()
+    connection.execute("\n".join(line for line in lines if "OWNER TO" not in line and not line.startswith("\\")))
+
+
 def test_the_older_schema_is_what_the_source_s_own_models_make(
     real_data: Path, in_empty_database: psycopg.Connection, empty_database: Callable[[], str]
 ) -> None:
     ours = made(in_empty_database, OLDER)
-    dump = (real_data / "lacrei_saude" / "source_schema.sql").read_text()
     with psycopg.connect(empty_database(), autocommit=True) as connection:
-        lines = [line for line in dump.splitlines() if "OWNER TO" not in line and not line.startswith("\\")]
-        connection.execute("\n".join(lines))
+        load_dump(connection, real_data, "source_schema.sql")
         theirs = describe(connection)
     assert len(theirs) == 50
     assert ours.keys() == theirs.keys()
     for table in theirs:
         assert ours[table] == theirs[table], table
+
+
+def test_the_lists_have_the_source_s_own_ids_and_labels(
+    real_data: Path, in_empty_database: psycopg.Connection, empty_database: Callable[[], str]
+) -> None:
+    url = empty_database()
+    fill(url, patients=0)
+    load_dump(in_empty_database, real_data, "source_schema.sql")
+    load_dump(in_empty_database, real_data, "source_lookup_rows.sql")
+    lists = {table: "id, position_order, name" for table in LOOKUPS if not table.endswith("disability_types")}
+    lists["lacreiid_pronoun"] = "id, position_order, article, pronoun"
+    lists["address_state"] = "id, code, name, ibge_code, active, country_id"
+    lists["lacreisaude_profession"] = "id, name"
+    lists["lacreiid_privacydocument"] = "id, profile_type"
+    lists["address_country"] = "id, code, name"
+    with psycopg.connect(url) as ours:
+        for table, columns in lists.items():
+            statement = f"select {columns} from public.{table} order by id"
+            assert ours.execute(statement).fetchall() == in_empty_database.execute(statement).fetchall(), table
 
 
 def test_the_newer_schema_has_codes_and_arrays_where_the_older_has_lookups(
