@@ -174,3 +174,17 @@ def test_a_migration_of_the_source_brings_nothing_in_by_itself(
     assert "nickname" in check.description
     with connect(installation, role=None) as warehouse:
         assert "nickname" not in columns_of(warehouse, SCHEMA, "lacreiid_user")
+
+    network.execute(
+        "create table lacreiid_wallet (id integer primary key, pix text); insert into lacreiid_wallet values (1, 'x')"
+    )
+    reports = load(installation)
+    (check,) = [
+        check
+        for report in reports.values()
+        for check in report.checks
+        if check.name == "everything_is_classified" and "the table lacreiid_wallet" in check.description
+    ]
+    assert not check.passed
+    with connect(installation, role=None) as warehouse:
+        assert columns_of(warehouse, SCHEMA, "lacreiid_wallet") == []

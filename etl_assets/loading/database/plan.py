@@ -83,7 +83,7 @@ class TablePlan:
     """The views that depend on each of its columns."""
     ranges: tuple[Fingerprint, ...] = ()
     unclassified: tuple[str, ...] = ()
-    """Columns of the source that nobody has classified, and that are not loaded therefore."""
+    """Columns of the source, and of the first table whole tables, that nobody has classified: they are not loaded."""
     digests: HeaderDigests | None = None
     """The header digests of its chunks when they were last read; None where they never were."""
     full_compare: bool = False
@@ -271,8 +271,10 @@ def plan_extraction(
         )
     given = settings.of_source(source.name)
     source.require_settings(given)
+    catalogue = source.database.catalogue
+    classification = catalogue.classification if catalogue else None
     with closing(source.database.connect(given)) as reader:
-        described = list(reader.describe(sorted(tables)).values())
+        described = list(reader.describe(None if classification else sorted(tables)).values())
         source_tables = {table.staging_name: table for table in described}
         if not source_tables and not reader.describe():
             raise EtlError(f"{source.title} shows no table: is it the right database, and may the account read it?")
@@ -287,6 +289,10 @@ def plan_extraction(
         except EtlError as error:
             failures[name] = error
     plans.sort(key=lambda plan: (IMPORTANCES.index(plan.table.importance), -plan.source_table.size_bytes))
+    if classification and plans:
+        new = [each.staging_name for each in described if each.staging_name not in classification.tables]
+        first = plans[0]  # whatever is loaded says it of whole tables
+        plans[0] = replace(first, unclassified=(*first.unclassified, *(f"the table {name}" for name in sorted(new))))
     return plans, failures
 
 
