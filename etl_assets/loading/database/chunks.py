@@ -13,10 +13,12 @@ import psycopg
 from etl_assets.declare.database_reader import DatabaseReader, HeaderDigests, RowRange
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan
-from etl_assets.loading.database.ranges import GROUP_ROWS
 from etl_assets.readers.database.conditions import find_column
 from etl_assets.warehouse.database import header_digests, rows
 from etl_assets.warehouse.database.staging import StagingTable
+
+GROUP_ROWS = 25_000
+"""Rows that are merged at once: a second or two, in which the source's table stays locked."""
 
 
 @dataclass

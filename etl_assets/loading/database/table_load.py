@@ -134,11 +134,15 @@ class TableLoad:
         if changes.digests and self.target.keys:
             with self._chunks.snapshot() as found:
                 whole = RowRange(chunks=tuple(found.chunks))
-                self._finish_initial_load(self._extractor.copy_all(whole))
+                copied = self._extractor.copy_all(whole)
                 self._chunks.read_keys(found.chunks)
-                self._verify([whole])
-            return
-        self._finish_initial_load(self._extractor.copy_all(open_stream=changes.blocks))
+                if is_small(self.plan, copied):
+                    self._finish_initial_load(copied)
+                    self._verify([whole])
+                    return
+            self._finish_initial_load(copied)  # the source does not wait for an index
+        else:
+            self._finish_initial_load(self._extractor.copy_all(open_stream=changes.blocks))
 
     def _finish_initial_load(self, copied: int) -> None:
         """Give a new table its key, and count what arrived."""

@@ -101,11 +101,14 @@ class PostgresReader:
                 f"{_staging_expression(column)} as {quote_postgres(column.staging_name)}" for column in columns
             )
             select = sums_select_list([(column.staging_name, column.staging_type) for column in columns])
-            parts = (f"(select {columns_sql}{self._from_where(table, part)}) as part" for part in ranges)
+            parts = (
+                f"(select {columns_sql}{self._from_where(table, part)}) as part"
+                for keys in split_keys(row_range, SUM_BATCH_KEYS)
+                for part in self._parts(table, keys)
+            )
             rows = [self._connection.row(f"select {select} from {part}") for part in parts]
             return parse_sums([column.staging_name for column in columns], rows)
 
-        ranges = [part for keys in split_keys(row_range, SUM_BATCH_KEYS) for part in split_chunks(keys)]
         return sums_by_columns(table.columns, query)
 
     def as_staged(self, table: SourceTable, row_range: RowRange) -> RowRange:
@@ -121,9 +124,7 @@ class PostgresReader:
     ) -> Iterator[bytes]:
         columns_sql = f"select {', '.join(map(_staging_expression, columns))}"
         if row_range.chunks is not None or not table.has_integer_key:
-            for part in split_chunks(row_range):
-                if row_range.chunks is not None:
-                    self._headers.yield_to_waiters(table)
+            for part in self._parts(table, row_range):
                 for lines in self._connection.blocks(f"{columns_sql}{self._from_where(table, part)}"):
                     yield b"".join(lines)
             return
@@ -139,6 +140,13 @@ class PostgresReader:
                     rows += len(lines)
                     after = int(lines[-1].split(b"\t", place + 1)[place])
                     yield b"".join(lines)
+
+    def _parts(self, table: SourceTable, row_range: RowRange) -> Iterator[RowRange]:
+        """The chunks of a range, of which each is a statement; before it whoever waits for the table is let through."""
+        for part in split_chunks(row_range):
+            if part.chunks is not None:
+                self._headers.yield_to_waiters(table)
+            yield part
 
     def _from_where(self, table: SourceTable, row_range: RowRange) -> str:
         """The FROM and WHERE clauses of a row range."""

@@ -2,7 +2,7 @@
 
 A partition is described as a part of the table that its rows are read with. Tables that inherit from another one are
 tables by themselves: of each its own rows are read. Views and foreign tables are left out. Row headers can be read of
-an ordinary table that is kept as a heap, by an account that may read all of it, on PostgreSQL 14 or later.
+an ordinary table that is kept as a heap, by an account that may read `xmin` and `ctid`, on PostgreSQL 14 or later.
 
 No column of PostgreSQL is updated by itself. Where a trigger writes the moment of each change into one, a comment on
 the column that holds `on update current_timestamp` says so, in MySQL's words.
@@ -28,7 +28,8 @@ select
     coalesce(leaves.size, pg_total_relation_size(c.oid))::bigint,
     c.relkind = 'p',
     coalesce(above.relname, ''),
-    c.relkind = 'r' and am.amname = 'heap' and has_table_privilege(c.oid, 'select')
+    c.relkind = 'r' and am.amname = 'heap'
+    and has_column_privilege(c.oid, 'xmin', 'select') and has_column_privilege(c.oid, 'ctid', 'select')
     and current_setting('server_version_num')::integer >= {FIRST_VERSION}{_FROM}
 left join pg_am as am on am.oid = c.relam
 left join lateral (

@@ -23,7 +23,7 @@ set bytea_output = 'hex';
 set extra_float_digits = 1;
 set lock_timeout = '5s';
 set statement_timeout = '15min';
-set idle_in_transaction_session_timeout = '60s';
+set idle_in_transaction_session_timeout = '5min';
 set default_transaction_read_only = on;
 """
 SNAPSHOT = "begin isolation level repeatable read, read only; set local statement_timeout = '60s'"
@@ -63,11 +63,11 @@ class PostgresConnection:
         return self.rows(statement)[0]
 
     @contextmanager
-    def snapshot(self, lock: str) -> Iterator[None]:
-        """One transaction, which sees the database as it is once the lock is had."""
+    def snapshot(self) -> Iterator[None]:
+        """One transaction, which sees the database as it is at its first statement."""
         try:
             with self._translating_errors():
-                self._connection.execute(f"{SNAPSHOT}; {lock}".encode())
+                self._connection.execute(SNAPSHOT)
             yield
         finally:
             with suppress(psycopg.Error):  # it may be lost

@@ -6,7 +6,8 @@ writes no row (a column renamed to another's name, a label of an enum) is found 
 belong to the storage, or by the sweep alone.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from etl_assets.declare.database_reader import HeaderDigest, HeaderDigests, SourceTable
 from etl_assets.errors import TransientError
@@ -49,6 +50,9 @@ cross join lateral (
     where ctid >= format('(%s,0)', chunk * {pages})::tid and ctid < format('(%s,0)', (chunk + 1) * {pages})::tid
 ) as digest
 where digest.rows > 0"""
+_LOCK = "select from only {table} where false"
+# The column is as the snapshot has it, and what the function gives is as it is.
+_SHOWS_ITS_FILE = "select relfilenode = pg_relation_filenode(oid) from pg_class where oid = {relation}::regclass"
 _HOLDS_UP = """
 select exists (
     select from pg_locks
@@ -91,13 +95,25 @@ class HeaderReader:
             chunks |= {chunk: HeaderDigest(rows=rows, checksum=checksum) for chunk, rows, checksum in found}
         return HeaderDigests(storage=" ".join([self._server(), *of_table, str(CHUNK_PAGES)]), chunks=chunks)
 
-    def snapshot(self, table: SourceTable) -> AbstractContextManager[None]:
+    @contextmanager
+    def snapshot(self, table: SourceTable) -> Iterator[None]:
         """One transaction that reads the table as it is at its beginning.
 
-        The table is locked before the snapshot is taken: TRUNCATE and what rewrites a table do not heed snapshots, and
-        in one that is older than they are the table is empty.
+        TRUNCATE, and what rewrites a table, heed no snapshot: in one that is older than they are the table is empty. So
+        it is locked, and its file must then be the one that the snapshot shows. LOCK TABLE would do that before the
+        snapshot, and takes a right to the whole table.
+
+        Raises:
+            TransientError: Between snapshot and lock the table was given another file.
         """
-        return self._connection.snapshot(f"lock table only {self._name(table)} in access share mode")
+        with self._connection.snapshot():
+            self._connection.rows(_LOCK.format(table=self._name(table)))
+            if not self._connection.row(_SHOWS_ITS_FILE.format(relation=self._literal(table)))[0]:
+                raise TransientError(
+                    f"{self._connection.url.display_name}: the table {table.name} was emptied or rewritten just now."
+                    " Nothing was changed there; run it again."
+                )
+            yield
 
     def yield_to_waiters(self, table: SourceTable) -> None:
         """Raise TransientError where this connection's lock of the table holds somebody up."""

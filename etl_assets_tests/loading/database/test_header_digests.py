@@ -257,6 +257,15 @@ def test_a_sweep_goes_by_the_values_and_mends_what_was_written_here(hosted: Clin
     assert load(hosted) == NOTHING
 
 
+def test_a_row_that_a_sweep_has_brought_and_that_is_deleted_since_is_found_by_the_count(hosted: Clinic) -> None:
+    """Its chunk is as it was when it was last read by its headers."""
+    write(hosted, "insert into pair values (9, 'z')")
+    assert load(hosted, full_compare=True)["pair"][1] == 1
+    write(hosted, "delete from pair where a = 9")
+    assert load(hosted)["pair"][4] == 1
+    assert load(hosted) == NOTHING
+
+
 def test_after_a_rollback_every_row_is_compared(hosted: Clinic) -> None:
     write(hosted, f"delete from profile where {ONE}")
     load(hosted)

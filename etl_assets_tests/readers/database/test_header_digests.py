@@ -10,7 +10,7 @@ import pytest
 
 from etl_assets.declare.database_reader import HeaderDigests, RowRange, SourceTable
 from etl_assets.errors import TransientError
-from etl_assets.readers.database import connect_database, open_connection
+from etl_assets.readers.database import connect_database, open_connection, postgres_headers
 from etl_assets.readers.database.postgres import PostgresReader
 from etl_assets.readers.database.postgres_headers import _DIGESTS, CHUNK_PAGES
 from etl_assets_tests.readers.database.databases import execute, rows_of
@@ -83,6 +83,16 @@ def test_the_chunks_together_are_the_table(reader: PostgresReader) -> None:
     assert reader.header_digests(reader.describe()["empty"]).chunks == {}
 
 
+def test_however_many_chunks_a_statement_asks_for_the_digests_are_the_same(
+    reader: PostgresReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = clinic(reader)
+    at_once = reader.header_digests(table)
+    for statement_chunks in (1, 3):
+        monkeypatch.setattr(postgres_headers, "STATEMENT_CHUNKS", statement_chunks)
+        assert reader.header_digests(table) == at_once
+
+
 @pytest.mark.parametrize(
     ("statement", "rows"),
     [
@@ -99,6 +109,20 @@ def test_what_is_written_is_seen(url: str, reader: PostgresReader, statement: st
     assert difference == rows
     assert 1 <= len(changed) < len(everything)
     execute(url, f"insert into clinic values ({ONE.partition('= ')[2]}) on conflict do nothing")
+
+
+def test_a_row_in_the_place_of_a_deleted_one_is_seen(url: str, reader: PostgresReader) -> None:
+    """It lies where the other one lay: the transaction alone is another."""
+    place = "select ctid from link where id = (select max(id) from link)"
+    with open_connection(url) as connection:
+        before = connection.execute(place).fetchone()
+        change = (
+            "delete from link where id = (select max(id) from link)",
+            "vacuum link",
+            "insert into link (a) values ('n')",
+        )
+        assert changed_by(url, reader, *change, table="link") == ([0], 0)
+        assert connection.execute(place).fetchone() == before
 
 
 def test_a_bulk_update_that_moves_no_stamp_is_seen_wherever_it_wrote(url: str, reader: PostgresReader) -> None:
@@ -223,6 +247,7 @@ def test_an_account_that_may_not_identify_the_server_sees_when_it_was_started(
         own,
         f"create role reads_{name} login password 'x'; grant usage on schema app to reads_{name}",
         f"grant select on clinic to reads_{name}; grant select (id, a) on link to reads_{name}",
+        f"grant select (id), select (xmin, ctid) on empty to reads_{name}",
     )
     parts = urlsplit(own)
     place = parts.netloc.rpartition("@")[2]
@@ -234,7 +259,10 @@ def test_an_account_that_may_not_identify_the_server_sees_when_it_was_started(
     restricted = connect_database({"url": urlunsplit(parts._replace(netloc=f"reads_{name}:x@{place}"))})
     full = connect_database({"url": own})
     described = restricted.describe()
-    assert (described["clinic"].has_row_headers, described["link"].has_row_headers) == (True, False)
+    has = {name: described[name].has_row_headers for name in ("clinic", "link", "empty")}
+    assert has == {"clinic": True, "link": False, "empty": True}
+    with restricted.snapshot(described["empty"]):
+        assert restricted.header_digests(described["empty"]).chunks == {}
     found, whole = (each.header_digests(described["clinic"]) for each in (restricted, full))
     restricted.close()
     full.close()
@@ -294,17 +322,36 @@ def test_in_a_snapshot_digests_and_rows_are_of_one_moment(url: str, reader: Post
     assert moving not in read_changed(reader.header_digests(table)), "without a snapshot it is missed"
 
 
-def test_a_table_that_is_emptied_before_the_snapshot_is_not_seen_half(url: str, reader: PostgresReader) -> None:
-    """In a snapshot older than TRUNCATE the table would be empty, whatever it holds."""
+def test_a_table_that_is_emptied_between_snapshot_and_lock_is_not_taken_for_empty(
+    url: str, reader: PostgresReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, connection = reader.describe()["link"], reader._connection  # noqa: SLF001
+    ask, refill = connection.rows, ("truncate link", "insert into link (a, b) values ('n', 'n')")
+
+    def rows(statement: str) -> list[tuple[object, ...]]:
+        if statement.endswith("where false"):
+            ask("select 1")  # the snapshot is taken
+            execute(url, *refill)
+        return ask(statement)
+
+    monkeypatch.setattr(connection, "rows", rows)
+    with pytest.raises(TransientError, match="emptied or rewritten just now"), reader.snapshot(table):
+        pytest.fail("the table would be empty")
+    monkeypatch.undo()
+    with reader.snapshot(table):
+        assert reader.header_digests(table).rows == reader.count(table) == 1
+
+
+def test_whoever_empties_a_table_waits_until_the_snapshot_is_read(url: str, reader: PostgresReader) -> None:
     table = reader.describe()["link"]
     with reader.snapshot(table):
-        other = threading.Thread(target=execute, args=(url, "truncate link; insert into link (a, b) values ('n', 'n')"))
+        other = threading.Thread(target=execute, args=(url, "truncate link; insert into link (a) values ('n'), ('m')"))
         other.start()
         wait_until(url, "select count(*) from pg_locks where not granted")
         with pytest.raises(TransientError, match="waits for the table link"):
             reader.header_digests(table)
     other.join()
-    assert reader.header_digests(table).rows == 1
+    assert reader.header_digests(table).rows == 2
 
 
 def wait_until(url: str, ask: str) -> None:
@@ -342,10 +389,25 @@ def test_a_migration_waits_for_a_chunk_and_not_for_the_table(url: str, reader: P
     assert took[0] < 5
 
 
+def test_sums_of_chunks_are_those_of_the_table_and_let_a_migration_through(url: str, reader: PostgresReader) -> None:
+    table = clinic(reader)
+    whole = RowRange(chunks=tuple(reader.header_digests(table).chunks))
+    assert reader.sums(table, whole) == reader.sums(table, RowRange())
+    migration = threading.Thread(target=execute, args=(url, "alter table clinic alter note set default 'x'"))
+    with reader.snapshot(table):
+        migration.start()
+        wait_until(url, "select count(*) from pg_locks where not granted")
+        with pytest.raises(TransientError, match="waits for the table clinic"):
+            reader.sums(table, whole)
+    migration.join()
+
+
 def test_who_waits_for_a_migration_gives_up(url: str, reader: PostgresReader) -> None:
     table = clinic(reader)
-    assert reader._connection.row("show lock_timeout") == ("5s",)  # noqa: SLF001
-    assert reader._connection.row("show statement_timeout") == ("15min",)  # noqa: SLF001
+    for name, limit in {"lock": "5s", "statement": "15min", "idle_in_transaction_session": "5min"}.items():
+        assert reader._connection.row(f"show {name}_timeout") == (limit,)  # noqa: SLF001
+    with reader.snapshot(table):
+        assert reader._connection.row("show statement_timeout") == ("1min",)  # noqa: SLF001
     reader._connection.rows("select set_config('lock_timeout', '100ms', false)")  # noqa: SLF001
     with open_connection(url) as migration, migration.transaction():
         migration.execute("lock table clinic in access exclusive mode")
