@@ -20,7 +20,7 @@ from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
 from etl_assets.loading.database.pseudonyms import PseudonymKey, pseudonym_key, pseudonymise, require_same_key
 from etl_assets.loading.database.table_load import TableLoad
-from etl_assets.loading.database.verify import MATCHES, checks_of_columns
+from etl_assets.loading.database.verify import CLASSIFIED, MATCHES, checks_of_columns
 from etl_assets.loading.guards import allowed_hours
 from etl_assets.loading.load import LoadRequest, Outcome, record_check
 from etl_assets.loading.report import LoadReport, TableCheck
@@ -31,6 +31,7 @@ from etl_assets.warehouse.database.staging import add_columns
 from etl_assets.warehouse.ledger import Counts, record_load, record_watermark
 from etl_assets.warehouse.proof import count_rows_of
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.results import latest_results
 
 WORKERS = 2
 """Tables that are loaded at once, unless ETL_<SOURCE>_WORKERS says otherwise."""
@@ -155,11 +156,12 @@ class DatabaseStrategy:
         batch = self.request.batch
         try:
             with connect(self.request.settings) as connection, connection.pipeline():
+                news = self._checks_that_differ(connection)
                 for plan, changes in sorted(self._unchanged, key=lambda each: each[0].table.name):
                     report = reports[plan.table.name]
                     record_load(connection, batch, plan.relation, Counts(), seconds=report.seconds)
-                    report.checks += (found := checks_of_columns(plan))
-                    for check in found:
+                    if check := news.get(plan.table.name):
+                        report.checks.append(check)
                         record_check(connection, batch, plan.relation, check)
                     if plan.state:
                         record_unchanged(
@@ -177,6 +179,15 @@ class DatabaseStrategy:
             away = TransientError(f"{self.request.source.name}: the warehouse went away: {error}")
             for plan, _ in self._unchanged:
                 reports[plan.table.name].failure = away
+
+    def _checks_that_differ(self, connection: psycopg.Connection) -> dict[str, TableCheck]:
+        """By table, of those without changes: the check of its columns, where it says another thing than last."""
+        found = [(plan, check) for plan, _ in self._unchanged for check in checks_of_columns(plan)]
+        if not found:
+            return {}
+        latest = latest_results(connection, [str(plan.relation) for plan, _ in found], [CLASSIFIED])
+        before = {relation: result.passed for (relation, _), result in latest.items()}
+        return {plan.table.name: check for plan, check in found if before.get(str(plan.relation)) is not check.passed}
 
 
 class TableUnit:

@@ -121,6 +121,8 @@ def test_a_column_that_a_migration_adds_is_not_loaded_until_it_is_classified(
     (found,) = [check for check in report.checks if check.name == "everything_is_classified"]
     assert found.description.startswith("nickname of The clinic is not loaded, for nobody has said what may be done")
     assert "nickname" not in [name for (name,) in columns_of(classified)]
+    again = classified.load("person")["person"]
+    assert checks(again) == {}  # nothing new is to be said
     assert drift(classified, catalogue) == [
         "person: nickname is not loaded, for privacy.yaml does not say what may be done with it."
     ]
