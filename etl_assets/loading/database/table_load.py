@@ -30,6 +30,10 @@ from etl_assets.warehouse.ledger import Batch, Counts
 
 VERIFY_CHUNK_ROWS = 50_000
 """Rows of one comparison where a big table was read whole: a statement at the source must be short."""
+READ_WHOLE = (
+    "every row was read: there were no digests of its file at the source, such as after VACUUM FULL or a restore, or"
+    " other rows were held than by its digests"
+)
 
 
 @dataclass
@@ -193,6 +197,7 @@ class TableLoad:
                     is_whole = True
                     self._read_chunks(found.chunks.keys() - changed)
             if is_whole:
+                self._outcome.notes.append(READ_WHOLE)
                 self._delete(self._chunks.find_missing())
                 self._rows_before += rows.count_rows(self.connection, self.target) - self.rows_held
             if self._is_small:

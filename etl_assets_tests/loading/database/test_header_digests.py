@@ -16,6 +16,7 @@ from etl_assets.errors import ShrunkenLoad, TransientError
 from etl_assets.loading.database import changes, chunks
 from etl_assets.loading.database.plan import ExtractMode, plan_tables
 from etl_assets.loading.database.rollback import roll_back
+from etl_assets.loading.database.table_load import READ_WHOLE
 from etl_assets.readers.database import open_connection, postgres_headers
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
@@ -23,7 +24,7 @@ from etl_assets.warehouse.ledger import open_batch
 from etl_assets_tests.loading.database.clinic import EMPTY, Clinic, at_each, checks, copied, counts, once
 
 ROWS = 1_500
-"""Of the big table, five a page: three chunks."""
+"""Of the big table, four a page: three chunks."""
 SCHEMA = f"""
 drop schema if exists app cascade;
 create schema app;
@@ -107,8 +108,13 @@ def test_the_first_load_writes_the_digests_and_the_second_reads_nothing(hosted: 
     assert modes(hosted) == {ExtractMode.HEADER_DIGEST.value}
     asked: list[str] = []
     at_each(hosted, read=lambda: asked.append("rows"), fingerprints=lambda: asked.append("hashes"))
+    reconciled = "select array_agg(distinct swept_at = read_at), min(swept_at) from etl.extraction"
+    ((is_swept, first),) = hosted.query(reconciled)
     assert load(hosted) == NOTHING
     assert asked == []
+    ((is_still, then),) = hosted.query(reconciled)
+    assert is_swept == is_still == [True]
+    assert then > first
 
 
 @pytest.mark.parametrize(
@@ -149,6 +155,12 @@ def test_tables_without_a_stamp_or_a_whole_number_as_key(hosted: Clinic) -> None
     assert load(hosted) == NOTHING
 
 
+def test_of_a_chunk_that_has_no_row_any_more_nothing_is_read(hosted: Clinic) -> None:
+    write(hosted, "delete from profile where id > '00000400'")
+    assert load(hosted)["profile"] == (0, 0, 0, 0, ROWS - 0x400)
+    assert load(hosted) == NOTHING
+
+
 def test_what_writes_no_row_reads_none(hosted: Clinic) -> None:
     write(hosted, f"delete from profile where {ONE}")
     load(hosted)
@@ -163,6 +175,8 @@ def test_what_writes_no_row_reads_none(hosted: Clinic) -> None:
 
 
 def test_a_new_file_is_read_whole_and_written_nowhere(hosted: Clinic) -> None:
+    write(hosted, "vacuum full profile")
+    assert READ_WHOLE in hosted.take("profile").notes
     write(hosted, "vacuum full profile")
     assert load(hosted)["profile"] == (ROWS, 0, 0, ROWS, 0)
     write(hosted, f"delete from profile where {ONE}")
