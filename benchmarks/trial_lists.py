@@ -172,20 +172,19 @@ def run_one(way: str, read: str, sample: int) -> None:
     print(json.dumps([seconds, rows]))
 
 
-def serve(records: int, latency: float) -> None:
-    """Serve so many patients, and about as many visits, until this process is ended; how that is reached, as JSON."""
-    scale = Scale(patients=records, subjects=records // 7)
-    with Service(Books(scale=scale), latency=latency, cache_bytes=4 << 30) as service:
+def serve(scale: Mapping[str, int], **words: float) -> None:
+    """Serve books of a scale until this process is ended; how that is reached, as JSON. `words` are of `Service`."""
+    with Service(Books(scale=Scale(**scale)), **words) as service:
         print(json.dumps(service.settings("bench")), flush=True)
         sys.stdin.read()
 
 
 @contextmanager
-def served(records: int, latency: float) -> Iterator[Mapping[str, str]]:
-    """The stand-in in a process of its own, and the environment in which it is found."""
-    words = ["--serve", "--records", str(records), "--latency", str(latency)]
+def served(scale: Mapping[str, int], **words: float) -> Iterator[dict[str, str]]:
+    """The stand-in in a process of its own, as `serve` has it; the environment in which its one instance is asked."""
+    given = json.dumps({"scale": scale, **words})
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "benchmarks.trial_lists", *words],
+        [sys.executable, "-m", "benchmarks.trial_lists", "--serve", given],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -193,7 +192,11 @@ def served(records: int, latency: float) -> Iterator[Mapping[str, str]]:
     if process.stdout is None or process.stdin is None:
         raise AssertionError("both are pipes")
     try:
-        yield json.loads(process.stdout.readline())
+        yield {
+            **json.loads(process.stdout.readline()),
+            "ETL_TRIALSYNC_INSTANCES": "bench",
+            "ETL_TRIALSYNC_BENCH_REQUESTS_PER_SECOND": "100000",
+        }
     finally:
         process.stdin.close()
         process.wait()
@@ -260,23 +263,20 @@ def main() -> None:
     parser.add_argument("--only", choices=READS)
     for hidden in ("--way", "--read"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        serve(options.records, options.latency)
+        serve(**options.serve)
     elif options.way:
         run_one(options.way, options.read, options.sample)
     else:
         numbers = {"list": options.records, "parents": options.parents}
         print(f"{options.latency * 1000:.0f} ms an answer, {os.cpu_count()} cores; medians of {options.rounds} rounds.")
         for read in [options.only] if options.only else READS:
-            with served(numbers[read], options.latency) as reached:
-                environment = {
-                    **reached,
-                    "ETL_TRIALSYNC_INSTANCES": "bench",
-                    "ETL_TRIALSYNC_BENCH_REQUESTS_PER_SECOND": "100000",
-                }
-                _report(read, numbers[read], options.sample, options.rounds, environment)
+            number = numbers[read]
+            scale = {"patients": number, "subjects": number // 7}  # about as many visits as patients
+            with served(scale, latency=options.latency, cache_bytes=4 << 30) as environment:
+                _report(read, number, options.sample, options.rounds, environment)
 
 
 if __name__ == "__main__":

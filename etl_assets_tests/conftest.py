@@ -98,6 +98,19 @@ def new_database(server: Path) -> Callable[..., str]:
     return make
 
 
+@pytest.fixture(scope="session")
+def empty_database(server: Path) -> Callable[[], str]:
+    """Makes a database without a table, and gives its URL."""
+
+    def make() -> str:
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        with psycopg.connect(embedded.server_url(server, "postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {name} template template0")
+        return embedded.server_url(server, name)
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def warehouse_url(new_database: Callable[[], str]) -> str:
     """A migrated warehouse that the tests of one module share."""

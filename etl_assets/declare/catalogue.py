@@ -14,7 +14,7 @@ import yaml
 
 from etl_assets.declare.copied_table import CopiedTable, Incremental, Monitoring
 from etl_assets.declare.database_reader import SourceTable
-from etl_assets.declare.privacy import Classification
+from etl_assets.declare.privacy import Classification, TableClasses
 from etl_assets.declare.tables import Full
 from etl_assets.declare.yaml_text import parse_yaml
 from etl_assets.errors import EtlError
@@ -101,9 +101,13 @@ class Catalogue:
         listed = parse_catalogue(self.path.read_text(encoding="utf-8"), self.path.name)
         return replace(listed, tables={name: self._apply_override(table) for name, table in listed.tables.items()})
 
+    def classes_of(self, table: str) -> TableClasses | None:
+        """What may be done with each column of a table; None of a source whose columns are not classified."""
+        return self.classification.of(table) if self.classification else None
+
     def _apply_override(self, table: CopiedTable) -> CopiedTable:
         override = self.overrides.get(table.name, Override())
-        classes = self.classification.of(table.name) if self.classification else None
+        classes = self.classes_of(table.name)
         return replace(
             table,
             load=override.load or table.load,

@@ -83,10 +83,15 @@ def attack(
     Raises:
         EtlError: The tables contradict one another, or have too many combinations together.
     """
+    return _attack(_members(tables, list(published)), published, wanted)
+
+
+def _attack(
+    members: Mapping[Cell, Sequence[int]], published: Mapping[Cell, int | None], wanted: Collection[Cell] | None
+) -> list[Bounds]:
     hidden = [cell for cell, number in published.items() if number is None and (wanted is None or cell in wanted)]
     if not hidden:
         return []
-    members = _members(tables, list(published))
     variables = max((max(places, default=-1) for places in members.values()), default=-1) + 1
     program = highspy.Highs()  # type: ignore[no-untyped-call]
     program.silent()
@@ -110,11 +115,12 @@ def suppress(tables: Sequence[LinkedTable], counts: Mapping[Cell, int], k: int) 
         The cells of fewer than k, and those that are hidden beside them. Hidden beside is the smallest cell of a line
         with the one that is disclosed, and where there is none to hide, the smallest total or part of it.
     """
+    members = _members(tables, list(counts))
     hidden = {cell for cell, number in counts.items() if number < k}
     doubtful = set(hidden)
     while doubtful:
         published = {cell: None if cell in hidden else number for cell, number in counts.items()}
-        disclosed = [each.cell for each in attack(tables, published, doubtful) if each.is_disclosed]
+        disclosed = [each.cell for each in _attack(members, published, doubtful) if each.is_disclosed]
         doubtful = set(disclosed)
         for cell in sorted(disclosed):
             doubtful.add(beside := _beside(cell, tables, counts, hidden))

@@ -72,14 +72,13 @@ def test_each_table_and_column_of_both_versions_is_classified_and_listed(
 
 
 @pytest.fixture
-def real_schema(real_data: Path, new_database: Callable[[], str]) -> str:
+def real_schema(real_data: Path, empty_database: Callable[[], str]) -> str:
     """A database with the schema that the organisation's own models make."""
-    url = new_database()
+    url = empty_database()
     text = (real_data / "lacrei_saude" / "source_schema.sql").read_text(encoding="utf-8")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("drop schema public cascade; create schema public")  # it has a table of the migrations
         connection.execute("\n".join(line for line in text.splitlines() if not line.startswith("\\")).encode())
-    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dpublic"
+    return url
 
 
 def test_each_of_the_fifty_tables_and_each_column_is_classified(real_schema: str) -> None:

@@ -1,8 +1,6 @@
 """Lacrei Saude's stand-in is loaded in both of its schemas: all that may leave it arrives, and nothing else does."""
 
-import itertools
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,17 +23,14 @@ from etl_assets_tests.loading.runs import load_by
 SCHEMA = SOURCE.schema
 NEVER = ("phones", "cpfs", "pix_keys", "registrations", "secrets")
 """What of the planted values stays at the source."""
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(params=["older", "newer"])
-def network(request: pytest.FixtureRequest, server: Path) -> Iterator[psycopg.Connection]:
+def network(request: pytest.FixtureRequest, empty_database: Callable[[], str]) -> Iterator[psycopg.Connection]:
     """A stand-in of its own, in each schema."""
-    name = f"lacrei_load_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(embedded.server_url(server, "postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template template0")
-    fill(embedded.server_url(server, name), schema=request.param, patients=60, seed=3)
-    with psycopg.connect(embedded.server_url(server, name), autocommit=True) as connection:
+    url = empty_database()
+    fill(url, schema=request.param, patients=60, seed=3)
+    with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
 

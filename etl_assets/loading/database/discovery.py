@@ -163,7 +163,7 @@ def _classify(table: SourceTable, catalogue: Catalogue, listed: CopiedTable | No
     if rule is None:
         raise EtlError(f"{name}: no rule says how important it is. The last of the rules must hold for every table.")
     size = _size_class(table.rows, listed.size if listed else None)
-    classes = catalogue.classification.of(name) if catalogue.classification else None
+    classes = catalogue.classes_of(name)
     read = [column for column in table.columns if not (classes and classes.leaves_out(column.staging_name))]
     has_long_type = any(column.type.lower().startswith(LONG_TYPES) for column in read)
     # Of rows without a key nobody can tell which the source has deleted.

@@ -129,6 +129,19 @@ class Clinic:
         with connect(self.settings, role=None) as connection:
             connection.execute(EMPTY)
 
+    def host_in_postgresql(self, url: str, schema: str) -> None:
+        """Move to a database of PostgreSQL, whose tables are those of its schema `clinic`, which the SQL makes."""
+        self.url = url
+        self.write(schema)
+        to_schema = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dclinic"
+        self.settings = replace(self.settings, given={**self.settings.given, "ETL_OPEN_DENTAL_URL": to_schema})
+
+    def write(self, *statements: str) -> None:
+        """Write into a source that is hosted in PostgreSQL."""
+        with open_connection(self.url) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

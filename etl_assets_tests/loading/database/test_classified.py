@@ -9,9 +9,10 @@ import pytest
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule
 from etl_assets.declare.copied_table import CopiedTable
+from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.declare.privacy import Classification
 from etl_assets.loading.database.discovery import discover, find_drift
-from etl_assets.readers.database import connect_database, open_connection
+from etl_assets.readers.database import connect_database
 from etl_assets_tests.loading.database.clinic import Clinic, checks
 
 SCHEMA = """
@@ -59,24 +60,19 @@ def catalogue(tmp_path: Path) -> Catalogue:
 @pytest.fixture
 def classified(clinic: Clinic, catalogue: Catalogue, new_database: Callable[[], str]) -> Clinic:
     """A clinic in PostgreSQL whose columns are classified, as it was discovered."""
-    clinic.url = new_database()
-    write(clinic, SCHEMA)
-    to_schema = f"{clinic.url}{'&' if '?' in clinic.url else '?'}options=-csearch_path%3Dclinic"
-    clinic.settings = replace(clinic.settings, given={**clinic.settings.given, "ETL_OPEN_DENTAL_URL": to_schema})
-    with closing(connect_database({"url": to_schema}, variables="ETL_OPEN_DENTAL")) as reader:
+    clinic.host_in_postgresql(new_database(), SCHEMA)
+    with closing(connect(clinic)) as reader:
         catalogue.path.write_text(discover(reader, catalogue, None))
     clinic.tables = tuple(catalogue.read().tables.values())
     return clinic
 
 
-def write(clinic: Clinic, statement: str) -> None:
-    with open_connection(clinic.url) as connection:
-        connection.execute(statement)
+def connect(clinic: Clinic) -> DatabaseReader:
+    return connect_database({"url": clinic.settings.given["ETL_OPEN_DENTAL_URL"]}, variables="ETL_OPEN_DENTAL")
 
 
 def drift(clinic: Clinic, catalogue: Catalogue) -> list[str]:
-    given = {"url": clinic.settings.given["ETL_OPEN_DENTAL_URL"]}
-    with closing(connect_database(given, variables="ETL_OPEN_DENTAL")) as reader:
+    with closing(connect(clinic)) as reader:
         return find_drift(reader.describe(), catalogue, catalogue.path.read_text())
 
 
@@ -114,7 +110,7 @@ def test_a_column_that_a_migration_adds_is_not_loaded_until_it_is_classified(
     classified: Clinic, catalogue: Catalogue
 ) -> None:
     classified.load("person")
-    write(classified, "alter table clinic.person add nickname text; update clinic.person set nickname = 'planted-nick'")
+    classified.write("alter table clinic.person add nickname text; update clinic.person set nickname = 'planted-nick'")
     report = classified.load("person")["person"]
     assert report.failure is None
     assert not checks(report)["everything_is_classified"]
@@ -137,7 +133,7 @@ def test_a_column_that_a_migration_adds_is_not_loaded_until_it_is_classified(
 
 
 def test_a_personal_column_under_a_new_name_is_not_shown_to_readers(classified: Clinic) -> None:
-    write(classified, "alter table clinic.person rename name to full_name")
+    classified.write("alter table clinic.person rename name to full_name")
     report = classified.load("person")["person"]
     assert report.failure is None
     assert not checks(report)["everything_is_classified"]

@@ -75,12 +75,6 @@ def hosted(module_settings: Settings, source_url: str) -> Iterator[Clinic]:
     hosted.close()
 
 
-def write(hosted: Clinic, *statements: str) -> None:
-    with open_connection(hosted.url) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-
-
 def load(hosted: Clinic, **options: bool) -> dict[str, tuple[int, ...]]:
     """Load all tables, which must then be as the source has them: what was read, inserted, updated, ..."""
     reports = hosted.load(*KEYS, **options)
@@ -132,7 +126,7 @@ def test_the_first_load_writes_the_digests_and_the_second_reads_nothing(hosted: 
 def test_of_a_large_table_the_chunks_are_read_that_were_written_to(
     hosted: Clinic, statement: str, inserted: int, updated: int, deleted: int
 ) -> None:
-    write(hosted, statement)
+    hosted.write(statement)
     (read, *rest) = load(hosted)["profile"]
     assert (rest[0], rest[1], rest[3]) == (inserted, updated, deleted)
     assert 0 < read < ROWS
@@ -140,8 +134,7 @@ def test_of_a_large_table_the_chunks_are_read_that_were_written_to(
 
 
 def test_tables_without_a_stamp_or_a_whole_number_as_key(hosted: Clinic) -> None:
-    write(
-        hosted,
+    hosted.write(
         "delete from profile_types where type_id = 2",
         "insert into profile_types (profile_id, type_id) values ('00000003', 7)",
         "delete from pair where b = 'y'; update pair set note = 'other' where a = 2",
@@ -156,16 +149,15 @@ def test_tables_without_a_stamp_or_a_whole_number_as_key(hosted: Clinic) -> None
 
 
 def test_of_a_chunk_that_has_no_row_any_more_nothing_is_read(hosted: Clinic) -> None:
-    write(hosted, "delete from profile where id > '00000400'")
+    hosted.write("delete from profile where id > '00000400'")
     assert load(hosted)["profile"] == (0, 0, 0, 0, ROWS - 0x400)
     assert load(hosted) == NOTHING
 
 
 def test_what_writes_no_row_reads_none(hosted: Clinic) -> None:
-    write(hosted, f"delete from profile where {ONE}")
+    hosted.write(f"delete from profile where {ONE}")
     load(hosted)
-    write(
-        hosted,
+    hosted.write(
         "vacuum profile",
         "vacuum (freeze) profile",
         "select from profile for update",
@@ -175,24 +167,24 @@ def test_what_writes_no_row_reads_none(hosted: Clinic) -> None:
 
 
 def test_a_new_file_is_read_whole_and_written_nowhere(hosted: Clinic) -> None:
-    write(hosted, "vacuum full profile")
+    hosted.write("vacuum full profile")
     assert READ_WHOLE in hosted.take("profile").notes
-    write(hosted, "vacuum full profile")
+    hosted.write("vacuum full profile")
     assert load(hosted)["profile"] == (ROWS, 0, 0, ROWS, 0)
-    write(hosted, f"delete from profile where {ONE}")
+    hosted.write(f"delete from profile where {ONE}")
     assert load(hosted)["profile"][4] == 1
     assert load(hosted) == NOTHING
 
 
 def test_a_table_that_is_emptied_and_filled_again(hosted: Clinic) -> None:
-    write(hosted, "create table kept as select * from profile; truncate profile",
+    hosted.write("create table kept as select * from profile; truncate profile",
           f"insert into profile select id, 'again', big, updated_at, pad from kept where not {ONE}")  # fmt: skip
     assert load(hosted)["profile"] == (ROWS - 1, 0, ROWS - 1, 0, 1)
     assert load(hosted) == NOTHING
 
 
 def test_a_source_that_lost_its_rows_is_not_believed(hosted: Clinic) -> None:
-    write(hosted, "delete from profile where id > '00000100'")
+    hosted.write("delete from profile where id > '00000100'")
     assert isinstance(hosted.load("profile")["profile"].failure, ShrunkenLoad)
     assert hosted.query("select count(*) from open_dental.profile") == [(ROWS,)]
     assert load(hosted, accept_shrink=True)["profile"][4] == ROWS - 0x100
@@ -201,7 +193,7 @@ def test_a_source_that_lost_its_rows_is_not_believed(hosted: Clinic) -> None:
 def test_a_transaction_that_is_committed_late_is_read_later(hosted: Clinic) -> None:
     with psycopg.connect(hosted.url) as late:
         late.execute("insert into profile (id) values ('late')")
-        write(hosted, "insert into profile (id) values ('soon')")
+        hosted.write("insert into profile (id) values ('soon')")
         assert load(hosted)["profile"][1] == 1
         late.commit()
     assert load(hosted)["profile"][1] == 1
@@ -209,8 +201,8 @@ def test_a_transaction_that_is_committed_late_is_read_later(hosted: Clinic) -> N
 
 
 def test_a_row_that_moves_while_its_table_is_read_is_not_taken_for_deleted(hosted: Clinic) -> None:
-    write(hosted, f"delete from profile where {ONE}")
-    move = once(lambda: write(hosted, "update profile set name = 'moved' where id = '00000020'"))
+    hosted.write(f"delete from profile where {ONE}")
+    move = once(lambda: hosted.write("update profile set name = 'moved' where id = '00000020'"))
     at_each(hosted, read=move)
     report = hosted.take("profile")
     assert (report.counts.rows_deleted, report.counts.rows_updated) == (1, 0)
@@ -218,10 +210,10 @@ def test_a_row_that_moves_while_its_table_is_read_is_not_taken_for_deleted(hoste
 
 
 def test_a_migration_goes_first_and_the_next_run_loads(hosted: Clinic) -> None:
-    write(
-        hosted, f"update profile set name = 'new' where {ONE}", "update profile set name = 'new' where id > '00000400'"
+    hosted.write(
+        f"update profile set name = 'new' where {ONE}", "update profile set name = 'new' where id > '00000400'"
     )
-    migration = threading.Thread(target=write, args=(hosted, "alter table profile add later int default 7"))
+    migration = threading.Thread(target=hosted.write, args=("alter table profile add later int default 7",))
 
     def migrate() -> None:
         migration.start()
@@ -243,7 +235,7 @@ def test_a_migration_goes_first_and_the_next_run_loads(hosted: Clinic) -> None:
 def test_where_nothing_is_known_all_is_read(hosted: Clinic) -> None:
     with connect(hosted.settings) as connection:
         connection.execute("delete from etl.header_digest")
-    write(hosted, f"delete from profile where {ONE}")
+    hosted.write(f"delete from profile where {ONE}")
     found = load(hosted)
     assert found["profile"] == (ROWS - 1, 0, 0, ROWS - 1, 1)
     assert load(hosted) == NOTHING
@@ -252,9 +244,9 @@ def test_where_nothing_is_known_all_is_read(hosted: Clinic) -> None:
 def test_where_the_keys_are_not_known_the_count_tells_and_all_is_read(hosted: Clinic) -> None:
     with connect(hosted.settings) as connection:
         connection.execute("update etl.header_digest set key_hashes = '{}'")
-    write(hosted, f"delete from profile where {ONE}")
+    hosted.write(f"delete from profile where {ONE}")
     assert load(hosted)["profile"] == (ROWS - 1, 0, 0, ROWS - 1, 1)
-    write(hosted, "delete from profile where id = '00000002'")
+    hosted.write("delete from profile where id = '00000002'")
     assert load(hosted)["profile"][0] < ROWS // 2
     assert load(hosted) == NOTHING
 
@@ -266,22 +258,22 @@ def test_a_sweep_goes_by_the_values_and_mends_what_was_written_here(hosted: Clin
         connection.execute(f"delete from open_dental.profile where {ONE}")
         connection.execute("update open_dental.pair set note = 'by hand'")
     load(hosted, full_compare=True)
-    write(hosted, "update profile set name = 'n' where id = '00000002'")
+    hosted.write("update profile set name = 'n' where id = '00000002'")
     load(hosted)
     assert load(hosted) == NOTHING
 
 
 def test_a_row_that_a_sweep_has_brought_and_that_is_deleted_since_is_found_by_the_count(hosted: Clinic) -> None:
     """Its chunk is as it was when it was last read by its headers."""
-    write(hosted, "insert into pair values (9, 'z')")
+    hosted.write("insert into pair values (9, 'z')")
     assert load(hosted, full_compare=True)["pair"][1] == 1
-    write(hosted, "delete from pair where a = 9")
+    hosted.write("delete from pair where a = 9")
     assert load(hosted)["pair"][4] == 1
     assert load(hosted) == NOTHING
 
 
 def test_after_a_rollback_every_row_is_compared(hosted: Clinic) -> None:
-    write(hosted, f"delete from profile where {ONE}")
+    hosted.write(f"delete from profile where {ONE}")
     load(hosted)
     with open_batch(hosted.settings, "open_dental", "rollback") as batch:
         roll_back(hosted.settings, hosted.source, "profile", batch)
@@ -292,8 +284,7 @@ def test_after_a_rollback_every_row_is_compared(hosted: Clinic) -> None:
 
 
 def test_partitioned_and_retained_tables_keep_the_other_way(hosted: Clinic) -> None:
-    write(
-        hosted,
+    hosted.write(
         "create table parted (id int primary key) partition by range (id)",
         "create table parted_1 partition of parted for values from (0) to (9); insert into parted values (1)",
         "create table audit (id int primary key); insert into audit values (1)",
@@ -313,7 +304,7 @@ def test_partitioned_and_retained_tables_keep_the_other_way(hosted: Clinic) -> N
 def test_a_large_table_is_read_and_verified_in_groups(hosted: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "FULL_VERIFY_ROWS", 10)
     monkeypatch.setattr(chunks, "GROUP_ROWS", 700)
-    write(hosted, f"delete from profile where {ONE}; update profile set name = 'n' where id > '00000400'")
+    hosted.write(f"delete from profile where {ONE}; update profile set name = 'n' where id > '00000400'")
     report = hosted.take("profile")
     assert (report.counts.rows_deleted, report.counts.rows_updated) == (1, ROWS - 0x400)
     (compared,) = [check.rows_checked for check in report.checks if check.name == "matches_source"]
@@ -325,12 +316,12 @@ def test_a_large_table_is_read_and_verified_in_groups(hosted: Clinic, monkeypatc
 def test_a_history_at_random_is_followed_to_the_row(hosted: Clinic, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.setattr(postgres_headers, "CHUNK_PAGES", 1)
     chance = random.Random(seed)  # noqa: S311 (what happens in a test)
-    write(hosted, "delete from profile where id > '00000200'", "vacuum full profile")
+    hosted.write("delete from profile where id > '00000200'", "vacuum full profile")
     load(hosted, accept_shrink=True)
     for _ in range(8):
         for _ in range(chance.randint(0, 4)):
             key = f"{chance.randint(1, 0x240):08x}"
-            write(hosted, chance.choice((
+            hosted.write(chance.choice((
                 f"delete from profile where id = '{key}'",
                 f"insert into profile values ('{key}', 'new') on conflict do nothing",
                 f"update profile set name = repeat('m', {chance.randint(1, 1900)}) where id = '{key}'",

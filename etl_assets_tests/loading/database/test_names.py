@@ -1,7 +1,6 @@
 """Tables and columns whose names PostgreSQL does not take, or that are too many, and keys that it cannot hold."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -216,11 +215,7 @@ insert into clinic.person values (1, 'Ann'), (2, 'Bea'); insert into clinic.guar
 @pytest.fixture
 def hosted(clinic: Clinic, new_database: Callable[[], str]) -> Clinic:
     """A clinic whose database is hosted in PostgreSQL."""
-    url = new_database()
-    with open_connection(url) as connection:
-        connection.execute(HOSTED)
-    given = {**clinic.settings.given, "ETL_OPEN_DENTAL_URL": f"{url}?options=-csearch_path%3Dclinic"}
-    clinic.settings = replace(clinic.settings, given=given)
+    clinic.host_in_postgresql(new_database(), HOSTED)
     return clinic
 
 

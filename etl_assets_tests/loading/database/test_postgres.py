@@ -1,13 +1,11 @@
 """The same road from a source that is a PostgreSQL."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from etl_assets.declare.copied_table import CopiedTable, Incremental
 from etl_assets.declare.tables import Full
-from etl_assets.readers.database import open_connection
 from etl_assets_tests.loading.database.clinic import Clinic, checks, copied, counts
 
 SCHEMA = """
@@ -24,23 +22,12 @@ insert into clinic.patlink values (1, 2), (2, 3);
 @pytest.fixture
 def hosted(clinic: Clinic, new_database: Callable[[], str]) -> Clinic:
     """A clinic whose database is hosted in PostgreSQL."""
-    url = new_database()
-    with open_connection(url) as connection:
-        connection.execute(SCHEMA)
-    to_schema = f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dclinic"
-    clinic.settings = replace(clinic.settings, given={**clinic.settings.given, "ETL_OPEN_DENTAL_URL": to_schema})
+    clinic.host_in_postgresql(new_database(), SCHEMA)
     clinic.tables = (
         CopiedTable(name="patient", key="patnum", load=Incremental(column="seen"), **copied()),
         CopiedTable(name="patlink", key=("patfrom", "patto"), load=Full(), **copied()),
     )
-    clinic.url = url
     return clinic
-
-
-def write(clinic: Clinic, *statements: str) -> None:
-    with open_connection(clinic.url) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 def test_what_changes_in_a_postgresql_is_loaded(hosted: Clinic) -> None:
@@ -51,8 +38,7 @@ def test_what_changes_in_a_postgresql_is_loaded(hosted: Clinic) -> None:
     again = hosted.load("patient", "patlink")
     assert [counts(report) for report in again.values()] == [(0, 0, 0, 0, 0)] * 2
 
-    write(
-        hosted,
+    hosted.write(
         "update clinic.patient set lname = 'changed', seen = now() where patnum = 3",
         "update clinic.patient set lname = 'unstamped' where patnum = 15",
         "delete from clinic.patient where patnum = 4",

@@ -14,7 +14,6 @@ from etl_assets.errors import EtlError
 from etl_assets.loading.database.pseudonyms import PseudonymKey, pseudonym_key, rotate
 from etl_assets.warehouse.connection import connect
 from etl_assets_tests.loading.database.clinic import Clinic, CopiedTable, copied
-from etl_assets_tests.loading.database.test_classified import write
 
 SECRET, OTHER = "planted-secret-planted-secret-planted", "another-planted-secret-another-planted"
 SCHEMA = """
@@ -38,18 +37,17 @@ class People(Clinic):
 
 @pytest.fixture
 def people(clinic: Clinic, new_database: Callable[[], str]) -> People:
-    people = People(clinic.settings, new_database())
-    write(people, SCHEMA)
-    url = f"{people.url}{'&' if '?' in people.url else '?'}options=-csearch_path%3Dclinic"
-    set_key(people, SECRET, ETL_OPEN_DENTAL_URL=url)
+    people = People(clinic.settings, clinic.url)
+    people.host_in_postgresql(new_database(), SCHEMA)
+    set_key(people, SECRET)
     people.tables = tuple(CopiedTable(name=name, key="id", load=Full(), **copied()) for name in ("person", "helper"))
     with connect(people.settings, role=None) as connection:
         connection.execute("delete from etl.pseudonym_key")
     return people
 
 
-def set_key(people: Clinic, secret: str, **more: str) -> None:
-    given = {**people.settings.given, "ETL_OPEN_DENTAL_PSEUDONYM_KEY": secret, **more}
+def set_key(people: Clinic, secret: str) -> None:
+    given = {**people.settings.given, "ETL_OPEN_DENTAL_PSEUDONYM_KEY": secret}
     people.settings = replace(people.settings, given=given)
 
 
@@ -78,7 +76,7 @@ def test_a_pseudonym_is_an_hmac_of_the_key_of_its_purpose(people: People) -> Non
 def test_who_comes_gets_one_and_who_goes_loses_it_and_the_others_stay(people: People) -> None:
     people.take("person")
     before = pseudonyms(people)
-    write(people, "insert into clinic.person values ('0000000e', 'C'); delete from clinic.person where id = '1234e567'")
+    people.write("insert into clinic.person values ('0000000e', 'C'); delete from clinic.person where id = '1234e567'")
     people.take("person")
     after = pseudonyms(people)
     assert set(after) == {("patient", "00012345"), ("patient", "0000000e")}
