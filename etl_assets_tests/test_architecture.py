@@ -40,6 +40,7 @@ CUSTOMS = {
     "matplotlib": {"drawing"},
     "sqlglot": {"orchestration"},
     "highspy": {"quality/disclosure"},
+    "dotenv": {"settings"},
 }
 # What each kind of source has a room for, on the floors that have rooms.
 KINDS = {"files", "rest", "database"}
