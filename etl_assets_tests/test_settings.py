@@ -49,12 +49,12 @@ def test_a_secrets_file_that_others_may_read_is_refused(secrets: Path) -> None:
 
 
 def test_a_secrets_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EtlError, match="ETL_SECRETS_FILE: .*absent cannot be read: FileNotFoundError"):
+    with pytest.raises(EtlError, match=r"ETL_SECRETS_FILE: .*absent cannot be read: FileNotFoundError"):
         read_settings({"ETL_SECRETS_FILE": str(tmp_path / "absent")})
 
 
 def test_a_line_of_a_secrets_file_that_is_no_setting_is_told_without_its_words(secrets: Path) -> None:
     secrets.write_text("ETL_TRIALSYNC_NORTH_KEY=begin\nthe-rest-of-a-secret\n")
-    with pytest.raises(EtlError, match="has 1 lines that are no ETL_WORD=value") as raised:
+    with pytest.raises(EtlError, match=r"has 1 lines that are no ETL_WORD=value\.") as raised:
         read_settings({"ETL_SECRETS_FILE": str(secrets)})
     assert "rest-of-a-secret" not in str(raised.value)
