@@ -10,6 +10,7 @@ from etl_assets.declare.database import Database
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.endpoints import Job
 from etl_assets.declare.files import FileDrop, FileTable
+from etl_assets.declare.publication import Publication
 from etl_assets.declare.rest import RestTable
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.service import Service
@@ -48,6 +49,9 @@ class Source:
     """How long after its last load a table is stale."""
     calendar: Calendar | None = None
     """The periods that its windows and facts are partitioned by; without one they are days."""
+
+    publication: Publication | None = None
+    """Its marts that tell of few persons, and are read with small cells suppressed."""
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):

@@ -287,6 +287,14 @@ def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -
     return dict(rows.fetchall())
 
 
+def code_versions(connection: psycopg.Connection, relations: Collection[str]) -> dict[str, str]:
+    """The code that models were built of last, by relation."""
+    rows = connection.execute(
+        "select relation, code_version from etl.model_state where relation = any(%s)", [list(relations)]
+    )
+    return dict(rows.fetchall())
+
+
 def missing_relations(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
     """Those of these relations that are not there."""
     rows = connection.execute(
