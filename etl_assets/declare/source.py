@@ -1,7 +1,7 @@
 """A source: one of the operational systems that are loaded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -50,6 +50,8 @@ class Source:
     calendar: Calendar | None = None
     """The periods that its windows and facts are partitioned by; without one they are days."""
 
+    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The layers that can be run alone, the lowest first: how people call each, and the layers of its assets."""
     publication: Publication | None = None
     """Its marts that tell of few persons, and are read with small cells suppressed."""
 

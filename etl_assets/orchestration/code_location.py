@@ -8,7 +8,7 @@ from etl_assets.declare.source import Source
 from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.job_reports import job_report_asset, job_report_schedule
-from etl_assets.orchestration.jobs import source_job
+from etl_assets.orchestration.jobs import layer_jobs, source_job
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.models.dbt_assets import has_models, model_assets
 from etl_assets.orchestration.publication import published_marts
@@ -31,7 +31,7 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
             *map(job_report_asset, with_jobs),
         ],
         asset_checks=[rule_checks(source) for source in sources],
-        jobs=[*map(source_job, sources), housekeeping],
+        jobs=[*map(source_job, sources), *(job for source in sources for job in layer_jobs(source)), housekeeping],
         schedules=[
             *map(nightly_rebuild, with_models),
             *(reading for source in sources for reading in load_schedules(source)),

@@ -26,5 +26,11 @@ SOURCE = Source(
     rules=RULES,
     owner="team:lacrei_saude",
     fresh_within=timedelta(hours=26),
+    layers={
+        "staging_01": ("staging",),
+        "staging_02": ("lookup", "typed"),
+        "model": ("intermediate", "dimension", "fact"),
+        "mart": ("mart",),
+    },
     publication=PUBLICATION,
 )
