@@ -204,7 +204,7 @@ codes as (
 
 {#- A post-hook of a dimension: the members that the source has no more are forgotten, with all of their versions. -#}
 {%- macro forget_gone_members() -%}
-    {%- if execute and config.get('deleted_flag') -%}
+    {%- if execute and config.get('materialized') == 'scd2' -%}
         {%- set key, flag = config.get('natural_key'), config.get('deleted_flag') -%}
         delete from {{ this }}
         where {{ key }} in (select gone.{{ key }} from {{ this }} as gone where gone.is_current and gone.{{ flag }})
