@@ -39,6 +39,8 @@ class PublishedMart:
     """Column -> the count whose growth it is, and the column of months: it tells of the month before, too."""
     averages: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Column -> the count that it is an average over, and the dimension whose values are averaged."""
+    partial: tuple[str, ...] = ()
+    """Dimensions of which it has not all values: it says nothing of what it does not list."""
     anonymous: tuple[str, ...] = ()
     """Columns of a row that is one person's: null where too few rows have the same values in all of them."""
 
@@ -73,5 +75,7 @@ class Publication:
     reason: str
     """Why something is null, in the words of the readers; `{k}` is the least number of persons. It does not tell a
     small cell from one that is hidden beside it, for that would tell its bounds."""
+    within: Mapping[str, str] = field(default_factory=dict)
+    """Population -> the mart without whose rows it has no members: a report is on an appointment."""
     k: int = 5
     """Of fewer persons nothing is shown."""

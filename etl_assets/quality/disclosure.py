@@ -14,12 +14,16 @@ from typing import NamedTuple
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 
 from etl_assets.errors import EtlError
 
 MAX_COMBINATIONS = 500_000
 """Of the dimensions of all tables that are attacked together: each is a variable of the linear program."""
 _ROUNDING = 1e-6
+_NO_END = 10**7
+"""More than any combination of dimensions has: a cell that may be as much is bounded by nothing."""
+_DIRECTIONS = 50
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Attack:
         tables: Sequence[LinkedTable],
         published: Mapping[Cell, int | None],
         *,
+        frame: Collection[Cell] = (),
         averages: Mapping[Cell, Average] = {},
         known: Mapping[Cell, int] = {},
     ) -> None:
@@ -105,6 +110,7 @@ class Attack:
         Args:
             tables: The tables that are seen together.
             published: Their cells; None is a hidden one. A cell that is not there is 0, and a hidden one is not.
+            frame: Cells of one of the tables that has no numbers: outside of them there is nothing.
             averages: What is known beside the count of a cell, while that is shown.
             known: Numbers of hidden cells that an earlier release showed.
 
@@ -114,8 +120,8 @@ class Attack:
         self.published = dict(published)
         """What is seen; None is a hidden cell."""
         self._averages, self._known = averages, known
-        names, combinations = _combinations(tables, published)
-        self._members = _members(tables, published, names, combinations)
+        names, combinations = _combinations(tables, {*published, *frame})
+        self._members = _members(tables, {*published, *frame}, names, combinations)
         self._weights = {
             average.dimension: np.array([float(each[names.index(average.dimension)]) for each in combinations])
             for average in averages.values()
@@ -135,50 +141,112 @@ class Attack:
         Raises:
             Contradiction: The tables contradict one another.
         """
+        program = self._program()
+        return [program.bounds(cell) for cell in program.hidden if wanted is None or cell in wanted]
+
+    def disclosed(self, wanted: Collection[Cell] | None = None) -> list[Bounds]:
+        """Those of the hidden cells of which no more than one value is possible; `wanted` and errors as of `bounds`."""
+        program = self._program()
+        program.look_around(_DIRECTIONS)
+        doubtful = (cell for cell in program.hidden if wanted is None or cell in wanted)
+        found = [program.bounds(cell) for cell in doubtful if not program.is_open(cell)]
+        return [each for each in found if each.is_disclosed]
+
+    def _program(self) -> "_Program":
         hidden = [cell for cell, number in self.published.items() if number is None]
-        program, rows = self._program(hidden)
-        return [self._bound(program, rows, cell) for cell in hidden if wanted is None or cell in wanted]
-
-    def _program(self, hidden: Sequence[Cell]) -> tuple[highspy.Highs, list[Cell | None]]:
-        program = highspy.Highs()  # type: ignore[no-untyped-call]
-        program.silent()
-        program.addVars(self._variables, np.zeros(self._variables), np.full(self._variables, highspy.kHighsInf))
-        rows: list[Cell | None] = []
-
-        def add(cell: Cell, low: float, high: float, *, weight: str | None = None, owner: Cell | None = None) -> None:
-            places = np.array(self._members[cell], np.int32)
-            ones = np.ones(len(places)) if weight is None else self._weights[weight][places]
-            program.addRow(low, high, len(places), places, ones)
-            rows.append(owner)
-
+        program = _Program(self._variables, {cell: self._members[cell] for cell in hidden})
         for cell, number in self.published.items():
             if number is not None:
-                add(cell, number, number, owner=cell)
+                program.add(self._members[cell], number, number, cell)
                 if average := self._averages.get(cell):
-                    add(cell, average.low, average.high, weight=average.dimension, owner=cell)
+                    weights = self._weights[average.dimension]
+                    program.add(self._members[cell], average.low, average.high, cell, weights=weights)
         for cell in hidden:
-            add(cell, self._known.get(cell, 1), self._known.get(cell, highspy.kHighsInf))
-        return program, rows
+            program.add(self._members[cell], self._known.get(cell, 1), self._known.get(cell, highspy.kHighsInf), None)
+        return program
 
-    def _bound(self, program: highspy.Highs, rows: Sequence[Cell | None], cell: Cell) -> Bounds:
-        places = np.array(self._members[cell], np.int32)
-        program.changeColsCost(len(places), places, np.ones(len(places)))
+
+class _Program:
+    """A linear program: what is shown of sums of its variables, and what it says of others."""
+
+    def __init__(self, variables: int, hidden: Mapping[Cell, Sequence[int]]) -> None:
+        self.hidden = {cell: number for number, cell in enumerate(hidden)}
+        self._members = [np.array(places, np.int32) for places in hidden.values()]
+        self._of = np.repeat(np.arange(len(hidden)), [len(places) for places in self._members])
+        self._places = np.concatenate([*self._members, np.array([], np.int32)])
+        self._least, self._most = np.full(len(hidden), np.inf), np.full(len(hidden), -np.inf)
+        self._owners: list[Cell | None] = []
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._solver.silent()
+        # From one cell to the next the objective alone is another: the solver goes on from where it is.
+        self._solver.setOptionValue("presolve", "off")
+        self._solver.addVars(variables, np.zeros(variables), np.full(variables, float(_NO_END)))
+        self._variables = variables
+
+    def add(
+        self,
+        places: Sequence[int],
+        low: float,
+        high: float,
+        owner: Cell | None,
+        *,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Have the sum of these variables lie between two numbers, for the owner's is shown."""
+        chosen = np.array(places, np.int32)
+        self._solver.addRow(
+            low, high, len(chosen), chosen, np.ones(len(chosen)) if weights is None else weights[chosen]
+        )
+        self._owners.append(owner)
+
+    def is_open(self, cell: Cell) -> bool:
+        """Whether more than one value of a cell has been seen to be possible."""
+        number = self.hidden[cell]
+        return bool(np.floor(self._most[number] + _ROUNDING) > np.ceil(self._least[number] - _ROUNDING))
+
+    def bounds(self, cell: Cell) -> Bounds:
+        """The least and the greatest value of a cell, and what proves them.
+
+        Raises:
+            Contradiction: There is none.
+        """
+        places = self._members[self.hidden[cell]]
+        self._solver.changeColsCost(len(places), places, np.ones(len(places)))
         found, telling = [], set[Cell]()
         for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-            program.changeObjectiveSense(sense)
-            program.run()
-            status = program.getModelStatus()
-            if status == highspy.HighsModelStatus.kInfeasible:
-                raise Contradiction("What the tables say contradicts itself: a total is not the sum of its cells.")
-            is_open = status in (highspy.HighsModelStatus.kUnbounded, highspy.HighsModelStatus.kUnboundedOrInfeasible)
-            found.append(highspy.kHighsInf if is_open else program.getInfo().objective_function_value)
+            self._solve(sense)
+            found.append(self._solver.getInfo().objective_function_value)
+            solution = self._solver.getSolution()
             # The equations with a dual value are the proof of the bound.
-            duals = np.array(program.getSolution().row_dual)
-            telling |= {owner for place in np.flatnonzero(np.abs(duals) > _ROUNDING) if (owner := rows[int(place)])}
-        program.changeColsCost(len(places), places, np.zeros(len(places)))
+            duals = np.array(solution.row_dual)
+            telling |= {own for place in np.flatnonzero(np.abs(duals) > _ROUNDING) if (own := self._owners[int(place)])}
+        self._solver.changeColsCost(len(places), places, np.zeros(len(places)))
         low, high = found
-        least, most = ceil(low - _ROUNDING), _NO_END if high == highspy.kHighsInf else floor(high + _ROUNDING)
-        return Bounds(cell, least, most, frozenset(telling))
+        return Bounds(cell, ceil(low - _ROUNDING), floor(high + _ROUNDING), frozenset(telling))
+
+    def look_around(self, times: int) -> None:
+        """Find so many solutions, each in some direction of its own: by them most cells are seen to be open.
+
+        Raises:
+            Contradiction: There is none.
+        """
+        random_ = np.random.default_rng(times)
+        every = np.arange(self._variables, dtype=np.int32)
+        for _ in range(times):
+            self._solver.changeColsCost(self._variables, every, random_.normal(size=self._variables))
+            self._solve(highspy.ObjSense.kMinimize)
+        self._solver.changeColsCost(self._variables, every, np.zeros(self._variables))
+
+    def _solve(self, sense: highspy.ObjSense) -> None:
+        self._solver.changeObjectiveSense(sense)
+        self._solver.run()
+        if self._solver.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            raise Contradiction("What the tables say contradicts itself: a total is not the sum of its cells.")
+        # What the cells are in a solution, they may be.
+        solution = np.array(self._solver.getSolution().col_value)
+        values = np.bincount(self._of, weights=solution[self._places], minlength=len(self._members))
+        np.minimum(self._least, values, out=self._least)
+        np.maximum(self._most, values, out=self._most)
 
 
 def suppress(attack: Attack, primary: Collection[Cell], keep: Collection[Cell] = ()) -> set[Cell]:
@@ -196,7 +264,7 @@ def suppress(attack: Attack, primary: Collection[Cell], keep: Collection[Cell] =
     attack.hide(primary)
     hidden, doubtful = set(primary), set(primary)
     while doubtful:
-        disclosed = sorted(each for each in attack.bounds(doubtful) if each.is_disclosed)
+        disclosed = sorted(attack.disclosed(doubtful))
         doubtful = set()
         for each in disclosed:
             candidates = each.by - set(keep)
@@ -270,7 +338,3 @@ def _members(
             if all(combination[place] in only for place, only in covers):
                 members[Cell(table.name, tuple(combination[place] for place in places))].append(number)
     return members
-
-
-_NO_END = 1 << 62
-"""Stands for a greatest value that nothing bounds."""

@@ -24,13 +24,15 @@ class LinkedMarts:
     tables: list[LinkedTable] = field(default_factory=list)
     cells: dict[Cell, int | None] = field(default_factory=dict)
     """None is a hidden one; those that are 0 are left out."""
+    frame: set[Cell] = field(default_factory=set)
+    """Cells of a further table, of which it is known alone that there may be members in them."""
     averages: dict[Cell, Average] = field(default_factory=dict)
     small: set[Cell] = field(default_factory=set)
     """The cells of too few persons, of marts with exact numbers."""
 
     def attack(self, known: Mapping[Cell, int] | None = None) -> Attack:
         """The attack on them; `known` are numbers that an earlier release shows."""
-        return Attack(self.tables, self.cells, averages=self.averages, known=known or {})
+        return Attack(self.tables, self.cells, frame=self.frame, averages=self.averages, known=known or {})
 
     def shown_before(self, earlier: Mapping[Cell, int | None]) -> dict[Cell, int]:
         """The numbers of an earlier release that still hold: of months in which no number is another than it was."""
@@ -68,10 +70,8 @@ def link_marts(publication: Publication, rows: MartRows, k: int) -> dict[str, Li
     for mart in publication.marts:
         for column, count in mart.counts.items():
             marts = linked.setdefault(count.population, LinkedMarts())
-            dimensions = (*mart.dimensions.values(), *count.where)
-            marts.tables.append(
-                LinkedTable(_table(mart, column), dimensions, {name: (value,) for name, value in count.where.items()})
-            )
+            covers = {name: (value,) for name, value in count.where.items()} | _listed(mart, rows)
+            marts.tables.append(LinkedTable(_table(mart, column), (*mart.dimensions.values(), *count.where), covers))
             for row in rows[mart.name]:
                 cell, number = _cell(mart, column, row), row[column]
                 if number != 0:
@@ -82,7 +82,20 @@ def link_marts(publication: Publication, rows: MartRows, k: int) -> dict[str, Li
                 for name, (of, dimension) in mart.averages.items():
                     if of == column and number and row[name] is not None:
                         marts.averages[cell] = _average(dimension, number, row[name])
+    for population, name in publication.within.items():
+        if population in linked:
+            mart = next(each for each in publication.marts if each.name == name)
+            linked[population].tables.append(LinkedTable(name, tuple(mart.dimensions.values())))
+            linked[population].frame.update(
+                Cell(name, tuple(str(row[column]) for column in mart.dimensions)) for row in rows[name]
+            )
     return linked
+
+
+def _listed(mart: PublishedMart, rows: MartRows) -> dict[str, tuple[str, ...]]:
+    """Dimension -> the values that a mart lists, of those of which it has not all."""
+    columns = {dimension: column for column, dimension in mart.dimensions.items()}
+    return {name: tuple({str(row[columns[name]]): None for row in rows[mart.name]}) for name in mart.partial}
 
 
 def hide_cells(publication: Publication, rows: MartRows, hidden: Collection[Cell], k: int) -> dict[str, list[Row]]:

@@ -129,18 +129,18 @@ def attack_marts(
     found = []
     for each in link_marts(publication, shown, publication.k).values():
         before = each.shown_before(earlier or {})
-        found += [bounds for bounds in _attack(each, before) if bounds.is_disclosed and bounds.cell not in before]
+        found += [bounds for bounds in _disclosed(each, before) if bounds.cell not in before]
     return sorted(found)
 
 
-def _attack(marts: LinkedMarts, before: Mapping[Cell, int]) -> list[Bounds]:
+def _disclosed(marts: LinkedMarts, before: Mapping[Cell, int]) -> list[Bounds]:
     try:
-        return marts.attack(before).bounds()
+        return marts.attack(before).disclosed()
     except Contradiction:
         if not before:
             raise
         # More has changed since than the numbers show: the earlier ones do not hold any more.
-        return marts.attack().bounds()
+        return marts.attack().disclosed()
 
 
 def attack_published(settings: Settings, source: Source, *, against: int | None = None) -> list[Bounds]:

@@ -131,7 +131,7 @@ def test_where_no_cell_is_small_none_is_hidden() -> None:
 def test_a_cell_that_nothing_bounds_has_no_greatest_value() -> None:
     (found,) = attack((BY_MONTH,), {Cell("by_month", ("01",)): None})
     assert (found.low, found.is_disclosed) == (1, False)
-    assert found.high > 10**9
+    assert found.high >= 10**7
 
 
 def test_a_total_that_is_not_its_sum_is_refused() -> None:

@@ -34,9 +34,7 @@ def community() -> Community:
 
 
 @pytest.fixture(scope="module")
-def network(
-    empty_database: Callable[[], str], warehouse_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Network:
+def network(empty_database: Callable[[], str], warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Network:
     """The stand-in in its older schema, loaded and built."""
     return filled(empty_database(), warehouse_url, tmp_path_factory.mktemp("home"))
 
@@ -122,7 +120,8 @@ def test_the_day_of_the_switch_makes_no_new_version_of_anybody(own: Network) -> 
         "select min(id) from lacreiid_profile where disability_types is not null and ethnic_group is not null"
     )
     own.at_source(
-        "update lacreiid_profile set ethnic_group = null, disability_types = null, pronoun = 'EU' where id = %s", profile
+        "update lacreiid_profile set ethnic_group = null, disability_types = null, pronoun = 'EU' where id = %s",
+        profile,
     )
     own.load_and_build()
     found = own.query(

@@ -1,6 +1,7 @@
 """What the marts of Lacrei Saude count, and how they are published: nothing of fewer than five persons."""
 
 from etl_assets.declare.publication import Count, Publication, PublishedMart
+from etl_assets.sources.lacrei_saude.rules import STATUSES
 
 APPOINTMENTS, REPORTS, PATIENTS, DISABILITIES = "appointments", "reports", "patients", "disabilities"
 ACTIVE, INACTIVE = {"is_active": "true"}, {"is_active": "false"}
@@ -19,15 +20,14 @@ PUBLICATION = Publication(
     exact_schema="lacreisaude_mart_exact",
     schema="lacreisaude_mart",
     reason="Suprimido: menos de {k} pessoas, ou dedutível do que se mostra (LGPD).",
+    within={REPORTS: "professional_appointments"},
     marts=(
         PublishedMart(
             name="mart_appointments",
             dimensions={"month": "month", "type": "type", "state": "state", "specialty": "specialty"},
             counts={
                 "total_appointments": _appointments(),
-                **{
-                    status: _appointments(status=status) for status in ("pending", "confirmed", "completed", "canceled")
-                },
+                **{status: _appointments(status=status) for status in (*STATUSES, "other")},
             },
             derived={
                 "completion_rate": ("total_appointments", "completed"),
@@ -42,10 +42,11 @@ PUBLICATION = Publication(
                 "total_feedback": _reports(),
                 **{name: _reports(rating=name[-1]) for name in RATINGS},
                 "completed": _appointments(persons=None, status="completed"),
+                "answered": Count("answers", persons="patients"),
             },
             derived={
                 "avg_rating": ("total_feedback", *RATINGS),
-                "response_rate": ("total_feedback", "completed"),
+                "response_rate": ("answered", "completed"),
             },
             averages={"avg_rating": ("total_feedback", "rating")},
         ),
@@ -78,7 +79,8 @@ PUBLICATION = Publication(
         ),
         PublishedMart(
             name="professionals",
-            dimensions={"professional_sk": "professional", "specialty": "specialty", "state": "state"},
+            dimensions={"professional_sk": "professional"},
+            partial=("professional",),
             counts={
                 "total_appointments": _appointments("patients_seen", status="completed"),
                 "total_feedback": _reports(),

@@ -1,4 +1,5 @@
--- One row per professional and month of appointments, by the specialty and the state that they had then.
+-- One row per professional and month of appointments, by the specialty and the state that they had then; of professionals
+-- that the source does not tell (N/I) one together.
 
 {{
     config(
@@ -11,7 +12,6 @@ with
 
 appointments as (
     select * from {{ ref('lacrei_saude__fact_lacreisaude_appointments') }}
-    where professional_key is not null
 ),
 
 dates as (
@@ -20,7 +20,7 @@ dates as (
 
 counted as (
     select
-        appointments.professional_key as professional_sk,
+        {{ or_unknown('appointments.professional_key') }} as professional_sk,
         dates.month_start as appointment_period,
         {{ or_unknown('appointments.specialty') }} as specialty,
         {{ or_unknown('appointments.state') }} as state,
