@@ -5,7 +5,6 @@ import argparse
 from etl_assets.cli.arguments import Commands, command, source_named
 from etl_assets.errors import EtlError
 from etl_assets.loading.database.pseudonyms import pseudonym_key, rotate
-from etl_assets.quality.publication import attack_primary, attack_published, publication_of
 from etl_assets.settings import read_settings
 from etl_assets.warehouse.connection import connect
 
@@ -31,6 +30,8 @@ def attack(options: argparse.Namespace) -> None:
     Raises:
         EtlError: Some do, or nothing was published yet.
     """
+    from etl_assets.quality.publication import attack_primary, attack_published, publication_of  # a solver: 0.1 s
+
     source, settings = options.source, read_settings()
     publication = publication_of(source)
     if options.primary_only:

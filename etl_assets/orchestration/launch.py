@@ -206,7 +206,9 @@ def _quiet(settings: Settings) -> Iterator[None]:
     """Dagster's and dbt's own words go to a log file; what a person must read, the caller prints."""
     path = settings.home / "logs" / "etl-run.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    # The second warns of each blocking check that was passed over for nothing had changed, and Dagster sets the first.
+    for name in ("dagster", "dagster._core.execution.plan.active"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with path.open("a") as log, redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -7,9 +7,12 @@ of each hidden one the least and the greatest value are sought. Literature: Hund
 Control (Wiley 2012), chapter 4.
 """
 
+import os
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor
+from pathlib import Path
 from typing import NamedTuple
 
 import highspy
@@ -166,6 +169,21 @@ class Attack:
         return program
 
 
+def _new_solver() -> highspy.Highs:
+    """A solver that writes nothing: the first one writes its own name to the terminal, whatever it is told later."""
+    sys.stdout.flush()
+    terminal = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            solver = highspy.Highs()  # type: ignore[no-untyped-call]
+    finally:
+        os.dup2(terminal, 1)
+        os.close(terminal)
+    solver.silent()
+    return solver
+
+
 class _Program:
     """A linear program: what is shown of sums of its variables, and what it says of others."""
 
@@ -176,8 +194,7 @@ class _Program:
         self._places = np.concatenate([*self._members, np.array([], np.int32)])
         self._least, self._most = np.full(len(hidden), np.inf), np.full(len(hidden), -np.inf)
         self._owners: list[Cell | None] = []
-        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
-        self._solver.silent()
+        self._solver = _new_solver()
         # From one cell to the next the objective alone is another: the solver goes on from where it is.
         self._solver.setOptionValue("presolve", "off")
         self._solver.addVars(variables, np.zeros(variables), np.full(variables, float(_NO_END)))
