@@ -12,7 +12,8 @@ from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRa
 from etl_assets.declare.source import Source
 from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
-from etl_assets.loading.database.drift import check_schema
+from etl_assets.loading.database.drift import check_personal_columns, check_schema, check_table_names
+from etl_assets.loading.database.tombstone_keys import erasure_key, leave_out_erased
 from etl_assets.settings import Settings
 from etl_assets.warehouse.catalog import dependent_views
 from etl_assets.warehouse.connection import connect
@@ -20,6 +21,7 @@ from etl_assets.warehouse.database.extraction import Extraction, extractions, ke
 from etl_assets.warehouse.database.header_digests import header_digests
 from etl_assets.warehouse.database.staging import ExistingTable, existing_tables
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.tombstones import tombstones
 
 MAX_ZONE_OFFSET = timedelta(hours=12)
 """How much further back is read by a cursor without a time zone: its clock may be that far behind UTC."""
@@ -269,22 +271,29 @@ def plan_extraction(
             header_digests(connection, source.name),
             dependent_views(connection, source.schema),
         )
+        erased = tombstones(connection, source.name) if source.database.subjects else []
     given = settings.of_source(source.name)
     source.require_settings(given)
     catalogue = source.database.catalogue
     classification = catalogue.classification if catalogue else None
+    key = erasure_key(settings, source, erased) if erased else None
     with closing(source.database.connect(given)) as reader:
-        described = list(reader.describe(None if classification else sorted(tables)).values())
+        described = list(reader.describe(None if classification or key else sorted(tables)).values())
         source_tables = {table.staging_name: table for table in described}
         if not source_tables and not reader.describe():
             raise EtlError(f"{source.title} shows no table: is it the right database, and may the account read it?")
+        kept, refused = leave_out_erased(reader, source, described, key, erased) if key else ({}, {})
     plans, failures = [], {}
     for name in tables:
         try:
-            _check_names(source, name, described)
+            if name in refused:
+                raise refused[name]
+            check_table_names(source, name, described)
             plan = _plan(
                 source, source.copied_table(name), source_tables.get(name), warehouse, full_compare=full_compare
             )
+            if name in kept:
+                plan = replace(plan, source_table=replace(plan.source_table, erased=kept[name].erased))
             plans.append(replace(plan, source_is_idle=source_is_idle))
         except EtlError as error:
             failures[name] = error
@@ -316,7 +325,7 @@ def _plan(
                 f"{relation}: it is read by {table.cursor.column}, which {source.title} does not have any more. Nothing"
                 f" of it was loaded. Run: etl discover {source.name}"
             )
-    _check_personal(source, table, found)
+    check_personal_columns(source, table, found)
     source_table = _loaded_part(source, table, found)
     if cursor_column and cursor_column not in source_table.columns:
         raise EtlError(
@@ -347,23 +356,6 @@ def _plan(
     )
 
 
-def _check_names(source: Source, name: str, described: Sequence[SourceTable]) -> None:
-    """Refuse a name that staging has for none of the tables that the source calls so, and a part of another table."""
-    called_so = [table for table in described if table.name.lower() == name and table.staging_name != name]
-    if called_so:
-        raise EtlError(
-            f"{source.schema}.{name}: {source.title} has {', '.join(sorted(table.name for table in called_so))}, which"
-            f" staging calls {', '.join(sorted(table.staging_name for table in called_so))}, so that no two tables have"
-            f" one name. Nothing of it was loaded. Run: etl discover {source.name}"
-        )
-    for table in described:
-        if table.staging_name == name and table.part_of:
-            raise EtlError(
-                f"{source.schema}.{name}: it is a part of {table.part_of}, with which its rows are read. Nothing of it"
-                f" was loaded, and what is held of it stays. Run: etl discover {source.name}"
-            )
-
-
 def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> SourceTable:
     """The source's table with the columns that are loaded, and with a key only where rows are matched by it."""
     hidden = [each.staging_name for each in found.columns if table.leaves_out(each.staging_name, spelled=each.name)]
@@ -375,21 +367,3 @@ def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> Sour
             " them are never_load."
         )
     return loaded if table.keys else replace(loaded, key=())
-
-
-def _check_personal(source: Source, table: CopiedTable, found: SourceTable) -> None:
-    """Refuse a table that lacks a column declared as personal: under another name it would be shown to readers.
-
-    Not where columns are classified: under another name it would not be loaded.
-    """
-    if table.classes is not None:
-        return
-    there = {column.staging_name for column in found.columns}
-    missing = [name for name in table.personal if name not in there]
-    if missing:
-        raise EtlError(
-            f"{source.schema}.{table.name}: {', '.join(missing)} is declared as personal, and {source.title} has no"
-            " such column. It may have been renamed, and would be shown to readers by its new name. Nothing of the"
-            f" table was loaded. Say in etl_assets/sources/{source.name}/tables.py what its personal columns are called"
-            f" now, or that there are none; to see what has changed, run: etl discover {source.name} --check"
-        )

@@ -7,7 +7,7 @@ lists of many to many rows leave it as it was. So no table is read by it.
 from pathlib import Path
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
-from etl_assets.declare.privacy import Classification, Subject
+from etl_assets.declare.privacy import Classification, Owned, Subject
 
 CLASSES = (
     ClassRule(
@@ -40,9 +40,33 @@ CATALOGUE = Catalogue(
 )
 
 SUBJECTS = (
-    Subject(name="patient", table="lacreiid_user"),
-    Subject(name="professional", table="lacreisaude_professional"),
+    Subject(
+        name="patient",
+        table="lacreiid_user",
+        owns=(
+            Owned(table="lacreiid_profile", column="user_id"),
+            Owned(table="lacreiid_profile_disability_types", column="profile_id", of="lacreiid_profile"),
+            Owned(table="lacreiid_appointment", column="user_id"),
+            Owned(table="lacreiid_cancellation", column="appointment_id", of="lacreiid_appointment"),
+            Owned(table="lacreiid_cancellation", column="created_by_object_id"),
+            Owned(table="lacreiid_report", column="appointment_id", of="lacreiid_appointment"),
+            Owned(table="lacreiid_report", column="created_by_object_id"),
+        ),
+    ),
+    Subject(
+        name="professional",
+        table="lacreisaude_professional",
+        same_as={"user_id": "patient"},
+        owns=(
+            Owned(table="lacreisaude_professional_disability_types", column="professional_id"),
+            Owned(table="lacreisaude_clinic", column="professional_id"),
+            Owned(table="lacreiid_appointment", column="professional_id"),
+            Owned(table="lacreiid_cancellation", column="created_by_object_id"),
+            Owned(table="lacreiid_report", column="created_by_object_id"),
+        ),
+    ),
 )
+"""Whoever is a professional has an account like a patient's: who is erased as one is erased as the other."""
 
 LISTED = CATALOGUE.read()
 TABLES = tuple(LISTED.tables.values())
