@@ -140,6 +140,7 @@ def a_professional(network: Network) -> tuple[str, str]:
     """One with appointments, and their account."""
     rows = network.source.execute(
         "select p.id, p.user_id from lacreisaude_professional p join lacreiid_appointment a on a.professional_id = p.id"
+        " where p.id not in (select id from lacreiid_user union all select id from lacreiid_appointment)"
         " order by 1 desc limit 1"
     ).fetchall()
     return rows[0]
