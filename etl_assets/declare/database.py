@@ -38,7 +38,7 @@ class Database:
     catalogue: Catalogue | None = None
     """The file that lists its tables, and what `etl discover` writes it by."""
     subjects: Sequence[Subject] = ()
-    """The persons that it tells of. Where they have pseudonyms, ETL_<SOURCE>_PSEUDONYM_KEY is a setting that it needs."""
+    """The persons it tells of; where they have pseudonyms, ETL_<SOURCE>_PSEUDONYM_KEY is a setting that it needs."""
     horizon_days: int = 366
     """How many days ahead of today they are built."""
 

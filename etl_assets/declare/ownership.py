@@ -17,7 +17,7 @@ class OwnerLink:
 
 
 Ownership = Mapping[str, Sequence[OwnerLink]]
-"""By table, parents before their children: the links to what its rows belong to. A subject's own table may have none."""
+"""By table, parents first: the links to what its rows belong to. A subject's own table may have none."""
 
 
 def ownership(subjects: Sequence[Subject], columns: Mapping[str, Collection[str]]) -> Ownership:
@@ -90,4 +90,6 @@ def _in_order(links: Mapping[str, Collection[OwnerLink]]) -> Ownership:
         return {table: sorted(links[table]) for table in order if table in links}
     except CycleError as error:
         circle = " -> ".join(error.args[1])
-        raise EtlError(f"Tables of persons belong to each other in a circle: {circle}. Leave one of them out.") from None
+        raise EtlError(
+            f"Tables of persons belong to each other in a circle: {circle}. Leave one of them out."
+        ) from None

@@ -1,6 +1,7 @@
 """Whole-word search in databases and files: where a person's key, pseudonym or name stands, and to blot it out.
 
-A word counts where neither a letter nor a digit is next to it, and it does not begin a UUID. No value that is found is given back.
+A word counts where neither a letter nor a digit is next to it, and it does not begin a UUID. No value that is found is
+given back.
 """
 
 import json

@@ -40,13 +40,11 @@ class Network:
     settings: Settings
 
     def load(self, **options: bool) -> dict[str, LoadReport]:
-        strategy = partial(DatabaseStrategy, model_columns=MODEL_COLUMNS)
+        strategy = partial(DatabaseStrategy, model_columns=lambda: MODEL_COLUMNS)
         first, names = SOURCE.database.start, [table.name for table in SOURCE.tables]
         with open_batch(self.settings, SOURCE.name, "load") as batch:
-            reports = load_by(
-                strategy, self.settings, SOURCE, names, span=Span(first, first), batch=batch, **options
-            )
-        return reports
+            span = Span(first, first)
+            return load_by(strategy, self.settings, SOURCE, names, span=span, batch=batch, **options)
 
     def take(self, **options: bool) -> int:
         """Load everything, which must go well and match the source; the rows that were written."""
@@ -59,9 +57,7 @@ class Network:
     def erase(self, persons: Mapping[str, set[str]], **words: bool) -> Receipt:
         key = erasure_key(self.settings, SOURCE)
         with open_batch(self.settings, SOURCE.name, "erase") as batch:
-            return erase(
-                self.settings, SOURCE, persons, BY, key=key, batch=batch, model_columns=MODEL_COLUMNS, **words
-            )
+            return erase(self.settings, SOURCE, persons, BY, key=key, batch=batch, model_columns=MODEL_COLUMNS, **words)
 
     def query(self, question: str, *values: object) -> list[tuple]:
         with connect(self.settings, role=None) as connection:
@@ -83,12 +79,14 @@ class Network:
         for settings in (self.settings, replace(self.settings, warehouse_url=self.settings.dagster_url)):
             with psycopg.connect(settings.warehouse_url or "") as connection:
                 names = connection.execute(
-                    "select format('%I.%I', relnamespace::regnamespace, relname) from pg_class where relkind in ('r', 'm') and relnamespace"
+                    "select format('%I.%I', relnamespace::regnamespace, relname) from pg_class"
+                    " where relkind in ('r', 'm') and relnamespace"
                     " not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)"
                 ).fetchall()
                 found |= {
                     f"{connection.info.dbname}: {name}": " ".join(
-                        text for (text,) in connection.execute(f"select t::text from {name} t")  # type: ignore[arg-type]
+                        text
+                        for (text,) in connection.execute(f"select t::text from {name} t")  # type: ignore[arg-type]
                     )
                     for (name,) in (*names, ("pg_stats",))
                 }
@@ -280,6 +278,11 @@ def test_what_is_said_of_an_erasure_names_nobody(network: Network) -> None:
         pytest.raises(EtlError, match="has the person's key in it") as raised,
     ):
         erase(
-            network.settings, SOURCE, {"patient": {patient}}, Decision(by="x", why=f"of {patient}"), key=key, batch=batch
+            network.settings,
+            SOURCE,
+            {"patient": {patient}},
+            Decision(by="x", why=f"of {patient}"),
+            key=key,
+            batch=batch,
         )
     assert patient not in str(raised.value)

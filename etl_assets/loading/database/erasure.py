@@ -66,7 +66,7 @@ class HeldPerson:
     """At the source, by the name of the subject."""
     rows: Mapping[str, PersonRows]
     """Of staging, by table."""
-    marks: Mapping[str, Collection[str]]
+    marks: Mapping[str, set[str]]
     """What stands for the human, and for rows that tell of them, by the name of the subject or of the table."""
 
     @property
@@ -104,12 +104,15 @@ def find_person(
         source.schema,
         owners_of(source, tables),
         tables,
-        {subject.table: keys[subject.name] for subject in subjects},
-        {table.name: source.copied_table(table.name).event_date for table in source.tables},
+        persons={subject.table: keys[subject.name] for subject in subjects},
+        event_dates={table.name: source.copied_table(table.name).event_date for table in source.tables},
     )
     marks: dict[str, set[str]] = {table: held.keys for table, held in rows.items()}
     for subject in subjects:
-        marks[subject.name] = keys[subject.name] | _pseudonyms(connection, settings, source, tables, subject.name, keys)
+        marks[subject.name] = set(keys[subject.name])
+        if subject.is_pseudonymised:
+            held = PERSON_KEYS in tables
+            marks[subject.name] |= _pseudonyms(connection if held else None, settings, source, subject.name, keys)
     return HeldPerson(keys=keys, rows=rows, marks=marks)
 
 
@@ -187,7 +190,7 @@ def erase(
 def _erase_staging(
     connection: psycopg.Connection, source: Source, person: HeldPerson, batch: Batch, receipt: Receipt
 ) -> None:
-    for held in reversed(person.rows.values()):
+    for held in reversed(list(person.rows.values())):
         started = time.monotonic()
         if not (held.tids or held.row_keys):
             continue
@@ -249,19 +252,11 @@ def files_of(settings: Settings) -> list[Path]:
 
 
 def _pseudonyms(
-    connection: psycopg.Connection,
-    settings: Settings,
-    source: Source,
-    tables: Mapping[str, ExistingTable],
-    subject: str,
-    keys: Persons,
+    connection: psycopg.Connection | None, settings: Settings, source: Source, subject: str, keys: Persons
 ) -> set[str]:
     """Those that staging has, and those that the key gives: models may have one of somebody who left the source."""
-    declared = next(each for each in source.database.subjects if each.name == subject)
-    if not declared.is_pseudonymised:
-        return set()
     found: set[str] = set()
-    if PERSON_KEYS in tables:
+    if connection:
         found = person_rows.pseudonyms_of(connection, source.schema, subject, keys[subject])
     if settings.of_source(source.name).get(PSEUDONYM_KEY):
         secret = pseudonym_key(settings, source)

@@ -5,7 +5,7 @@ lines are written together at the end.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -57,7 +57,7 @@ class DatabaseStrategy:
         request: LoadRequest,
         hours: AllowedHours | None = None,
         *,
-        model_columns: Sequence[SubjectColumn] = (),
+        model_columns: Callable[[], Sequence[SubjectColumn]] = tuple,
     ) -> None:
         """Load what is asked for.
 

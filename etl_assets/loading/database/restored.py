@@ -1,6 +1,6 @@
 """A warehouse that was set back to an older state learns from a file who was erased since, and erases them again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from etl_assets.declare.source import Source
 from etl_assets.loading.database.erasure import Decision, Receipt, erase, owners_of
@@ -21,7 +21,7 @@ from etl_assets.warehouse.tombstones import (
 
 
 def erase_again(
-    settings: Settings, source: Source, batch: Batch, model_columns: Sequence[SubjectColumn] = ()
+    settings: Settings, source: Source, batch: Batch, model_columns: Callable[[], Sequence[SubjectColumn]]
 ) -> list[Receipt]:
     """Hold the ledger's tombstones and those of the file together; erase whom only the file knows, where they are held.
 
@@ -65,7 +65,7 @@ def erase_again(
             Decision(by="etl", why="erased before the warehouse was set back"),
             key=key,
             batch=batch,
-            model_columns=model_columns,
+            model_columns=model_columns(),
             learned=learned,
         )
         for subject, person in erased

@@ -41,7 +41,9 @@ def erasure_key(settings: Settings, source: Source, held: Sequence[Tombstone] = 
     try:
         key = ErasureKey(secret_of(settings, source, ERASURE_KEY))
     except EtlError as error:
-        held_for = f" {len(held)} persons were erased, who would come back without it: nothing is loaded." if held else ""
+        held_for = (
+            f" {len(held)} persons were erased, who would come back without it: nothing is loaded." if held else ""
+        )
         raise EtlError(f"{error}.{held_for} See docs/erasure.md.") from None
     if any(each.key_check != key.check_value for each in held):
         raise EtlError(
@@ -109,9 +111,7 @@ def _with_erased(
             if made[link.of].erased
         ]
         if erased.get(table):
-            rows.insert(
-                0, ErasedRows(column=_column(described, own_keys[table]), keys=tuple(sorted(erased[table])))
-            )
+            rows.insert(0, ErasedRows(column=_column(described, own_keys[table]), keys=tuple(sorted(erased[table]))))
         made[table] = replace(described, erased=tuple(rows))
     return made
 

@@ -95,7 +95,9 @@ def _is_erased(
             conditions.append(f"{column} in ({', '.join(keys)})")
         if each.parent is not None:
             where = _is_erased(each.parent, quote, literal, name)
-            conditions.append(f"{column} in (select {quote(each.parent.key[0])} from {name(each.parent)} where {where})")
+            conditions.append(
+                f"{column} in (select {quote(each.parent.key[0])} from {name(each.parent)} where {where})"
+            )
     return " or ".join(conditions)
 
 

@@ -187,5 +187,7 @@ def binary_expression(column: SourceColumn) -> str:
 
 def literal_mysql(text: str) -> str:
     """A text as a literal."""
-    escaped = text.replace("\\", "\\\\").replace("'", "''").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    escaped = (
+        text.replace("\\", "\\\\").replace("'", "''").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    )
     return f"'{escaped}'"

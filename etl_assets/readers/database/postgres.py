@@ -48,7 +48,9 @@ class PostgresReader:
 
     def distinct_values(self, table: SourceTable, column: SourceColumn) -> set[str]:
         """The values of a column, each once, as staging writes them."""
-        select = f"select distinct {_staging_expression(column)}::text{self._from_where(replace(table, erased=()), ALL)}"
+        select = (
+            f"select distinct {_staging_expression(column)}::text{self._from_where(replace(table, erased=()), ALL)}"
+        )
         return {value for (value,) in self._connection.rows(select) if value is not None}
 
     def read(

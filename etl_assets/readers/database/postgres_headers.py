@@ -93,9 +93,7 @@ class HeaderReader:
                     pages=CHUNK_PAGES,
                     kept="".join(
                         f" and {each}"
-                        for each in erased_conditions(
-                            table, quote_postgres, literal_postgres, self._connection.name_of
-                        )
+                        for each in erased_conditions(table, quote_postgres, literal_postgres, self._connection.name_of)
                     ),
                 )
             )

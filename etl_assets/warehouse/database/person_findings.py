@@ -40,9 +40,7 @@ def delete_findings(connection: psycopg.Connection, relation: Relation, keys: Co
     ).rowcount
 
 
-def delete_lines(
-    connection: psycopg.Connection, table: str, source: str, schema: str, patterns: Sequence[str]
-) -> int:
+def delete_lines(connection: psycopg.Connection, table: str, source: str, schema: str, patterns: Sequence[str]) -> int:
     """Delete the lines of one table of `LINES` that show one of these words, of a source or of its staging schema."""
     deleted = 0
     of_source = {

@@ -20,9 +20,7 @@ class SubjectColumn:
     """The name of the subject, or of the staging table whose key it holds."""
 
 
-def erase_from_model(
-    connection: psycopg.Connection, column: SubjectColumn, words: Collection[str], batch: UUID
-) -> int:
+def erase_from_model(connection: psycopg.Connection, column: SubjectColumn, words: Collection[str], batch: UUID) -> int:
     """Delete the rows of a model that tell of a person, in all versions; what is built of it is then built again.
 
     Args:

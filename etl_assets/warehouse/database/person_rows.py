@@ -11,7 +11,7 @@ from etl_assets.declare.ownership import Ownership
 from etl_assets.declare.privacy import Subject
 from etl_assets.warehouse.database.person_keys import TABLE as PERSON_KEYS
 from etl_assets.warehouse.database.staging import ExistingTable
-from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.relation import Relation, column_list
 
 IMAGES = {"row_before": "was", "row_overwritten": "was", "row_refused": "said"}
 """Tables of the ledger that keep rows as they were, and the column that has them."""
@@ -74,6 +74,7 @@ def find_person_rows(
     schema: str,
     owners: Ownership,
     tables: Mapping[str, ExistingTable],
+    *,
     persons: Mapping[str, Collection[str]],
     event_dates: Mapping[str, str | None],
 ) -> dict[str, PersonRows]:
@@ -89,37 +90,46 @@ def find_person_rows(
     """
     found: dict[str, PersonRows] = {}
     for table, links in owners.items():
-        columns, keys = tables[table].columns, tables[table].keys
+        keys = tables[table].keys
         wanted = [(link.column, found[link.of].keys) for link in links if link.of in found and found[link.of].keys]
         if table in persons and keys:
             wanted.append((keys[0], set(persons[table])))
         held = found[table] = PersonRows(Relation(schema, table))
-        if table in persons:
-            held.keys |= set(persons[table])  # what belongs to a person that is not held any more goes, too
-        if not wanted:
-            continue
-        event_date = event_dates.get(table)
-        for tid, row_key, key, day in connection.execute(
-            sql.SQL("select existing.ctid::text, {}, {}, {} from {} as existing where {}").format(
-                sql.SQL("jsonb_build_array({})::text").format(_listed(keys)) if keys else sql.NULL,
-                sql.SQL("existing.{}::text").format(sql.Identifier(keys[0])) if keys else sql.NULL,
-                sql.SQL("existing.{}::date").format(sql.Identifier(event_date)) if event_date in columns else sql.NULL,
-                Relation(schema, table).identifier,
-                sql.SQL(" or ").join(
-                    sql.SQL("existing.{}::text = any(%s)").format(sql.Identifier(column)) for column, _ in wanted
-                ),
-            ),
-            [list(values) for _, values in wanted],
-        ):
-            held.tids.append(tid)
-            held.row_keys |= {row_key} - {None}
-            held.keys |= {key} - {None}
-            held.dates |= {day} - {None}
-        for row_key, key in _images(connection, held.relation, wanted, keys):
-            held.images += 1
-            held.row_keys.add(row_key)
-            held.keys |= {key} - {None}
+        # What belongs to a person that is not held any more goes, too.
+        held.keys |= set(persons.get(table, ()))
+        if wanted:
+            _find_rows(connection, held, tables[table], wanted, event_dates.get(table))
+            for row_key, key in _images(connection, held.relation, wanted, keys):
+                held.images += 1
+                held.row_keys.add(row_key)
+                held.keys |= {key} if key is not None else set()
     return found
+
+
+def _find_rows(
+    connection: psycopg.Connection,
+    held: PersonRows,
+    table: ExistingTable,
+    wanted: Sequence[tuple[str, Collection[str]]],
+    event_date: str | None,
+) -> None:
+    keys, has_date = table.keys, event_date in table.columns
+    rows = connection.execute(
+        sql.SQL("select existing.ctid::text, {}, {}, {} from {} as existing where {}").format(
+            sql.SQL("jsonb_build_array({})::text").format(column_list(keys, of="existing")) if keys else sql.NULL,
+            sql.SQL("{}::text").format(sql.Identifier("existing", keys[0])) if keys else sql.NULL,
+            sql.SQL("{}::date").format(sql.Identifier("existing", event_date)) if event_date and has_date else sql.NULL,
+            held.relation.identifier,
+            sql.SQL(" or ").join(
+                sql.SQL("{}::text = any(%s)").format(sql.Identifier("existing", column)) for column, _ in wanted
+            ),
+        ),
+        [list(values) for _, values in wanted],
+    ).fetchall()
+    held.tids = [tid for tid, _, _, _ in rows]
+    held.row_keys |= {row_key for _, row_key, _, _ in rows if row_key is not None}
+    held.keys |= {key for _, _, key, _ in rows if key is not None}
+    held.dates |= {day for _, _, _, day in rows if day is not None}
 
 
 def shown_rows(connection: psycopg.Connection, rows: PersonRows) -> Iterator[tuple[str, dict[str, object]]]:
@@ -174,7 +184,11 @@ def erase_pseudonyms(connection: psycopg.Connection, schema: str, subject: str, 
 
 
 def held_persons(
-    connection: psycopg.Connection, schema: str, subject: Subject, owners: Ownership, tables: Mapping[str, ExistingTable]
+    connection: psycopg.Connection,
+    schema: str,
+    subject: Subject,
+    owners: Ownership,
+    tables: Mapping[str, ExistingTable],
 ) -> set[str]:
     """The keys of all persons of one kind that staging holds anything of, as texts."""
     places = [(table, link.column) for table, links in owners.items() for link in links if link.of == subject.table]
@@ -223,9 +237,7 @@ def _images(
             sql.SQL("select row_key, {0} ->> %s from {1} where relation = %s and ({2})").format(
                 sql.Identifier(column),
                 sql.Identifier("etl", table),
-                sql.SQL(" or ").join(
-                    sql.SQL("{} ->> %s = any(%s)").format(sql.Identifier(column)) for _ in wanted
-                ),
+                sql.SQL(" or ").join(sql.SQL("{} ->> %s = any(%s)").format(sql.Identifier(column)) for _ in wanted),
             ),
             [
                 keys[0] if keys else "",
@@ -233,7 +245,3 @@ def _images(
                 *(part for name, values in wanted for part in (name, list(values))),
             ],
         )
-
-
-def _listed(keys: Sequence[str]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier("existing", key) for key in keys)
