@@ -18,9 +18,6 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Batch, open_batch, other_work
 from etl_assets.warehouse.tombstones import tombstones
 
-MAX_SHOWN = 200
-"""Characters that are shown of a value."""
-
 
 def print_subject(options: argparse.Namespace) -> None:
     """Print all that is held of a person; it is written nowhere else.
@@ -36,7 +33,7 @@ def print_subject(options: argparse.Namespace) -> None:
         print(f"\n{place}")
         for name, value in values.items():
             if value is not None and name != "etl_batch_id":
-                print(f"  {name}: {str(value)[:MAX_SHOWN]}")
+                print(f"  {name}: {value}")
     if not number:
         raise _nobody(options)
     print(f"\n{number:,} rows are held of this person.")

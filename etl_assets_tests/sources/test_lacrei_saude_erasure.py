@@ -16,6 +16,7 @@ from etl_assets.loading.database.load import DatabaseStrategy
 from etl_assets.loading.database.tombstone_keys import erasure_key
 from etl_assets.loading.report import LoadReport
 from etl_assets.sandbox.lacrei_saude.fill import fill
+from etl_assets.sandbox.lacrei_saude.live import erase as leave
 from etl_assets.sandbox.lacrei_saude.planted import planted
 from etl_assets.settings import Settings
 from etl_assets.sources.lacrei_saude import SOURCE
@@ -23,6 +24,7 @@ from etl_assets.warehouse import embedded
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.person_models import SubjectColumn
 from etl_assets.warehouse.ledger import open_batch
+from etl_assets.warehouse.proof import prove_table
 from etl_assets.warehouse.relation import Relation
 from etl_assets_tests.loading.runs import load_by
 
@@ -69,7 +71,9 @@ class Network:
             "select schemaname || '.' || tablename from pg_tables where schemaname in (%s, %s)", SCHEMA, MODEL.schema
         )
         return {
-            name: [text for (text,) in self.query(f"select to_jsonb(t) - 'etl_batch_id' || '{{}}' from {name} t")]
+            name: [
+                text for (text,) in self.query(f"select (to_jsonb(t) - 'etl_batch_id')::text from {name} t order by 1")
+            ]
             for (name,) in names
         }
 
@@ -93,17 +97,24 @@ class Network:
         home = [path for path in self.settings.home.rglob("*") if path.is_file()]
         return found | {str(path): path.read_text(errors="replace") for path in home}
 
+    def chunks_with(self, key: str) -> int:
+        """Chunks of the source's pages of which it is kept that this key lay there."""
+        question = (
+            "select count(*) from etl.header_digest where hash_record_extended(row(%s::text), 0) = any(key_hashes)"
+        )
+        return self.query(question, key)[0][0]
+
     def where(self, words: set[str]) -> list[str]:
         return sorted({name for name, text in self.texts().items() if any(word in text for word in words)})
 
 
-@pytest.fixture(params=["older", "newer"])
+@pytest.fixture
 def network(
     request: pytest.FixtureRequest, settings: Settings, empty_database: Callable[[], str], server: Path
 ) -> Iterator[Network]:
     """A network of 60 patients, loaded, with a model of its patients."""
     url = empty_database()
-    fill(url, schema=request.param, patients=60, seed=3)
+    fill(url, schema=getattr(request, "param", "older"), patients=60, seed=3)
     with psycopg.connect(url, autocommit=True) as connection:
         given = {
             **settings.given,
@@ -154,6 +165,10 @@ def words_of(network: Network, account: str, *keys: str) -> set[str]:
     return {account, *keys, *own, *(each for (each,) in pseudonyms)}
 
 
+BOTH_SCHEMAS = pytest.mark.parametrize("network", ["older", "newer"], indirect=True)
+
+
+@BOTH_SCHEMAS
 def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> None:
     patient = a_patient(network)
     network.source.execute("update lacreiid_user set first_name = 'Outra' where id = %s", [patient])
@@ -163,6 +178,7 @@ def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> 
     log.write_text(f"a line about {patient}, and one about x{patient}\n")
     words = words_of(network, patient)
     before = network.rows()
+    assert network.chunks_with(patient) == 1
     places = network.where(words)
     assert {name.partition(": ")[2] for name in places} >= {
         f"{SCHEMA}.lacreiid_user", f"{SCHEMA}.lacreiid_profile", f"{SCHEMA}.lacreiid_appointment",
@@ -189,8 +205,14 @@ def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> 
     assert network.take(full_compare=True) == 0
     assert network.rows() == after
     assert network.where(words) == []
+    assert network.chunks_with(patient) == 0
+    with connect(network.settings, autocommit=True) as connection:
+        for table in SOURCE.tables:
+            proof = prove_table(connection, Relation(SCHEMA, table.name))
+            assert (proof.writes_by_hand, proof.uncounted_keys) == ([], []) or not proof.is_counted, table.name
 
 
+@BOTH_SCHEMAS
 def test_a_professional_goes_with_their_account(network: Network) -> None:
     professional, account = a_professional(network)
     words = words_of(network, account, professional)
@@ -240,6 +262,29 @@ def test_a_person_of_whom_more_comes_at_the_source_stays_away(network: Network) 
         network.source.execute("update lacreiid_user set first_name = 'Again' where id = %s", [patient])
     assert network.take() == 0
     assert network.where({"feedbee5", "Again"}) == []
+
+
+def test_a_new_warehouse_learns_from_the_file_who_was_erased(
+    network: Network, new_database: Callable[..., str]
+) -> None:
+    patient = a_patient(network)
+    words = words_of(network, patient)
+    network.erase({"patient": {patient}})
+    gone = network.rows()
+    network.settings = replace(network.settings, warehouse_url=new_database())
+    network.take()
+    assert network.where(words) == []
+    assert network.rows() == {name: rows for name, rows in gone.items() if name != str(MODEL)}
+
+
+def test_who_left_the_source_before_is_found_in_models_by_the_pseudonym(network: Network) -> None:
+    patient = a_patient(network)
+    words = words_of(network, patient)
+    leave(network.source, patient)
+    network.take()
+    assert [name.partition(": ")[2] for name in network.where(words)] != []
+    assert network.erase({"patient": {patient}}).places[f"{MODEL}.patient_key"] == 2
+    assert network.where(words) == []
 
 
 def test_nothing_is_loaded_without_the_key_that_tombstones_were_made_with(network: Network) -> None:

@@ -16,11 +16,11 @@ import psycopg
 from etl_assets.declare.database import PSEUDONYM_KEY
 from etl_assets.declare.ownership import Ownership, ownership
 from etl_assets.declare.source import Source
-from etl_assets.errors import EtlError
+from etl_assets.errors import EtlError, TransientError
 from etl_assets.loading.database.pseudonyms import pseudonym_key
 from etl_assets.loading.database.tombstone_keys import ErasureKey
 from etl_assets.settings import PROJECT, Settings
-from etl_assets.warehouse.connection import connect, connect_dagster
+from etl_assets.warehouse.connection import connect, connect_dagster, is_transient
 from etl_assets.warehouse.database import person_findings, person_models, person_rows
 from etl_assets.warehouse.database.person_keys import TABLE as PERSON_KEYS
 from etl_assets.warehouse.database.person_models import SubjectColumn
@@ -46,6 +46,10 @@ from etl_assets.warehouse.tombstones import (
 )
 
 _OF_ERASURE = {"tombstone", "erasure"}
+_LEDGER = [
+    Relation("etl", name) for name in (*person_rows.IMAGES, *person_findings.LINES, "header_digest", "key_digest")
+]
+"""Tables of the ledger whose rows say something of a person's."""
 DBT_FOLDERS = (PROJECT / "sql" / "target", PROJECT / "sql" / "logs")
 """Where dbt writes what it compiles, and its log."""
 
@@ -152,6 +156,42 @@ def erase(
     Raises:
         EtlError: A place cannot be reached or written; nothing was erased in the warehouse.
     """
+    try:
+        return _erase(
+            settings,
+            source,
+            persons,
+            decision,
+            key=key,
+            batch=batch,
+            model_columns=model_columns,
+            learned=learned,
+            is_rehearsal=is_rehearsal,
+        )
+    except psycopg.errors.InsufficientPrivilege:
+        raise EtlError(
+            f"{source.name}: a person is to be erased, and this login may not delete all that is held of them. Nothing"
+            " was erased or loaded. Do it with the login that ran etl migrate."
+        ) from None
+    except psycopg.Error as error:
+        if is_transient(error):
+            raise TransientError(f"{source.name}: the warehouse went away. Nobody was erased; run it again.") from None
+        # Without the database's own words, which may show a value.
+        raise EtlError(f"{source.name}: nobody was erased: the warehouse refuses, with {error.sqlstate}.") from None
+
+
+def _erase(
+    settings: Settings,
+    source: Source,
+    persons: Mapping[str, Collection[str]],
+    decision: Decision,
+    *,
+    key: ErasureKey,
+    batch: Batch,
+    model_columns: Sequence[SubjectColumn],
+    learned: Sequence[Tombstone],
+    is_rehearsal: bool,
+) -> Receipt:
     receipt = Receipt()
     with connect(settings, role=None) as connection:
         connection.execute("set local time zone 'UTC'")
@@ -174,16 +214,22 @@ def erase(
         if receipt.places or receipt.erased_before:
             _erase_findings(connection, source, person, receipt)
             _erase_elsewhere(settings, source, person, receipt, is_rehearsal=is_rehearsal)
+        touched = [held.relation for held in person.rows.values()] + [column.relation for column in model_columns]
+        touched += [Relation(source.schema, PERSON_KEYS), *_LEDGER]
         if is_rehearsal or not receipt.places:
             connection.rollback()
             return receipt
+        for relation in dict.fromkeys(touched):
+            person_models.forget_statistics(connection, relation)
         receipt.tombstones = [before.get(each.identity, each) for each in wanted]
         record_tombstones(connection, source.name, receipt.tombstones)
         record_erasure(connection, source.name, receipt.tombstones, receipt.places)
         # Before the commit: the warehouse must not know of an erasure that the file does not.
         added = [each for each in receipt.tombstones if each.identity not in before]
         append_tombstones(tombstone_file(settings.tombstone_dir, source.name), added)
-    _vacuum(settings, [held.relation for held in person.rows.values()])
+    with connect(settings, role=None, autocommit=True) as connection:
+        for relation in dict.fromkeys(touched):
+            person_models.vacuum(connection, relation)
     return receipt
 
 
@@ -202,12 +248,10 @@ def _erase_staging(
             record_load(
                 connection, batch, held.relation, Counts(rows_deleted=deleted), seconds=seconds, changed=held.dates
             )
-            person_models.forget_statistics(connection, held.relation)
     if PERSON_KEYS in existing_tables(connection, source.schema):
         for name, keys in person.keys.items():
             number = person_rows.erase_pseudonyms(connection, source.schema, name, keys)
             receipt.add(f"{source.schema}.{PERSON_KEYS}", number)
-        person_models.forget_statistics(connection, Relation(source.schema, PERSON_KEYS))
 
 
 def _erase_findings(connection: psycopg.Connection, source: Source, person: HeldPerson, receipt: Receipt) -> None:
@@ -227,7 +271,7 @@ def _erase_findings(connection: psycopg.Connection, source: Source, person: Held
 def _erase_elsewhere(
     settings: Settings, source: Source, person: HeldPerson, receipt: Receipt, *, is_rehearsal: bool
 ) -> None:
-    """Blot the words out of Dagster's records, logs and reports: nothing there can be told to be of one person else."""
+    """Blot the words out of Dagster's records, logs and reports."""
     with connect_dagster(settings) as dagster:
         if dagster is not None:
             for relation, columns in all_columns(dagster, texts=True).items():
@@ -290,10 +334,3 @@ def _check_decision(decision: Decision, person: HeldPerson) -> None:
         raise EtlError(
             "What --by and --why say is kept, and has the person's key in it. Say it without. Nothing was erased."
         )
-
-
-def _vacuum(settings: Settings, relations: Sequence[Relation]) -> None:
-    """Give the space of deleted rows back: until then the file has what they held."""
-    with connect(settings, role=None, autocommit=True) as connection:
-        for relation in relations:
-            person_models.vacuum(connection, relation)

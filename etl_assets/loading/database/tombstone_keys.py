@@ -80,6 +80,7 @@ def leave_out_erased(
         owners = ownership(subjects, columns)
     except EtlError as error:
         own = {owned.table for subject in subjects for owned in subject.owns} | {each.table for each in subjects}
+        own |= {name for name, there in columns.items() for each in subjects if each.key_elsewhere in there}
         return {}, {name: EtlError(f"{source.schema}.{name}: {error} Nothing was loaded.") for name in own}
     erased: dict[str, set[str]] = {}
     for subject in subjects:

@@ -44,7 +44,6 @@ def erase_from_model(connection: psycopg.Connection, column: SubjectColumn, word
             " do update set rows_changed = held.rows_changed + excluded.rows_changed",
             [batch, str(column.relation), deleted],
         )
-        forget_statistics(connection, column.relation)
     return deleted
 
 
@@ -63,20 +62,32 @@ def rows_of_model(
 
 
 def forget_statistics(connection: psycopg.Connection, relation: Relation) -> None:
-    """Renew the planner's statistics of a table, which hold its most common values."""
-    connection.execute(sql.SQL("analyze {}").format(relation.identifier))
+    """Renew the planner's statistics of a table, where there is one: they hold its most common values."""
+    if _is_table(connection, relation):
+        connection.execute(sql.SQL("analyze {}").format(relation.identifier))
 
 
 def vacuum(connection: psycopg.Connection, relation: Relation) -> None:
-    """Free the space of deleted rows; in autocommit mode."""
-    connection.execute(sql.SQL("vacuum {}").format(relation.identifier))
+    """Free the space of deleted rows, where there is such a table: until then its file has what they held.
+
+    In autocommit mode.
+    """
+    if _is_table(connection, relation):
+        connection.execute(sql.SQL("vacuum {}").format(relation.identifier))
 
 
 def _has_column(connection: psycopg.Connection, column: SubjectColumn) -> bool:
     """Whether there is such a table, with that column; what a view shows is held elsewhere."""
+    name = column.relation.identifier.as_string(connection)
     row = connection.execute(
-        "select from pg_class as class inner join pg_attribute as part on part.attrelid = class.oid"
-        " where class.oid = to_regclass(%s) and class.relkind in ('r', 'p', 'm') and part.attname = %s",
-        [column.relation.identifier.as_string(connection), column.column],
+        "select from pg_attribute where attrelid = to_regclass(%s) and attname = %s", [name, column.column]
+    ).fetchone()
+    return row is not None and _is_table(connection, column.relation)
+
+
+def _is_table(connection: psycopg.Connection, relation: Relation) -> bool:
+    row = connection.execute(
+        "select from pg_class where oid = to_regclass(%s) and relkind in ('r', 'p')",
+        [relation.identifier.as_string(connection)],
     ).fetchone()
     return row is not None
