@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import psycopg
 import pytest
 
 from etl_assets.readers.database import open_connection
@@ -43,6 +44,20 @@ class Practice:
         }
         return {table: number for table, number in found.items() if number}
 
+    def findings(self) -> tuple[int, int]:
+        """Findings of payments whose dates cannot be, in the ledger and among the samples that Dagster keeps."""
+        kept = """
+            select coalesce(sum(regexp_count(event, '"key": "[0-9]+"')), 0)::integer from (
+                select evaluation_event as event, asset_key from asset_check_executions
+                union all select event, asset_key from event_logs
+            ) as kept where asset_key like '%"payment"]' and event like '%DateOutOfRange%'"""
+        with psycopg.connect(self.at.settings.dagster_url or "") as dagster:
+            row = dagster.execute(kept.encode()).fetchone()
+        ((number,),) = self.at.query(
+            "select count(*) from etl.quality_issue where relation = 'open_dental.payment' and rule = 'DateOutOfRange'"
+        )
+        return number, row[0] if row else -1
+
 
 @pytest.fixture(scope="module")
 def practice(installation: Installation, new_mysql_database: Callable[[], str]) -> Practice:
@@ -59,6 +74,7 @@ def practice(installation: Installation, new_mysql_database: Callable[[], str]) 
     )
     practice = Practice(ready, url)
     practice.ask(f"update patient set Email = '{EMAIL}', LName = '{NAME}' where PatNum = {somebody(practice)}")
+    practice.ask(f"update payment set PayDate = '1985-01-01' where PatNum = {somebody(practice)}")
     ready.etl("run", "open_dental")
     return practice
 
@@ -68,6 +84,7 @@ def somebody(practice: Practice) -> int:
     rows = practice.ask(
         "select PatNum from patient where PatNum in (select PatNum from appointment)"
         " and PatNum in (select PatNum from histappointment) and PatNum in (select PatNum from securitylog)"
+        " and PatNum in (select PatNum from payment)"
         " and PatNum not in (select Guarantor from patient where Guarantor <> PatNum) order by 1 desc limit 1"
     )
     return int(rows[0][0])
@@ -79,6 +96,7 @@ def test_a_patient_is_shown_and_erased_and_does_not_come_back(practice: Practice
     assert {"open_dental.histappointment", "open_dental_mart.dim_patient", "open_dental_mart.fact_appointment"} <= set(
         before
     )
+    assert min(practice.findings()) > 0
     shown = etl("subject", "open_dental", str(patient))
     assert f"  email: {EMAIL}" in shown
     assert "open_dental_mart.dim_patient\n" in shown
@@ -91,6 +109,7 @@ def test_a_patient_is_shown_and_erased_and_does_not_come_back(practice: Practice
     assert practice.held(patient) == before
     receipt = etl("erase", "open_dental", str(patient), *SAID, "--yes")
     assert practice.held(patient) == {}
+    assert practice.findings() == (0, 0)
     assert "       1  open_dental.patient\n" in receipt
 
     etl("run", "open_dental", "--sweep")

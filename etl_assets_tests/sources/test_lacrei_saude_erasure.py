@@ -176,6 +176,12 @@ def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> 
     log = network.settings.home / "logs" / "etl-run.log"
     log.parent.mkdir()
     log.write_text(f"a line about {patient}, and one about x{patient}\n")
+    run = f"{patient}-1234-5678-9abc-def012345678"
+    with psycopg.connect(network.settings.dagster_url or "") as dagster:
+        dagster.execute(
+            "create table event_logs as select %s as run_id, %s as event, 'x' as asset_key",
+            [run, f'{{"key": "{patient}"}}'],
+        )
     words = words_of(network, patient)
     before = network.rows()
     assert network.chunks_with(patient) == 1
@@ -193,6 +199,9 @@ def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> 
     assert receipt.places[f"{MODEL}.patient_key"] == 2
     assert receipt.places[str(log)] == 1
     assert network.where(words - {patient}) == []
+    with psycopg.connect(network.settings.dagster_url or "") as dagster:
+        assert dagster.execute("select run_id, event from event_logs").fetchall() == [(run, '{"key": "(erased)"}')]
+        dagster.execute("drop table event_logs")
     assert [name for name in network.where({patient}) if name != str(log)] == []
     assert f"and one about x{patient}" in log.read_text()
     log.unlink()
