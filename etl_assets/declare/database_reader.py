@@ -64,6 +64,8 @@ class SourceTable:
     """Whether the headers of its rows can be read, which say of each when it was written and where it lies."""
     erased: tuple["ErasedRows", ...] = field(default=(), repr=False)
     """Rows that stay out of whatever is read of it, counted or summed up: those that any of these describes."""
+    expired: "ExpiredRows | None" = None
+    """Rows that stay out likewise, for they are too old."""
 
     @property
     def staging_name(self) -> str:
@@ -97,6 +99,16 @@ class ErasedRows:
     """As staging writes them."""
     parent: SourceTable | None = None
     """A table with erased rows of its own, whose key the column holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredRows:
+    """Rows of so long ago that they are not held any more."""
+
+    column: SourceColumn
+    """The date or the moment of what a row says."""
+    before: datetime
+    """With a time zone; a row without a date is not old."""
 
 
 @dataclass(frozen=True, kw_only=True)

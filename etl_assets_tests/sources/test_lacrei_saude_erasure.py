@@ -13,6 +13,7 @@ from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
 from etl_assets.loading.database.erasure import Decision, Receipt, erase
 from etl_assets.loading.database.load import DatabaseStrategy
+from etl_assets.loading.database.table_load import READ_WHOLE
 from etl_assets.loading.database.tombstone_keys import erasure_key
 from etl_assets.loading.report import LoadReport
 from etl_assets.sandbox.lacrei_saude.fill import fill
@@ -54,6 +55,7 @@ class Network:
         assert [str(report.failure) for report in reports.values() if report.failure] == []
         broken = [check.name for report in reports.values() for check in report.checks if not check.passed]
         assert broken == []
+        assert READ_WHOLE not in {note for report in reports.values() for note in report.notes}
         return sum(report.counts.changed for report in reports.values())
 
     def erase(self, persons: Mapping[str, set[str]], **words: bool) -> Receipt:

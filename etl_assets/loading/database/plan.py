@@ -3,12 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import Enum
 from functools import cached_property
 
 from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
-from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRange, SourceColumn, SourceTable
+from etl_assets.declare.database_reader import (
+    ExpiredRows,
+    Fingerprint,
+    HeaderDigests,
+    RowRange,
+    SourceColumn,
+    SourceTable,
+)
 from etl_assets.declare.source import Source
 from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
@@ -292,9 +299,12 @@ def plan_extraction(
             plan = _plan(
                 source, source.copied_table(name), source_tables.get(name), warehouse, full_compare=full_compare
             )
-            if name in kept:
-                plan = replace(plan, source_table=replace(plan.source_table, erased=kept[name].erased))
-            plans.append(replace(plan, source_is_idle=source_is_idle))
+            source_table = replace(
+                plan.source_table,
+                erased=kept[name].erased if name in kept else (),
+                expired=_expired_rows(source, plan.table, plan.source_table),
+            )
+            plans.append(replace(plan, source_table=source_table, source_is_idle=source_is_idle))
         except EtlError as error:
             failures[name] = error
     plans.sort(key=lambda plan: (IMPORTANCES.index(plan.table.importance), -plan.source_table.size_bytes))
@@ -354,6 +364,20 @@ def _plan(
         digests=warehouse.digests.get(str(relation)) if is_existing else None,
         full_compare=full_compare,
     )
+
+
+def _expired_rows(source: Source, table: CopiedTable, found: SourceTable) -> ExpiredRows | None:
+    """The rows that are not held any more, of a table whose rows are held for a time."""
+    if table.keep_for is None:
+        return None
+    column = next((each for each in found.columns if each.staging_name == table.event_date), None)
+    if column is None:
+        raise EtlError(
+            f"{source.schema}.{table.name}: {source.title} has no column {table.event_date} any more, by which its rows"
+            " are too old to be held. Nothing of it was loaded."
+        )
+    today = datetime.combine(datetime.now(UTC).date(), time.min, tzinfo=UTC)
+    return ExpiredRows(column=column, before=today - table.keep_for)
 
 
 def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> SourceTable:

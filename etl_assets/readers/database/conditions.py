@@ -68,19 +68,30 @@ def cursor_conditions(row_range: RowRange, moment: Callable[[datetime], str], na
     return conditions
 
 
-def erased_conditions(
-    table: SourceTable, quote: Callable[[str], str], literal: Callable[[str], str], name: Callable[[SourceTable], str]
+def left_out_conditions(
+    table: SourceTable,
+    *,
+    quote: Callable[[str], str],
+    literal: Callable[[str], str],
+    name: Callable[[SourceTable], str],
+    moment: Callable[[SourceColumn, datetime], str],
 ) -> list[str]:
-    """The condition that keeps out the rows of persons who were erased; none where there are no such persons.
+    """The conditions that keep out rows of persons who were erased, and rows that are too old; none where all are read.
 
     Args:
         table: Whose rows.
         quote: Quotes an identifier.
         literal: Quotes a text.
         name: The name of a table, as a statement has it.
+        moment: Writes a moment, brought to UTC, to compare a column with.
     """
-    is_erased = _is_erased(table, quote, literal, name)
-    return [f"({is_erased}) is not true"] if is_erased else []
+    conditions = []
+    if is_erased := _is_erased(table, quote, literal, name):
+        conditions.append(f"({is_erased}) is not true")
+    if expired := table.expired:
+        before = moment(expired.column, expired.before.astimezone(UTC))
+        conditions.append(f"({quote(expired.column.name)} < {before}) is not true")
+    return conditions
 
 
 def _is_erased(

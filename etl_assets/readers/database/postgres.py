@@ -9,7 +9,6 @@ from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRa
 from etl_assets.declare.measures import ROW_CHECKSUM, parse_sums, sums_by_columns
 from etl_assets.readers.database.conditions import (
     cursor_conditions,
-    erased_conditions,
     find_column,
     key_conditions,
     range_key,
@@ -20,7 +19,8 @@ from etl_assets.readers.database.conditions import (
 from etl_assets.readers.database.postgres_catalogue import describe_postgres
 from etl_assets.readers.database.postgres_connection import PostgresConnection
 from etl_assets.readers.database.postgres_headers import HeaderReader, chunk_condition
-from etl_assets.readers.database.postgres_sums import literal_postgres, quote_postgres, sums_select_list
+from etl_assets.readers.database.postgres_left_out import left_out_of_postgres, timestamp_literal
+from etl_assets.readers.database.postgres_sums import quote_postgres, sums_select_list
 
 SUM_BATCH_KEYS = 10_000
 ALL = RowRange()
@@ -48,9 +48,8 @@ class PostgresReader:
 
     def distinct_values(self, table: SourceTable, column: SourceColumn) -> set[str]:
         """The values of a column, each once, as staging writes them."""
-        select = (
-            f"select distinct {_staging_expression(column)}::text{self._from_where(replace(table, erased=()), ALL)}"
-        )
+        whole = replace(table, erased=(), expired=None)
+        select = f"select distinct {_staging_expression(column)}::text{self._from_where(whole, ALL)}"
         return {value for (value,) in self._connection.rows(select) if value is not None}
 
     def read(
@@ -162,10 +161,10 @@ class PostgresReader:
         conditions = key_conditions(table, row_range, quote_postgres)
         if row_range.cursor_column is not None:
             conditions += cursor_conditions(
-                row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
+                row_range, timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
             )
         conditions += map(chunk_condition, row_range.chunks or ())
-        conditions += erased_conditions(table, quote_postgres, literal_postgres, self._connection.name_of)
+        conditions += left_out_of_postgres(table, self._connection.name_of)
         where = f" where {' and '.join(conditions)}" if conditions else ""
         only = "" if table.is_partitioned else "only "
         return f" from {only}{self._connection.name_of(table)}{where}"
@@ -173,11 +172,6 @@ class PostgresReader:
 
 def _staging_expression(column: SourceColumn) -> str:
     return f"{quote_postgres(column.name)}::{column.staging_type}"
-
-
-def _timestamp_literal(moment: datetime) -> str:
-    """A moment as a literal; a timestamp without a zone is compared in UTC too: the zone of the session."""
-    return f"timestamptz '{moment:%Y-%m-%d %H:%M:%S.%f}+00'"
 
 
 def _row_hash(columns: Sequence[SourceColumn]) -> str:

@@ -11,9 +11,8 @@ from contextlib import contextmanager
 
 from etl_assets.declare.database_reader import HeaderDigest, HeaderDigests, SourceTable
 from etl_assets.errors import TransientError
-from etl_assets.readers.database.conditions import erased_conditions
 from etl_assets.readers.database.postgres_connection import PostgresConnection
-from etl_assets.readers.database.postgres_sums import literal_postgres, quote_postgres
+from etl_assets.readers.database.postgres_left_out import left_out_of_postgres
 
 CHUNK_PAGES = 128
 """Pages of a chunk: of 8 kB each, some thousand rows. What is read for one row that has changed."""
@@ -82,6 +81,7 @@ class HeaderReader:
         """
         *of_table, pages = self._connection.row(_TABLE.format(relation=self._literal(table)))
         chunks: dict[int, HeaderDigest] = {}
+        kept = "".join(f" and {each}" for each in left_out_of_postgres(table, self._connection.name_of))
         last_chunk = (pages - 1) // CHUNK_PAGES
         for first in range(0, last_chunk + 1, STATEMENT_CHUNKS):
             self.yield_to_waiters(table)
@@ -91,10 +91,7 @@ class HeaderReader:
                     last=min(first + STATEMENT_CHUNKS - 1, last_chunk),
                     table=self._name(table),
                     pages=CHUNK_PAGES,
-                    kept="".join(
-                        f" and {each}"
-                        for each in erased_conditions(table, quote_postgres, literal_postgres, self._connection.name_of)
-                    ),
+                    kept=kept,
                 )
             )
             chunks |= {chunk: HeaderDigest(rows=rows, checksum=checksum) for chunk, rows, checksum in found}

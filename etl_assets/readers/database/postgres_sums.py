@@ -10,12 +10,6 @@ def quote_postgres(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal_postgres(text: str) -> str:
-    """A text as a literal, whatever the session makes of backslashes."""
-    escaped = text.replace("'", "''")
-    return "E'" + escaped.replace("\\", "\\\\") + "'" if "\\" in text else f"'{escaped}'"
-
-
 def sums_select_list(columns: Sequence[tuple[str, str]]) -> str:
     """The select list of the sums, see `measures.sums_sql`.
 

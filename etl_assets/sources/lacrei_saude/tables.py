@@ -4,6 +4,7 @@ The source's own stamp (`updated_at`) is moved by its application, and not by th
 lists of many to many rows leave it as it was. So no table is read by it.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
@@ -25,6 +26,9 @@ CLASSES = (
     ClassRule(importance="reference", why="a vocabulary of the source", names="*"),
 )
 
+KEPT_FOR = timedelta(days=3_653)
+"""Ten years: after that no claim can be made any more (Brazil's Civil Code, art. 205)."""
+
 CATALOGUE = Catalogue(
     path=Path(__file__).with_name("tables.yaml"),
     classes=CLASSES,
@@ -33,9 +37,9 @@ CATALOGUE = Catalogue(
     " *_disability_types lacreiid_google_* lacreiid_otherprofileanswer *_legacy*",
     classification=Classification(Path(__file__).with_name("privacy.yaml")),
     overrides={
-        "lacreiid_appointment": Override(event_date="date"),
-        "lacreiid_cancellation": Override(event_date="created_at"),
-        "lacreiid_report": Override(event_date="created_at"),
+        "lacreiid_appointment": Override(event_date="date", keep_for=KEPT_FOR),
+        "lacreiid_cancellation": Override(event_date="created_at", keep_for=KEPT_FOR),
+        "lacreiid_report": Override(event_date="created_at", keep_for=KEPT_FOR),
     },
 )
 

@@ -154,6 +154,18 @@ def test_without_tombstones_nothing_else_is_asked_of_the_source(practice: Practi
     practice.erase(ERASED)
     practice.take_all()
     assert "distinct_values" in asked
+    asked.clear()
+    assert practice.take_all() == {}
+    assert "keys" not in asked, "the counts of both sides are the same"
+
+
+def test_a_row_that_is_kept_only_as_it_was_goes_too(practice: Practice) -> None:
+    practice.execute(f"delete from appointment where AptNum = {2 * ERASED}")
+    practice.take_all()
+    question = "select count(*) from etl.row_before where was ->> 'patnum' = %s"
+    assert practice.query(question, str(ERASED)) == [(1,)]
+    practice.erase(ERASED)
+    assert practice.query(question, str(ERASED)) == [(0,)]
 
 
 def listening(asked: list[str]) -> Callable[..., DatabaseReader]:
