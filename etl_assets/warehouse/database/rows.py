@@ -187,7 +187,9 @@ def find_deleted(
         else (sql.SQL("null"), sql.SQL("null"))
     )
     row = connection.execute(
-        sql.SQL("select count(*), {}, {} from pg_temp.etl_deleted_rows").format(first, last)
+        # Not prepared: of the next table the key may be of another type.
+        sql.SQL("select count(*), {}, {} from pg_temp.etl_deleted_rows").format(first, last),
+        prepare=False,
     ).fetchone()
     rows, first_key, last_key = row or (0, None, None)
     return DeletedAtSource(
