@@ -135,5 +135,3 @@ def refill(network: Network, schema: str) -> None:
 def written(results: Sequence[NodeResult]) -> set[str]:
     """The models of which rows were written."""
     return {each.unique_id.split(".")[2] for each in results if each.rows_changed and each.kind == "model"}
-
-

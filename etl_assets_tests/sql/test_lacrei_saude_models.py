@@ -11,6 +11,7 @@ from etl_assets.orchestration.models.dbt_project import source_manifest
 from etl_assets.sandbox.lacrei_saude.community import Community
 from etl_assets.sandbox.lacrei_saude.drawing import draw
 from etl_assets_tests.sql.column_types import check_column_types
+from etl_assets_tests.sql.dbt_runs import Dbt
 from etl_assets_tests.sql.lacrei_saude_answers import expected_marts
 from etl_assets_tests.sql.lacrei_saude_builds import (
     EXACT_MARTS,
@@ -35,9 +36,7 @@ def community() -> Community:
 
 
 @pytest.fixture(scope="module")
-def network(
-    empty_database: Callable[[], str], warehouse_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Network:
+def network(empty_database: Callable[[], str], warehouse_url: str, tmp_path_factory: pytest.TempPathFactory) -> Network:
     """The stand-in in its older schema, loaded and built."""
     return filled(empty_database(), warehouse_url, tmp_path_factory.mktemp("home"))
 
@@ -92,6 +91,12 @@ def test_every_test_of_dbt_holds_and_the_prices_that_are_no_numbers_are_counted(
     assert odd == [("lacrei_saude__prices_are_numbers", 1)]
 
 
+def test_the_unit_tests_of_the_models_hold(network: Network, dbt: Dbt) -> None:
+    results = dbt("test", "--select", "path:models/lacrei_saude,test_type:unit")
+    assert {name: outcome.message for name, outcome in results.items() if outcome.status != "pass"} == {}
+    assert len(results) == 1
+
+
 def test_where_nothing_has_changed_nothing_is_built(own: Network) -> None:
     assert own.load() == 0
     assert own.build() == []
@@ -123,7 +128,8 @@ def test_the_day_of_the_switch_makes_no_new_version_of_anybody(own: Network) -> 
         "select min(id) from lacreiid_profile where disability_types is not null and ethnic_group is not null"
     )
     own.at_source(
-        "update lacreiid_profile set ethnic_group = null, disability_types = null, pronoun = 'EU' where id = %s", profile
+        "update lacreiid_profile set ethnic_group = null, disability_types = null, pronoun = 'EU' where id = %s",
+        profile,
     )
     own.load(gone=OLDER_ALONE)
     own.build()
