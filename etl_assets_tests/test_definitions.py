@@ -20,8 +20,8 @@ from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 from etl_assets.warehouse import embedded
 
 GRAPH = defs.get_repository_def().asset_graph
-LAYERS = {"report", "staging", "intermediate", "dimension", "fact", "mart"}
-SEEDS = {"service_alias", "enumeration", "attribute_code", "state_time_zone"}
+LAYERS = {"report", "staging", "typed", "lookup", "intermediate", "dimension", "fact", "mart"}
+SEEDS = {"service_alias", "enumeration"}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.asset_keys import relation_key, relation_name, staging_keys
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
+from etl_assets.orchestration.layers import LAYER_TAG, require_lower_layers
 from etl_assets.orchestration.models.build_plan import source_builds
 from etl_assets.orchestration.models.dagster_dbt_alone import (
     DagsterDbtTranslator,
@@ -51,13 +52,16 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
         settings, mode, keys = warehouse.settings(), _mode(context, source), _test_keys(context)
+        selected = {relation_name(key) for key in context.selected_asset_keys}
         with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
+            if layer := context.run.tags.get(LAYER_TAG):
+                require_lower_layers(batch.connection, source, layer, selected)
             done = build_models(
                 settings,
                 batch,
                 source,
                 mode=mode,
-                selected={relation_name(key) for key in context.selected_asset_keys},
+                selected=selected,
                 tests=keys,
                 span=span_of(source, context.run.tags),
             )
@@ -172,8 +176,7 @@ class _Translator(DagsterDbtTranslator):
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         """The layer, which is the folder the model lies in."""
-        layer = model_layer(dbt_resource_props["fqn"])
-        tags = {SOURCE_TAG: self._source.name, **({"layer": layer} if layer else {})}
+        tags = {SOURCE_TAG: self._source.name, "layer": model_layer(dbt_resource_props["fqn"])}
         return {**super().get_tags(dbt_resource_props), **tags}
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,6 +22,9 @@ select
     count(*) filter (where appointments.status = 'confirmed')::integer as confirmed,
     count(*) filter (where appointments.status = 'completed')::integer as completed,
     count(*) filter (where appointments.status = 'canceled')::integer as canceled,
+    count(*) filter (
+        where coalesce(appointments.status, '') not in ('pending', 'confirmed', 'completed', 'canceled')
+    )::integer as other,
     {{ per_cent("count(*) filter (where appointments.status = 'completed')", 'count(*)') }} as completion_rate,
     {{ per_cent("count(*) filter (where appointments.status = 'canceled')", 'count(*)') }} as cancellation_rate,
     {{ mean('appointments.waiting_minutes') }} as avg_waiting_minutes,

@@ -23,7 +23,7 @@ reports as (
         count(*) filter (where evaluation = 4) as rating_4,
         count(*) filter (where evaluation = 5) as rating_5
     from {{ ref('lacrei_saude__dim_report') }}
-    where is_current and created_by = 'patient' and evaluation is not null
+    where is_current and created_by = 'patient' and evaluation between 1 and 5
     group by appointment_id
 ),
 
@@ -38,7 +38,7 @@ summed as (
         coalesce(sum(reports.rating_4), 0)::integer as rating_4,
         coalesce(sum(reports.rating_5), 0)::integer as rating_5,
         count(*) filter (where appointments.status = 'completed')::integer as completed,
-        count(*) filter (where appointments.status = 'completed' and reports.feedback > 0) as answered,
+        count(*) filter (where appointments.status = 'completed' and reports.feedback > 0)::integer as answered,
         count(distinct appointments.patient_key) filter (where reports.feedback > 0)::integer as patients
     from appointments
     inner join dates on appointments.date_id = dates.date_id
@@ -60,6 +60,7 @@ select
         (rating_1 + 2 * rating_2 + 3 * rating_3 + 4 * rating_4 + 5 * rating_5)::numeric / nullif(total_feedback, 0), 2
     )::numeric(14, 2) as avg_rating,
     completed,
+    answered,
     {{ per_cent('answered', 'completed') }} as response_rate,
     patients
 from summed

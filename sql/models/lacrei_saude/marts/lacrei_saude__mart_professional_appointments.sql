@@ -1,4 +1,5 @@
--- One row per professional and month of appointments, by the specialty and the state that they had then.
+-- One row per professional and month of appointments, by the specialty and the state that they had then; of
+-- professionals that the source does not tell (N/I) one together.
 
 {{
     config(
@@ -11,7 +12,6 @@ with
 
 appointments as (
     select * from {{ ref('lacrei_saude__fact_lacreisaude_appointments') }}
-    where professional_key is not null
 ),
 
 dates as (
@@ -28,7 +28,7 @@ dated as (
 
 counted as (
     select
-        professional_key as professional_sk,
+        {{ or_unknown('professional_key') }} as professional_sk,
         appointment_period,
         {{ or_unknown('specialty') }} as specialty,
         {{ or_unknown('state') }} as state,

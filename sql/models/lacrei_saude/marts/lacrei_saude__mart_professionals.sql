@@ -12,12 +12,14 @@ professionals as (
 
 appointments as (
     select * from {{ ref('lacrei_saude__fact_lacreisaude_appointments') }}
+    where date_id is not null
 ),
 
 completed as (
     select
         professional_key,
-        count(*) filter (where status = 'completed')::integer as total_appointments
+        count(*) filter (where status = 'completed')::integer as total_appointments,
+        count(distinct patient_key) filter (where status = 'completed')::integer as patients_seen
     from appointments
     group by professional_key
 ),
@@ -30,7 +32,7 @@ rated as (
         count(distinct appointments.patient_key)::integer as patients
     from {{ ref('lacrei_saude__dim_report') }} as reports
     inner join appointments on reports.appointment_id = appointments.appointment_id
-    where reports.is_current and reports.created_by = 'patient' and reports.evaluation is not null
+    where reports.is_current and reports.created_by = 'patient' and reports.evaluation between 1 and 5
     group by appointments.professional_key
 )
 
@@ -47,6 +49,7 @@ select
     coalesce(completed.total_appointments, 0) as total_appointments,
     coalesce(rated.total_feedback, 0) as total_feedback,
     rated.avg_feedback_rating,
+    coalesce(completed.patients_seen, 0) as patients_seen,
     coalesce(rated.patients, 0) as patients
 from professionals
 left join completed on professionals.professional_key = completed.professional_key
