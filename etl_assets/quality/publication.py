@@ -14,7 +14,7 @@ from etl_assets.quality.disclosure import Bounds, Cell, Contradiction, suppress
 from etl_assets.quality.linked_marts import LinkedMarts, MartRows, hide_cells, link_marts
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import LOADER, READER, TRANSFORMER, connect
-from etl_assets.warehouse.ledger import Batch, code_versions, missing_relations
+from etl_assets.warehouse.ledger import Batch, missing_relations, model_states, newest_changes
 from etl_assets.warehouse.published_marts import (
     read_mart,
     record_release,
@@ -58,7 +58,7 @@ def publish_marts(settings: Settings, batch: Batch, source: Source, *, force: bo
     """
     publication = publication_of(source)
     k = least_persons(settings, source)
-    exact = {mart.name: Relation(publication.exact_schema, mart.name) for mart in publication.marts}
+    exact = _exact_marts(publication)
     _require_built(batch.connection, source, exact)
     build = _build_words(batch.connection, publication, exact, k)
     with connect(settings, role=TRANSFORMER) as connection:
@@ -98,6 +98,25 @@ def publish_marts(settings: Settings, batch: Batch, source: Source, *, force: bo
         if any(written.values()) or not newest:
             record_release(connection, source.name, batch.id, [(*cell, cells[cell]) for cell in cells], k=k)
     return Published([], sum(number is None for number in cells.values()), len(cells), written)
+
+
+def is_published(settings: Settings, connection: psycopg.Connection, source: Source) -> bool:
+    """Whether readers see the marts of a source as they were built last.
+
+    Args:
+        settings: Of how many persons something is shown.
+        connection: As the loader.
+        source: Whose marts.
+    """
+    publication = publication_of(source)
+    exact = _exact_marts(publication)
+    build = json.loads(_build_words(connection, publication, exact, least_persons(settings, source)))
+    states = model_states(connection, [f"{publication.schema}.{name}" for name in exact])
+    newest = newest_changes(connection, build["inputs"])
+    return len(states) == len(exact) and all(
+        state.code_version == build["code"] and all(newest[name] <= state.seen.get(name, 0) for name in newest)
+        for state in states.values()
+    )
 
 
 def suppress_marts(
@@ -174,7 +193,7 @@ def attack_primary(settings: Settings, source: Source) -> list[Bounds]:
     """Attack the marts as they would be if cells of too few persons alone were hidden: why others are hidden too."""
     publication, k = publication_of(source), least_persons(settings, source)
     with connect(settings, role=TRANSFORMER) as connection:
-        exact = {mart.name: Relation(publication.exact_schema, mart.name) for mart in publication.marts}
+        exact = _exact_marts(publication)
         rows = {name: read_mart(connection, relation) for name, relation in exact.items()}
     small = {cell for each in link_marts(publication, rows, k).values() for cell in each.small}
     return attack_marts(publication, hide_cells(publication, rows, small, k))
@@ -207,6 +226,10 @@ def least_persons(settings: Settings, source: Source) -> int:
     return int(given)
 
 
+def _exact_marts(publication: Publication) -> dict[str, Relation]:
+    return {mart.name: Relation(publication.exact_schema, mart.name) for mart in publication.marts}
+
+
 def _require_built(connection: psycopg.Connection, source: Source, exact: Mapping[str, Relation]) -> None:
     if missing := missing_relations(connection, [str(relation) for relation in exact.values()]):
         raise EtlError(
@@ -219,7 +242,7 @@ def _build_words(
 ) -> str:
     """What the ledger knows of a published mart: all are published anew when one has changed, or what is declared."""
     inputs = sorted(map(str, exact.values()))
-    versions = code_versions(connection, inputs)
+    versions = {name: state.code_version for name, state in model_states(connection, inputs).items()}
     code = hashlib.sha256(repr((replace(publication, k=k), sorted(versions.items()))).encode()).hexdigest()[:16]
     return json.dumps({"code": code, "inputs": inputs, "dated_inputs": {}, "undated_inputs": inputs, "by_day": False})
 

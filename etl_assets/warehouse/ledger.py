@@ -287,14 +287,6 @@ def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -
     return dict(rows.fetchall())
 
 
-def code_versions(connection: psycopg.Connection, relations: Collection[str]) -> dict[str, str]:
-    """The code that models were built of last, by relation."""
-    rows = connection.execute(
-        "select relation, code_version from etl.model_state where relation = any(%s)", [list(relations)]
-    )
-    return dict(rows.fetchall())
-
-
 def failed_builds(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
     """Those of these models that failed when they were built last."""
     rows = connection.execute(

@@ -24,8 +24,9 @@ from etl_assets.orchestration.models.model_run import ModelRun, build_models
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import BROKEN
+from etl_assets.quality.publication import is_published
 from etl_assets.settings import Settings
-from etl_assets.warehouse.ledger import open_batch
+from etl_assets.warehouse.ledger import Batch, open_batch
 
 PARTITIONED = {"daily", "periodic"}
 """The tags of models that are built by schedule date or by billing period."""
@@ -68,7 +69,9 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
             if done.current:
                 named = ", ".join(sorted(done.current))
                 context.log.info(f"Passed over, for nothing that they read has changed: {named}")
-            yield from _events(settings, source, keys, [each for each in done.results if _has_news(each, mode)])
+            news = [each for each in done.results if _has_news(each, mode)]
+            yield from _events(settings, source, keys, news)
+            yield from _unpublished(settings, batch, source, selected, {each.unique_id for each in news})
             _raise_failures(done)
 
     return build
@@ -117,6 +120,18 @@ def _materialization(build: ModelBuild, result: NodeResult) -> dg.MaterializeRes
         asset_key=relation_key(build.relation),
         metadata={UNIQUE_ID: build.unique_id, "seconds": round(result.seconds, 2), **rows},
     )
+
+
+def _unpublished(
+    settings: Settings, batch: Batch, source: Source, selected: Collection[str], named: Collection[str]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Marts that are to be published, and that Dagster is not told of already: it would pass over their publication."""
+    if source.publication is None or is_published(settings, batch.connection, source):
+        return
+    for relation, build in source_builds(source.name).items():
+        is_mart = relation.startswith(f"{source.publication.exact_schema}.")
+        if is_mart and relation in selected and build.unique_id not in named:
+            yield dg.MaterializeResult(asset_key=relation_key(relation), metadata={UNIQUE_ID: build.unique_id})
 
 
 def _check_result(key: dg.AssetCheckKey, source: Source, result: NodeResult) -> dg.AssetCheckResult:
