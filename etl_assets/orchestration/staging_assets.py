@@ -128,7 +128,7 @@ def _assets_of(
                 reports = load_tables(kind.strategy(request), request)
             for key in chosen:
                 report = reports[tables[key].name]
-                if report.is_absent and key in needed:
+                if report.is_absent and key in needed and not tables[key].is_optional:
                     report.failure = EtlError(f"{source.title} does not have the table, and models are built on it.")
                 for reason in [*report.refused.values(), *report.notes]:
                     context.log.warning(reason)

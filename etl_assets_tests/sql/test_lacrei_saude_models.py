@@ -20,7 +20,6 @@ from etl_assets_tests.sql.lacrei_saude_builds import (
     EXACT_MARTS,
     MARTS,
     MODEL,
-    OLDER_ALONE,
     PATIENTS,
     SEED,
     STAGING,
@@ -122,7 +121,7 @@ def test_the_newer_schema_gives_the_same_marts_and_the_same_people(
 def test_the_day_of_the_switch_makes_no_new_version_of_anybody(own: Network) -> None:
     before, versions = own.marts(), own.versions()
     refill(own, "newer")
-    assert own.load(gone=OLDER_ALONE) > 0
+    assert own.load() > 0
     assert written(own.build()) <= {"lacrei_saude__stg_attribute_answer"}
     assert own.versions() == versions
     assert own.marts() == before
@@ -134,8 +133,7 @@ def test_the_day_of_the_switch_makes_no_new_version_of_anybody(own: Network) -> 
         "update lacreiid_profile set ethnic_group = null, disability_types = null, pronoun = 'EU' where id = %s",
         profile,
     )
-    own.load(gone=OLDER_ALONE)
-    own.build()
+    own.load_and_build()
     found = own.query(
         f"select ethnic_group, disability_types, pronoun from {STAGING}.lacreiid_profile where profile_id = %s", profile
     )
