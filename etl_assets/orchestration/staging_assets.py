@@ -132,7 +132,8 @@ def _assets_of(
                     report.failure = EtlError(f"{source.title} does not have the table, and models are built on it.")
                 for reason in [*report.refused.values(), *report.notes]:
                     context.log.warning(reason)
-                if report.failure is None and not report.is_absent:
+                # What is built on a table waits for it, also where this version of the source does not have it.
+                if report.failure is None and (key in needed or not report.is_absent):
                     yield dg.MaterializeResult(
                         asset_key=key, metadata={**_metadata(report), "etl_batch_id": str(batch.id)}
                     )
