@@ -39,6 +39,8 @@ class Settings:
     """ETL_DAGSTER_KEEP_DAYS: how long the runs of Dagster and the results of checks are kept; 30."""
     report_dir: Path
     """ETL_REPORT_DIR: where reports are written, one folder a source; `reports` in the home."""
+    tombstone_dir: Path
+    """ETL_TOMBSTONE_DIR: where it is kept who was erased, a file a source; `tombstones` in the home."""
     given: Mapping[str, str] = field(repr=False)
     """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
@@ -78,6 +80,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_findings=int(_number(given, "ETL_MAX_FINDINGS", MAX_FINDINGS)),
         dagster_keep_days=_number(given, "ETL_DAGSTER_KEEP_DAYS", 30.0),
         report_dir=Path(given.get("ETL_REPORT_DIR") or home / "reports").resolve(),
+        tombstone_dir=Path(given.get("ETL_TOMBSTONE_DIR") or home / "tombstones").resolve(),
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 

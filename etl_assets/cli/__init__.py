@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli import copies, discovery, inventory, jobs, operating, privacy, proof, runs, sandboxes
+from etl_assets.cli import copies, discovery, erasure, inventory, jobs, operating, privacy, proof, runs, sandboxes
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
@@ -25,6 +25,7 @@ def parser() -> Parser:
     proof.add_prove_command(commands)
     copies.add_copy_commands(commands)
     privacy.add_privacy_commands(commands)
+    erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)
     return root

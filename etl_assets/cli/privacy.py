@@ -16,7 +16,7 @@ def rotate_key(options: argparse.Namespace) -> None:
         EtlError: The source has no pseudonyms, or the key is that which they were made with.
     """
     source, settings = options.source, read_settings()
-    if not source.database.subjects:
+    if not source.database.pseudonymised:
         raise EtlError(f"{source.name} has no pseudonyms.")
     key = pseudonym_key(settings, source)
     with connect(settings) as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from etl_assets.cli.arguments import Commands, command, day, planted
-from etl_assets.declare.database import PSEUDONYM_KEY
+from etl_assets.declare.database import ERASURE_KEY, PSEUDONYM_KEY
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings, read_settings, temporary_environment
 from etl_assets.warehouse.connection import warehouse_url
@@ -77,8 +77,9 @@ def _lacrei_saude(settings: Settings) -> Iterator[str]:
     from etl_assets.sandbox.lacrei_saude.fill import host
 
     given = {"ETL_LACREI_SAUDE_URL": host(warehouse_url(settings))}
-    if not settings.of_source("lacrei_saude").get(PSEUDONYM_KEY):
-        given["ETL_LACREI_SAUDE_PSEUDONYM_KEY"] = "of people who do not exist, and no secret"
+    for word in (PSEUDONYM_KEY, ERASURE_KEY):
+        if not settings.of_source("lacrei_saude").get(word):
+            given[f"ETL_LACREI_SAUDE_{word.upper()}"] = "of people who do not exist, and no secret"
     with temporary_environment(given):
         yield "a database beside the warehouse"
 

@@ -6,6 +6,7 @@ version of the source is a diff of a few lines. All names in it are as staging s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ class Override:
     monitoring: Monitoring | None = None
     event_date: str | None = None
     """The column that holds the date of what a row says."""
+    keep_for: timedelta | None = None
+    """How long after that date rows are held; for good, where left out."""
     never_load: str = ""
     """Columns that must not reach the warehouse; one word each."""
     not_secret: str = ""
@@ -119,6 +122,7 @@ class Catalogue:
             batch_size=override.batch_size or table.batch_size,
             monitoring=override.monitoring or table.monitoring,
             event_date=override.event_date,
+            keep_for=override.keep_for,
             not_secret=(*self.not_secret.split(), *override.not_secret.split()),
         )
 

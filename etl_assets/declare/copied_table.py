@@ -61,6 +61,8 @@ class CopiedTable(Table):
     """Whether rows stay here that the source deletes: an audit trail outlives it."""
     event_date: str | None = None
     """The column, as staging spells it, that holds the date of what a row says; what is built by date heeds it."""
+    keep_for: timedelta | None = None
+    """How long after their event date rows are held: older ones stay at the source, and leave staging."""
     not_secret: Sequence[str] = ()
     """Columns, as staging spells them, whose names look like a secret's although they hold none."""
     classes: TableClasses | None = None
@@ -99,6 +101,7 @@ class CopiedTable(Table):
             "size": self.size,
             "batch_size": self.batch_size,
             "keep_deleted": self.retain_deleted,
+            **({"keep_for_days": self.keep_for.days} if self.keep_for else {}),
             **vars(self.monitoring),
         }
 
@@ -126,6 +129,8 @@ class CopiedTable(Table):
             raise ValueError(f"{self.name}: in staging a name has {MAX_BYTES} bytes; etl discover says how it is cut")
         if self.importance not in IMPORTANCES:
             raise ValueError(f"importance {self.importance!r} is none of {', '.join(IMPORTANCES)}")
+        if self.keep_for and (self.event_date is None or self.retain_deleted):
+            raise ValueError(f"{self.name}: keep_for needs an event_date, and a table that does not outlive its source")
         wrong = [name for name in self.personal if not NAME.match(name)]
         if wrong or not set(self.personal).isdisjoint(self.never_load):
             raise ValueError(f"{self.name}: personal are loaded columns by their names in staging, not {wrong}")

@@ -14,6 +14,8 @@ from etl_assets.declare.tables import Table
 
 PSEUDONYM_KEY = "pseudonym_key"
 """The setting with the secret that pseudonyms are made with."""
+ERASURE_KEY = "erasure_key"
+"""The setting with the secret that erased persons are known again by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +38,20 @@ class Database:
     catalogue: Catalogue | None = None
     """The file that lists its tables, and what `etl discover` writes it by."""
     subjects: Sequence[Subject] = ()
-    """Whose pseudonyms the loader makes; ETL_<SOURCE>_PSEUDONYM_KEY is then a setting that it needs."""
+    """The persons it tells of; where they have pseudonyms, ETL_<SOURCE>_PSEUDONYM_KEY is a setting that it needs."""
     horizon_days: int = 366
     """How many days ahead of today they are built."""
 
     table_kind: ClassVar[type[Table]] = CopiedTable
 
+    @property
+    def pseudonymised(self) -> list[Subject]:
+        """The subjects whose pseudonyms the loader makes."""
+        return [subject for subject in self.subjects if subject.is_pseudonymised]
+
     def missing_settings(self, given: Mapping[str, str]) -> list[str]:
         """Which of the settings that it needs are not set."""
-        needed = [*self.required_settings, *([PSEUDONYM_KEY] if self.subjects else [])]
+        needed = [*self.required_settings, *([PSEUDONYM_KEY] if self.pseudonymised else [])]
         return [word for word in needed if not given.get(word)]
 
     def dates(self, tables: Sequence[Table], calendar: Calendar | None, today: date) -> Span:

@@ -62,6 +62,10 @@ class SourceTable:
     """The table that its rows are read with."""
     has_row_headers: bool = False
     """Whether the headers of its rows can be read, which say of each when it was written and where it lies."""
+    erased: tuple["ErasedRows", ...] = field(default=(), repr=False)
+    """Rows that stay out of whatever is read of it, counted or summed up: those that any of these describes."""
+    expired: "ExpiredRows | None" = None
+    """Rows that stay out likewise, for they are too old."""
 
     @property
     def staging_name(self) -> str:
@@ -84,6 +88,27 @@ class SourceTable:
         """The table without the columns that have these names in staging, case-insensitively."""
         hidden = {name.lower() for name in names}
         return replace(self, columns=tuple(column for column in self.columns if column.staging_name not in hidden))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErasedRows:
+    """Rows of persons who were erased: those in which a column holds one of these keys, or that of such a row."""
+
+    column: SourceColumn
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    """As staging writes them."""
+    parent: SourceTable | None = None
+    """A table with erased rows of its own, whose key the column holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredRows:
+    """Rows of so long ago that they are not held any more."""
+
+    column: SourceColumn
+    """The date or the moment of what a row says."""
+    before: datetime
+    """With a time zone; a row without a date is not old."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +220,9 @@ class DatabaseReader(Protocol):
 
     def count(self, table: SourceTable) -> int:
         """How many rows there are."""
+
+    def distinct_values(self, table: SourceTable, column: SourceColumn) -> set[str]:
+        """The values of a column, each once, as staging writes them; those of all rows, erased ones too."""
 
     def read(
         self, table: SourceTable, row_range: RowRange, *, batch_size: int, without_nul: bool = False

@@ -6,7 +6,7 @@ column with its purpose.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,24 @@ class Subject:
     table: str
     key: str = "id"
     """The column of the table's key."""
+    is_pseudonymised: bool = True
+    """Whether the loader makes a pseudonym for each."""
+    owns: Sequence["Owned"] = ()
+    """The rows that tell of the person, and go with them."""
+    key_elsewhere: str = ""
+    """A column that holds the key in whatever table has it: every such row tells of the person."""
+    same_as: Mapping[str, str] = field(default_factory=dict)
+    """The same human as another subject: column of the table -> name of the subject whose key it holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned:
+    """Rows that belong to a data subject: those in which `column` holds the key of a row that does."""
+
+    table: str
+    column: str
+    of: str = ""
+    """The table whose key it holds; the subject's own where left out."""
 
 
 NOTHING = TableClasses(purpose="", columns={})

@@ -1,6 +1,6 @@
 """A source: one of the operational systems that are loaded."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
@@ -10,6 +10,7 @@ from etl_assets.declare.database import Database
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.endpoints import Job
 from etl_assets.declare.files import FileDrop, FileTable
+from etl_assets.declare.ownership import check_subjects
 from etl_assets.declare.publication import Publication
 from etl_assets.declare.rest import RestTable
 from etl_assets.declare.rules import Rule
@@ -64,11 +65,8 @@ class Source:
         self._check_rules()
         if isinstance(self.reader, Service):
             self._check_service(self.reader)
-        for subject in self.reader.subjects if isinstance(self.reader, Database) else ():
-            if self.table(subject.table).keys != (subject.key,):
-                raise ValueError(
-                    f"{self.name}: a {subject.name} is a row of {subject.table} by its key, not {subject.key}"
-                )
+        if isinstance(self.reader, Database):
+            self._check_persons(self.reader)
 
     @property
     def database(self) -> Database:
@@ -177,6 +175,16 @@ class Source:
         if len(set(checks)) < len(checks):
             raise ValueError(f"{self.name}: two rules of one table have the same name")
 
+    def _check_persons(self, database: Database) -> None:
+        for subject in database.subjects:
+            if self.table(subject.table).keys != (subject.key,):
+                raise ValueError(
+                    f"{self.name}: a {subject.name} is a row of {subject.table} by its key, not {subject.key}"
+                )
+        check_subjects(
+            database.subjects, {table.name: _loaded_columns(table) for table in self.tables if database.subjects}
+        )
+
     def _check_service(self, service: Service) -> None:
         """Refuse windows without dates, and a table whose parent is not loaded before it or lacks what it gives."""
         before: dict[str, RestTable] = {}
@@ -194,6 +202,13 @@ class Source:
                         " declared before it, and have these in its key"
                     )
             before[table.name] = table
+
+
+def _loaded_columns(table: Table) -> Collection[str] | None:
+    """The columns that a table has in staging, as far as they are declared; None where the source alone knows them."""
+    if isinstance(table, CopiedTable):
+        return table.classes.comments().keys() if table.classes else None
+    return table.names
 
 
 def check_names(sources: Sequence[Source]) -> tuple[Source, ...]:

@@ -1,5 +1,7 @@
 """Open connections to the warehouse, each in the role of the work it does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -16,6 +18,7 @@ __all__ = [
     "TRANSFORMER",
     "Connection",
     "connect",
+    "connect_dagster",
     "dagster_url",
     "is_transient",
     "warehouse_url",
@@ -65,6 +68,25 @@ def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool =
         if not autocommit:
             connection.commit()
     return connection
+
+
+@contextmanager
+def connect_dagster(settings: Settings) -> Iterator[psycopg.Connection | None]:
+    """A connection to Dagster's own database for the time of the `with` block; None where there is none yet.
+
+    Raises:
+        EtlError: It cannot be reached, or it refuses.
+    """
+    url = dagster_url(settings).replace("postgresql+psycopg2://", "postgresql://", 1)
+    try:
+        connection = psycopg.connect(url, application_name="etl_assets", connect_timeout=15)
+    except psycopg.OperationalError as error:
+        if "does not exist" not in str(error):
+            raise EtlError(f"Dagster's database cannot be reached: {_without_secret(error)}") from None
+        yield None
+        return
+    with connection:
+        yield connection
 
 
 def is_transient(error: psycopg.Error) -> bool:

@@ -94,6 +94,16 @@ def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None
             _end(batch, "success", None)
 
 
+def other_work(batch: Batch) -> list[str]:
+    """The kinds of other work on the same source that is under way, once what has died was set to abandoned."""
+    abandon_dead_batches(batch.connection)
+    rows = batch.connection.execute(
+        "select distinct kind from etl.batch where status = 'running' and source = %s and batch_id <> %s order by kind",
+        [batch.source, batch.id],
+    )
+    return [kind for (kind,) in rows]
+
+
 def abandon_dead_batches(connection: psycopg.Connection) -> int:
     """Set batches whose session has died to abandoned, and free the files they held. Returns how many.
 

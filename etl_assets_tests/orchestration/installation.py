@@ -28,9 +28,11 @@ class Installation:
     def landing(self) -> Path:
         return self.settings.landing("operating_room")
 
-    def etl(self, *words: str, expected: int | None = None) -> str:
-        """Run a command as a process of its own; its output, and its errors behind it."""
-        done = subprocess.run(self._command(words), capture_output=True, text=True, env=self.environment, check=False)
+    def etl(self, *words: str, expected: int | None = None, given: str | None = None) -> str:
+        """Run a command as a process of its own; its output, and its errors behind it. `given` is what it may read."""
+        done = subprocess.run(
+            self._command(words), capture_output=True, text=True, env=self.environment, input=given, check=False
+        )
         right = (0, 2) if expected is None else (expected,)  # 2: it went through, and there are findings
         assert done.returncode in right, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from etl_assets.declare.copied_table import CopiedTable
 from etl_assets.declare.database_reader import SourceColumn, SourceTable
-from etl_assets.errors import SchemaDrift
+from etl_assets.declare.source import Source
+from etl_assets.errors import EtlError, SchemaDrift
 from etl_assets.warehouse.database.staging import ExistingTable
 from etl_assets.warehouse.relation import Relation
 
@@ -99,3 +101,38 @@ def _cast(name: str, existing_type: str, wanted: str) -> str | None:
 
 def _is_of(kind: str, kinds: Sequence[str]) -> bool:
     return kind.split("(", maxsplit=1)[0] in kinds
+
+
+def check_table_names(source: Source, name: str, described: Sequence[SourceTable]) -> None:
+    """Refuse a name that staging has for none of the tables that the source calls so, and a part of another table."""
+    called_so = [table for table in described if table.name.lower() == name and table.staging_name != name]
+    if called_so:
+        raise EtlError(
+            f"{source.schema}.{name}: {source.title} has {', '.join(sorted(table.name for table in called_so))}, which"
+            f" staging calls {', '.join(sorted(table.staging_name for table in called_so))}, so that no two tables have"
+            f" one name. Nothing of it was loaded. Run: etl discover {source.name}"
+        )
+    for table in described:
+        if table.staging_name == name and table.part_of:
+            raise EtlError(
+                f"{source.schema}.{name}: it is a part of {table.part_of}, with which its rows are read. Nothing of it"
+                f" was loaded, and what is held of it stays. Run: etl discover {source.name}"
+            )
+
+
+def check_personal_columns(source: Source, table: CopiedTable, found: SourceTable) -> None:
+    """Refuse a table that lacks a column declared as personal: under another name it would be shown to readers.
+
+    Not where columns are classified: under another name it would not be loaded.
+    """
+    if table.classes is not None:
+        return
+    there = {column.staging_name for column in found.columns}
+    missing = [name for name in table.personal if name not in there]
+    if missing:
+        raise EtlError(
+            f"{source.schema}.{table.name}: {', '.join(missing)} is declared as personal, and {source.title} has no"
+            " such column. It may have been renamed, and would be shown to readers by its new name. Nothing of the"
+            f" table was loaded. Say in etl_assets/sources/{source.name}/tables.py what its personal columns are called"
+            f" now, or that there are none; to see what has changed, run: etl discover {source.name} --check"
+        )

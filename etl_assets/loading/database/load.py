@@ -5,7 +5,7 @@ lines are written together at the end.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -19,6 +19,7 @@ from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
 from etl_assets.loading.database.pseudonyms import PseudonymKey, pseudonym_key, pseudonymise, require_same_key
+from etl_assets.loading.database.restored import erase_again
 from etl_assets.loading.database.table_load import TableLoad
 from etl_assets.loading.database.verify import CLASSIFIED, MATCHES, checks_of_columns
 from etl_assets.loading.guards import allowed_hours
@@ -27,6 +28,7 @@ from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.readers.cancellation import CancellationToken
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.extraction import record_unchanged
+from etl_assets.warehouse.database.person_models import SubjectColumn
 from etl_assets.warehouse.database.staging import add_columns
 from etl_assets.warehouse.ledger import Counts, record_load, record_watermark
 from etl_assets.warehouse.proof import count_rows_of
@@ -50,13 +52,26 @@ class DatabaseStrategy:
 
     in_order = False
 
-    def __init__(self, request: LoadRequest, hours: AllowedHours | None = None) -> None:
-        """`hours` are when the source may be read; those that the settings say where None."""
+    def __init__(
+        self,
+        request: LoadRequest,
+        hours: AllowedHours | None = None,
+        *,
+        model_columns: Callable[[], Sequence[SubjectColumn]] = tuple,
+    ) -> None:
+        """Load what is asked for.
+
+        Args:
+            request: What, and whose.
+            hours: When the source may be read; as the settings say where None.
+            model_columns: Where models hold persons, who are erased from there if the warehouse was set back.
+        """
         self.request = request
         self._token = CancellationToken()
         if hours is None and not request.options.any_hour:
             hours = allowed_hours(request.settings, request.source)
         self.window = ExtractionWindow(request.source.title, hours, self._token)
+        self._model_columns = model_columns
         self._lock = Lock()
         self._done: set[str] = set()
         """Tables that were loaded, or that had no changes."""
@@ -82,7 +97,8 @@ class DatabaseStrategy:
             for report in reports.values():
                 report.failure = error
             return []
-        if self.request.source.database.subjects:
+        erase_again(self.request.settings, self.request.source, self.request.batch, self._model_columns)
+        if self.request.source.database.pseudonymised:
             self._pseudonym_key = pseudonym_key(self.request.settings, self.request.source)
             with connect(self.request.settings) as connection:
                 self._key_version = require_same_key(connection, self.request.source, self._pseudonym_key)
@@ -136,7 +152,7 @@ class DatabaseStrategy:
     def pseudonymise(self, connection: psycopg.Connection, table: str) -> None:
         """Give the persons of a table that was loaded their pseudonyms, in the transaction of its load."""
         source = self.request.source
-        for subject in source.database.subjects:
+        for subject in source.database.pseudonymised:
             if subject.table == table and self._pseudonym_key:
                 pseudonymise(connection, source, subject, self._pseudonym_key, self._key_version)
 

@@ -3,16 +3,24 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import Enum
 from functools import cached_property
 
 from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
-from etl_assets.declare.database_reader import Fingerprint, HeaderDigests, RowRange, SourceColumn, SourceTable
+from etl_assets.declare.database_reader import (
+    ExpiredRows,
+    Fingerprint,
+    HeaderDigests,
+    RowRange,
+    SourceColumn,
+    SourceTable,
+)
 from etl_assets.declare.source import Source
 from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
-from etl_assets.loading.database.drift import check_schema
+from etl_assets.loading.database.drift import check_personal_columns, check_schema, check_table_names
+from etl_assets.loading.database.tombstone_keys import erasure_key, leave_out_erased
 from etl_assets.settings import Settings
 from etl_assets.warehouse.catalog import dependent_views
 from etl_assets.warehouse.connection import connect
@@ -20,6 +28,7 @@ from etl_assets.warehouse.database.extraction import Extraction, extractions, ke
 from etl_assets.warehouse.database.header_digests import header_digests
 from etl_assets.warehouse.database.staging import ExistingTable, existing_tables
 from etl_assets.warehouse.relation import Relation
+from etl_assets.warehouse.tombstones import tombstones
 
 MAX_ZONE_OFFSET = timedelta(hours=12)
 """How much further back is read by a cursor without a time zone: its clock may be that far behind UTC."""
@@ -269,23 +278,33 @@ def plan_extraction(
             header_digests(connection, source.name),
             dependent_views(connection, source.schema),
         )
+        erased = tombstones(connection, source.name) if source.database.subjects else []
     given = settings.of_source(source.name)
     source.require_settings(given)
     catalogue = source.database.catalogue
     classification = catalogue.classification if catalogue else None
+    key = erasure_key(settings, source, erased) if erased else None
     with closing(source.database.connect(given)) as reader:
-        described = list(reader.describe(None if classification else sorted(tables)).values())
+        described = list(reader.describe(None if classification or key else sorted(tables)).values())
         source_tables = {table.staging_name: table for table in described}
         if not source_tables and not reader.describe():
             raise EtlError(f"{source.title} shows no table: is it the right database, and may the account read it?")
+        kept, refused = leave_out_erased(reader, source, described, key, erased) if key else ({}, {})
     plans, failures = [], {}
     for name in tables:
         try:
-            _check_names(source, name, described)
+            if name in refused:
+                raise refused[name]
+            check_table_names(source, name, described)
             plan = _plan(
                 source, source.copied_table(name), source_tables.get(name), warehouse, full_compare=full_compare
             )
-            plans.append(replace(plan, source_is_idle=source_is_idle))
+            source_table = replace(
+                plan.source_table,
+                erased=kept[name].erased if name in kept else (),
+                expired=_expired_rows(source, plan.table, plan.source_table),
+            )
+            plans.append(replace(plan, source_table=source_table, source_is_idle=source_is_idle))
         except EtlError as error:
             failures[name] = error
     plans.sort(key=lambda plan: (IMPORTANCES.index(plan.table.importance), -plan.source_table.size_bytes))
@@ -316,7 +335,7 @@ def _plan(
                 f"{relation}: it is read by {table.cursor.column}, which {source.title} does not have any more. Nothing"
                 f" of it was loaded. Run: etl discover {source.name}"
             )
-    _check_personal(source, table, found)
+    check_personal_columns(source, table, found)
     source_table = _loaded_part(source, table, found)
     if cursor_column and cursor_column not in source_table.columns:
         raise EtlError(
@@ -347,21 +366,18 @@ def _plan(
     )
 
 
-def _check_names(source: Source, name: str, described: Sequence[SourceTable]) -> None:
-    """Refuse a name that staging has for none of the tables that the source calls so, and a part of another table."""
-    called_so = [table for table in described if table.name.lower() == name and table.staging_name != name]
-    if called_so:
+def _expired_rows(source: Source, table: CopiedTable, found: SourceTable) -> ExpiredRows | None:
+    """The rows that are not held any more, of a table whose rows are held for a time."""
+    if table.keep_for is None:
+        return None
+    column = next((each for each in found.columns if each.staging_name == table.event_date), None)
+    if column is None:
         raise EtlError(
-            f"{source.schema}.{name}: {source.title} has {', '.join(sorted(table.name for table in called_so))}, which"
-            f" staging calls {', '.join(sorted(table.staging_name for table in called_so))}, so that no two tables have"
-            f" one name. Nothing of it was loaded. Run: etl discover {source.name}"
+            f"{source.schema}.{table.name}: {source.title} has no column {table.event_date} any more, by which its rows"
+            " are too old to be held. Nothing of it was loaded."
         )
-    for table in described:
-        if table.staging_name == name and table.part_of:
-            raise EtlError(
-                f"{source.schema}.{name}: it is a part of {table.part_of}, with which its rows are read. Nothing of it"
-                f" was loaded, and what is held of it stays. Run: etl discover {source.name}"
-            )
+    today = datetime.combine(datetime.now(UTC).date(), time.min, tzinfo=UTC)
+    return ExpiredRows(column=column, before=today - table.keep_for)
 
 
 def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> SourceTable:
@@ -375,21 +391,3 @@ def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> Sour
             " them are never_load."
         )
     return loaded if table.keys else replace(loaded, key=())
-
-
-def _check_personal(source: Source, table: CopiedTable, found: SourceTable) -> None:
-    """Refuse a table that lacks a column declared as personal: under another name it would be shown to readers.
-
-    Not where columns are classified: under another name it would not be loaded.
-    """
-    if table.classes is not None:
-        return
-    there = {column.staging_name for column in found.columns}
-    missing = [name for name in table.personal if name not in there]
-    if missing:
-        raise EtlError(
-            f"{source.schema}.{table.name}: {', '.join(missing)} is declared as personal, and {source.title} has no"
-            " such column. It may have been renamed, and would be shown to readers by its new name. Nothing of the"
-            f" table was loaded. Say in etl_assets/sources/{source.name}/tables.py what its personal columns are called"
-            f" now, or that there are none; to see what has changed, run: etl discover {source.name} --check"
-        )

@@ -5,41 +5,29 @@ patient cannot be joined with what is known of a professional. A pseudonym is ke
 staging, which no reader sees; models have the pseudonym alone.
 """
 
-import hmac
-from hashlib import sha256
-
 import psycopg
 
 from etl_assets.declare.database import PSEUDONYM_KEY
 from etl_assets.declare.privacy import Subject
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
+from etl_assets.loading.database.secret_keys import SecretKey, secret_of
 from etl_assets.settings import Settings
 from etl_assets.warehouse.database import person_keys
 from etl_assets.warehouse.relation import Relation
 
-MIN_CHARACTERS = 32
-"""Of a secret: `openssl rand -hex 32` gives 64."""
-_SALT, _CHECK = b"etl_assets pseudonyms", "check value"
+_SALT = b"etl_assets pseudonyms"
 
 
-class PseudonymKey:
-    """The secret of a source. It shows in no message and no repr."""
+class PseudonymKey(SecretKey):
+    """The secret of a source's pseudonyms."""
 
     def __init__(self, secret: str) -> None:
-        self._extracted = hmac.digest(_SALT, secret.encode(), sha256)
+        super().__init__(secret, _SALT)
 
     def pseudonym(self, purpose: str, person: str) -> str:
         """The pseudonym of a person for a purpose: 64 hexadecimal digits."""
-        return hmac.new(self._derive(purpose), person.encode(), sha256).hexdigest()
-
-    @property
-    def check_value(self) -> str:
-        """By which the key is known again: nobody can tell the key from it."""
-        return self._derive(_CHECK).hex()[:16]
-
-    def _derive(self, purpose: str) -> bytes:
-        return hmac.digest(self._extracted, purpose.encode() + b"\x01", sha256)
+        return self.keyed_digest(purpose, person)
 
 
 def pseudonym_key(settings: Settings, source: Source) -> PseudonymKey:
@@ -48,13 +36,7 @@ def pseudonym_key(settings: Settings, source: Source) -> PseudonymKey:
     Raises:
         EtlError: None is set, or one that could be guessed.
     """
-    secret = settings.of_source(source.name).get(PSEUDONYM_KEY, "")
-    if len(secret) < MIN_CHARACTERS:
-        raise EtlError(
-            f"ETL_{source.name.upper()}_{PSEUDONYM_KEY.upper()} has {len(secret)} characters; {MIN_CHARACTERS} at least"
-            " were expected, by chance: openssl rand -hex 32"
-        )
-    return PseudonymKey(secret)
+    return PseudonymKey(secret_of(settings, source, PSEUDONYM_KEY))
 
 
 def require_same_key(connection: psycopg.Connection, source: Source, key: PseudonymKey) -> int:
@@ -107,4 +89,4 @@ def rotate(connection: psycopg.Connection, source: Source, key: PseudonymKey, *,
         version = person_keys.record_version(connection, source.name, key.check_value, by=by, why=why)
         person_keys.create_person_keys(connection, source.schema)
         person_keys.empty(connection, source.schema)
-        return sum(pseudonymise(connection, source, subject, key, version) for subject in source.database.subjects)
+        return sum(pseudonymise(connection, source, subject, key, version) for subject in source.database.pseudonymised)

@@ -8,8 +8,9 @@ from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
 from etl_assets.loading.database.load import DatabaseStrategy
 from etl_assets.loading.database.plan import plan_tables
-from etl_assets.loading.load import LoadOptions
+from etl_assets.loading.load import LoadOptions, LoadRequest
 from etl_assets.orchestration.kinds.kind import Kind, LoadSchedule
+from etl_assets.orchestration.models.subject_columns import subject_columns
 from etl_assets.orchestration.partitions import recent_span
 from etl_assets.settings import Settings
 
@@ -69,9 +70,14 @@ def describe_plans(settings: Settings, source: Source, tables: Sequence[str], op
     yield f"{len(plans)} tables, {sum(plan.rows for plan in plans):,} rows at the source; nothing was read of them."
 
 
+def database_strategy(request: LoadRequest) -> DatabaseStrategy:
+    """How a database's tables are loaded; whoever was erased is erased from its models, too."""
+    return DatabaseStrategy(request, model_columns=lambda: subject_columns(request.source))
+
+
 DATABASE = Kind(
     icon="mysql",
-    strategy=DatabaseStrategy,
+    strategy=database_strategy,
     due=changes_due,
     schedules=database_schedules,
     ops=ops_by_importance,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from etl_assets.declare.database_reader import RowRange, SourceColumn, SourceTable
+from etl_assets.declare.database_reader import INTEGER_TYPES, RowRange, SourceColumn, SourceTable
 
 
 def range_key(table: SourceTable) -> str:
@@ -66,6 +66,50 @@ def cursor_conditions(row_range: RowRange, moment: Callable[[datetime], str], na
     if row_range.until is not None:
         conditions.append(f"{name} < {moment(row_range.until.astimezone(UTC))}")
     return conditions
+
+
+def left_out_conditions(
+    table: SourceTable,
+    *,
+    quote: Callable[[str], str],
+    literal: Callable[[str], str],
+    name: Callable[[SourceTable], str],
+    moment: Callable[[SourceColumn, datetime], str],
+) -> list[str]:
+    """The conditions that keep out rows of persons who were erased, and rows that are too old; none where all are read.
+
+    Args:
+        table: Whose rows.
+        quote: Quotes an identifier.
+        literal: Quotes a text.
+        name: The name of a table, as a statement has it.
+        moment: Writes a moment, brought to UTC, to compare a column with.
+    """
+    conditions = []
+    if is_erased := _is_erased(table, quote, literal, name):
+        conditions.append(f"({is_erased}) is not true")
+    if expired := table.expired:
+        before = moment(expired.column, expired.before.astimezone(UTC))
+        conditions.append(f"({quote(expired.column.name)} < {before}) is not true")
+    return conditions
+
+
+def _is_erased(
+    table: SourceTable, quote: Callable[[str], str], literal: Callable[[str], str], name: Callable[[SourceTable], str]
+) -> str:
+    conditions = []
+    for each in table.erased:
+        column = quote(each.column.name)
+        if each.keys:
+            is_number = each.column.staging_type in INTEGER_TYPES
+            keys = (str(int(key)) if is_number else literal(key) for key in each.keys)
+            conditions.append(f"{column} in ({', '.join(keys)})")
+        if each.parent is not None:
+            where = _is_erased(each.parent, quote, literal, name)
+            conditions.append(
+                f"{column} in (select {quote(each.parent.key[0])} from {name(each.parent)} where {where})"
+            )
+    return " or ".join(conditions)
 
 
 def with_staging_cursor(table: SourceTable, row_range: RowRange) -> RowRange:

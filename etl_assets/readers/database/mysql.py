@@ -32,7 +32,13 @@ from etl_assets.readers.database.mysql_catalogue import describe_mysql
 from etl_assets.readers.database.mysql_connection import MysqlConnection
 from etl_assets.readers.database.mysql_fingerprints import read_fingerprints
 from etl_assets.readers.database.mysql_lines import quote_mysql, sanitize_text
-from etl_assets.readers.database.mysql_ranges import is_local_time, source_local_time, split_into_strides, stride_rows
+from etl_assets.readers.database.mysql_ranges import (
+    from_where,
+    is_local_time,
+    source_local_time,
+    split_into_strides,
+    stride_rows,
+)
 from etl_assets.readers.database.mysql_sums import combine_sums, query_sums
 from etl_assets.readers.prefetch import prefetch_one
 
@@ -55,7 +61,12 @@ class MysqlReader:
 
     def count(self, table: SourceTable) -> int:
         """How many rows there are."""
-        return int(self._connection.row(f"select count(*) from {quote_mysql(table.name)}")[0] or 0)
+        return int(self._connection.row(f"select count(*){from_where(table, RowRange())}")[0] or 0)
+
+    def distinct_values(self, table: SourceTable, column: SourceColumn) -> set[str]:
+        """The values of a column, each once, as staging writes them."""
+        select = f"select distinct cast({quote_mysql(column.name)} as char) from {quote_mysql(table.name)}"
+        return {value.decode() for (value,) in self._connection.rows(select) if value is not None}
 
     def read(
         self, table: SourceTable, row_range: RowRange, *, batch_size: int, without_nul: bool = False

@@ -151,7 +151,7 @@ def copy_expression(column: SourceColumn, *, strict_dates: bool = False) -> str:
     elif column.staging_type == "text":
         value_sql = binary_expression(column)
         for mark, written in ESCAPES:
-            value_sql = f"replace({value_sql}, {_literal(mark)}, {_literal(written)})"
+            value_sql = f"replace({value_sql}, {literal_mysql(mark)}, {literal_mysql(written)})"
     elif kind.name == "bit":
         value_sql = f"({name} + 0)"
     elif kind.name == "float":
@@ -185,6 +185,9 @@ def binary_expression(column: SourceColumn) -> str:
     return f"cast(convert({value_sql} using utf8mb4) as binary)"
 
 
-def _literal(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+def literal_mysql(text: str) -> str:
+    """A text as a literal."""
+    escaped = (
+        text.replace("\\", "\\\\").replace("'", "''").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    )
     return f"'{escaped}'"

@@ -5,9 +5,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from etl_assets.declare.database_reader import RowRange, SourceColumn, SourceTable
-from etl_assets.readers.database.conditions import cursor_conditions, find_column, key_conditions, range_key, split_keys
+from etl_assets.readers.database.conditions import (
+    cursor_conditions,
+    find_column,
+    key_conditions,
+    left_out_conditions,
+    range_key,
+    split_keys,
+)
 from etl_assets.readers.database.mysql_connection import MysqlConnection
-from etl_assets.readers.database.mysql_lines import quote_mysql
+from etl_assets.readers.database.mysql_lines import literal_mysql, quote_mysql
 from etl_assets.readers.database.mysql_types import MysqlType
 
 BATCH_BYTES = 8 << 20
@@ -30,6 +37,13 @@ def from_where(table: SourceTable, row_range: RowRange, *more: str) -> str:
         conditions += cursor_conditions(
             row_range, source_local_time if is_local_time(column) else _timestamp_literal, quote_mysql(column.name)
         )
+    conditions += left_out_conditions(
+        table,
+        quote=quote_mysql,
+        literal=literal_mysql,
+        name=lambda each: quote_mysql(each.name),
+        moment=lambda column, moment: (source_local_time if is_local_time(column) else _timestamp_literal)(moment),
+    )
     where = f" where {' and '.join(conditions)}" if conditions else ""
     return f" from {quote_mysql(table.name)}{where}"
 

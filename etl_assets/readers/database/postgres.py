@@ -19,9 +19,11 @@ from etl_assets.readers.database.conditions import (
 from etl_assets.readers.database.postgres_catalogue import describe_postgres
 from etl_assets.readers.database.postgres_connection import PostgresConnection
 from etl_assets.readers.database.postgres_headers import HeaderReader, chunk_condition
+from etl_assets.readers.database.postgres_left_out import left_out_of_postgres, timestamp_literal
 from etl_assets.readers.database.postgres_sums import quote_postgres, sums_select_list
 
 SUM_BATCH_KEYS = 10_000
+ALL = RowRange()
 
 
 class PostgresReader:
@@ -42,7 +44,13 @@ class PostgresReader:
 
     def count(self, table: SourceTable) -> int:
         """How many rows there are."""
-        return int(self._connection.row(f"select count(*){self._from_where(table, RowRange())}")[0])
+        return int(self._connection.row(f"select count(*){self._from_where(table, ALL)}")[0])
+
+    def distinct_values(self, table: SourceTable, column: SourceColumn) -> set[str]:
+        """The values of a column, each once, as staging writes them."""
+        whole = replace(table, erased=(), expired=None)
+        select = f"select distinct {_staging_expression(column)}::text{self._from_where(whole, ALL)}"
+        return {value for (value,) in self._connection.rows(select) if value is not None}
 
     def read(
         self, table: SourceTable, row_range: RowRange, *, batch_size: int, without_nul: bool = False
@@ -70,7 +78,7 @@ class PostgresReader:
         of_row = _row_hash(table.columns)
         select = "select count(*), coalesce(sum({}), 0)"
         if not table.has_integer_key:
-            rows, checksum = self._connection.row(select.format(of_row) + self._from_where(table, RowRange()))
+            rows, checksum = self._connection.row(select.format(of_row) + self._from_where(table, ALL))
             yield Fingerprint(after=None, upto=None, rows=rows, checksum=str(checksum))
             return
         for upto in bounds:
@@ -153,21 +161,17 @@ class PostgresReader:
         conditions = key_conditions(table, row_range, quote_postgres)
         if row_range.cursor_column is not None:
             conditions += cursor_conditions(
-                row_range, _timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
+                row_range, timestamp_literal, quote_postgres(find_column(table, row_range.cursor_column).name)
             )
         conditions += map(chunk_condition, row_range.chunks or ())
+        conditions += left_out_of_postgres(table, self._connection.name_of)
         where = f" where {' and '.join(conditions)}" if conditions else ""
         only = "" if table.is_partitioned else "only "
-        return f" from {only}{quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}{where}"
+        return f" from {only}{self._connection.name_of(table)}{where}"
 
 
 def _staging_expression(column: SourceColumn) -> str:
     return f"{quote_postgres(column.name)}::{column.staging_type}"
-
-
-def _timestamp_literal(moment: datetime) -> str:
-    """A moment as a literal; a timestamp without a zone is compared in UTC too: the zone of the session."""
-    return f"timestamptz '{moment:%Y-%m-%d %H:%M:%S.%f}+00'"
 
 
 def _row_hash(columns: Sequence[SourceColumn]) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 
 import psycopg
 
+from etl_assets.declare.database_reader import SourceTable
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.readers.database.database_url import DatabaseUrl
+from etl_assets.readers.database.postgres_sums import quote_postgres
 
 CONNECT_SECONDS = 20
 BLOCK_ROWS = 400
@@ -52,6 +54,10 @@ class PostgresConnection:
             self.close()
             raise EtlError(f"{url.display_name}: the account may see no schema of its search_path.")
         self.schema = str(schema)
+
+    def name_of(self, table: SourceTable) -> str:
+        """The name of a table of the schema, as a statement has it."""
+        return f"{quote_postgres(self.schema)}.{quote_postgres(table.name)}"
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows of a small result."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from etl_assets.declare.database_reader import HeaderDigest, HeaderDigests, SourceTable
 from etl_assets.errors import TransientError
 from etl_assets.readers.database.postgres_connection import PostgresConnection
-from etl_assets.readers.database.postgres_sums import quote_postgres
+from etl_assets.readers.database.postgres_left_out import left_out_of_postgres
 
 CHUNK_PAGES = 128
 """Pages of a chunk: of 8 kB each, some thousand rows. What is read for one row that has changed."""
@@ -47,7 +47,7 @@ from generate_series({first}::bigint, {last}) as chunk
 cross join lateral (
     select count(*) as rows, sum(hashtidextended(ctid, xmin::text::bigint)) as checksum
     from only {table}
-    where ctid >= format('(%s,0)', chunk * {pages})::tid and ctid < format('(%s,0)', (chunk + 1) * {pages})::tid
+    where ctid >= format('(%s,0)', chunk * {pages})::tid and ctid < format('(%s,0)', (chunk + 1) * {pages})::tid{kept}
 ) as digest
 where digest.rows > 0"""
 _LOCK = "select from only {table} where false"
@@ -81,6 +81,7 @@ class HeaderReader:
         """
         *of_table, pages = self._connection.row(_TABLE.format(relation=self._literal(table)))
         chunks: dict[int, HeaderDigest] = {}
+        kept = "".join(f" and {each}" for each in left_out_of_postgres(table, self._connection.name_of))
         last_chunk = (pages - 1) // CHUNK_PAGES
         for first in range(0, last_chunk + 1, STATEMENT_CHUNKS):
             self.yield_to_waiters(table)
@@ -90,6 +91,7 @@ class HeaderReader:
                     last=min(first + STATEMENT_CHUNKS - 1, last_chunk),
                     table=self._name(table),
                     pages=CHUNK_PAGES,
+                    kept=kept,
                 )
             )
             chunks |= {chunk: HeaderDigest(rows=rows, checksum=checksum) for chunk, rows, checksum in found}
@@ -129,7 +131,7 @@ class HeaderReader:
         return str(self._connection.row(_SERVER if self._may_identify else _STARTED)[0])
 
     def _name(self, table: SourceTable) -> str:
-        return f"{quote_postgres(self._connection.schema)}.{quote_postgres(table.name)}"
+        return self._connection.name_of(table)
 
     def _literal(self, table: SourceTable) -> str:
         return "'" + self._name(table).replace("'", "''") + "'"

@@ -4,10 +4,11 @@ The source's own stamp (`updated_at`) is moved by its application, and not by th
 lists of many to many rows leave it as it was. So no table is read by it.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
-from etl_assets.declare.privacy import Classification, Subject
+from etl_assets.declare.privacy import Classification, Owned, Subject
 
 CLASSES = (
     ClassRule(
@@ -25,6 +26,9 @@ CLASSES = (
     ClassRule(importance="reference", why="a vocabulary of the source", names="*"),
 )
 
+KEPT_FOR = timedelta(days=3_653)
+"""Ten years: after that no claim can be made any more (Brazil's Civil Code, art. 205)."""
+
 CATALOGUE = Catalogue(
     path=Path(__file__).with_name("tables.yaml"),
     classes=CLASSES,
@@ -33,16 +37,40 @@ CATALOGUE = Catalogue(
     " *_disability_types lacreiid_google_* lacreiid_otherprofileanswer *_legacy*",
     classification=Classification(Path(__file__).with_name("privacy.yaml")),
     overrides={
-        "lacreiid_appointment": Override(event_date="date"),
-        "lacreiid_cancellation": Override(event_date="created_at"),
-        "lacreiid_report": Override(event_date="created_at"),
+        "lacreiid_appointment": Override(event_date="date", keep_for=KEPT_FOR),
+        "lacreiid_cancellation": Override(event_date="created_at", keep_for=KEPT_FOR),
+        "lacreiid_report": Override(event_date="created_at", keep_for=KEPT_FOR),
     },
 )
 
 SUBJECTS = (
-    Subject(name="patient", table="lacreiid_user"),
-    Subject(name="professional", table="lacreisaude_professional"),
+    Subject(
+        name="patient",
+        table="lacreiid_user",
+        owns=(
+            Owned(table="lacreiid_profile", column="user_id"),
+            Owned(table="lacreiid_profile_disability_types", column="profile_id", of="lacreiid_profile"),
+            Owned(table="lacreiid_appointment", column="user_id"),
+            Owned(table="lacreiid_cancellation", column="appointment_id", of="lacreiid_appointment"),
+            Owned(table="lacreiid_cancellation", column="created_by_object_id"),
+            Owned(table="lacreiid_report", column="appointment_id", of="lacreiid_appointment"),
+            Owned(table="lacreiid_report", column="created_by_object_id"),
+        ),
+    ),
+    Subject(
+        name="professional",
+        table="lacreisaude_professional",
+        same_as={"user_id": "patient"},
+        owns=(
+            Owned(table="lacreisaude_professional_disability_types", column="professional_id"),
+            Owned(table="lacreisaude_clinic", column="professional_id"),
+            Owned(table="lacreiid_appointment", column="professional_id"),
+            Owned(table="lacreiid_cancellation", column="created_by_object_id"),
+            Owned(table="lacreiid_report", column="created_by_object_id"),
+        ),
+    ),
 )
+"""Whoever is a professional has an account like a patient's: who is erased as one is erased as the other."""
 
 LISTED = CATALOGUE.read()
 TABLES = tuple(LISTED.tables.values())

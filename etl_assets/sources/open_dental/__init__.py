@@ -6,7 +6,7 @@ from etl_assets.declare.database import Database
 from etl_assets.declare.source import Source
 from etl_assets.sources.open_dental.reader import REQUIRED_SETTINGS, connect_open_dental
 from etl_assets.sources.open_dental.rules import RULES
-from etl_assets.sources.open_dental.tables import CATALOGUE, TABLES
+from etl_assets.sources.open_dental.tables import CATALOGUE, SUBJECTS, TABLES
 
 SOURCE = Source(
     name="open_dental",
@@ -19,6 +19,7 @@ SOURCE = Source(
         sweep_cron="40 2 * * *",
         start=date(2000, 1, 1),
         catalogue=CATALOGUE,
+        subjects=SUBJECTS,
     ),
     tables=TABLES,
     rules=RULES,

@@ -13,6 +13,7 @@ not update them, their tables are read whole, which for a handful of rows costs 
 from pathlib import Path
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
+from etl_assets.declare.privacy import Owned, Subject
 
 CLASSES = (
     ClassRule(
@@ -226,3 +227,49 @@ CATALOGUE = Catalogue(
 
 LISTED = CATALOGUE.read()
 TABLES = tuple(LISTED.tables.values())
+
+PARTS = {
+    "anestheticrecord": "anestheticdata anesthmedsgiven anesthscore",
+    "appointment": "apptfield ehraptobs",
+    "claim": "claimattach claimcondcodelog claimtracking claimvalcodelog",
+    "claimproc": "claimsnapshot insbluebooklog",
+    "document": "imagedraw",
+    "ehrlab": "ehrlabclinicalinfo ehrlabimage ehrlabnote ehrlabresult ehrlabresultscopyto ehrlabspecimen",
+    "emailmessage": "emailattach",
+    "etrans": "etrans835 etrans835attach",
+    "labpanel": "labresult",
+    "medlab": "medlabfacattach medlabresult medlabspecimen",
+    "mount": "mountitem",
+    "orthocase": "orthoplanlink orthoproclink",
+    "patplan": "benefit",
+    "payplan": "payplanlink",
+    "perioexam": "periomeasure",
+    "procedurelog": "insbluebook orionproc procgroupitem",
+    "securitylog": "securityloghash",
+    "sheet": "sheetfield",
+    "statement": "statementprod stmtlink",
+    "treatplan": "treatplanattach",
+    "vaccinepat": "vaccineobs",
+}
+"""Tables without the patient's number whose rows are parts of rows that have it; by the key of these, called alike."""
+
+SUBJECTS = (
+    Subject(
+        name="patient",
+        table="patient",
+        key="patnum",
+        is_pseudonymised=False,
+        key_elsewhere="patnum",
+        owns=(
+            *(Owned(table="patientlink", column=column) for column in ("patnumfrom", "patnumto")),
+            *(Owned(table="guardian", column=column) for column in ("patnumchild", "patnumguardian")),
+            *(
+                Owned(table=part, column=LISTED.tables[whole].keys[0], of=whole)
+                for whole, parts in PARTS.items()
+                for part in parts.split()
+            ),
+        ),
+    ),
+)
+"""Who is erased goes from every table that has a `PatNum`. The rows of others that name them stay: whose guarantor, or
+whose subscriber they were."""
