@@ -50,6 +50,7 @@ def _appointments(visits: Iterable[Visit]) -> Rows:
             *key,
             len(found),
             *(_of_status(found, status) for status in ("pending", "confirmed", "completed", "canceled")),
+            0,
             _per_cent(_of_status(found, "completed"), len(found)),
             _per_cent(_of_status(found, "canceled"), len(found)),
             _waiting(found),
@@ -72,6 +73,7 @@ def _feedback(visits: Iterable[Visit]) -> Rows:
                 *(ratings.count(number) for number in range(1, 6)),
                 _mean(ratings),
                 len(completed),
+                answered,
                 _per_cent(answered, len(completed)),
                 _raters(found),
             )
@@ -120,6 +122,7 @@ def _professionals(community: Community, pseudonyms: Mapping[str, str]) -> Rows:
                 _of_status(visits, "completed"),
                 len(_ratings(visits)),
                 _mean(_ratings(visits)),
+                len({visit.patient.key for visit in visits if visit.status == "completed"}),
                 _raters(visits),
             )
         )

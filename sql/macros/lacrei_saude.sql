@@ -210,3 +210,16 @@ codes as (
         where {{ key }} in (select gone.{{ key }} from {{ this }} as gone where gone.is_current and gone.{{ flag }})
     {%- endif -%}
 {%- endmacro -%}
+
+{#- A post-hook of a dimension: all versions of a member have in this column what the one in force has. A pseudonym is
+    of no time: where the secret was changed, an older version would tell who the older pseudonym was. -#}
+{%- macro overwrite_in_all_versions(column) -%}
+    {%- set key = config.get('natural_key') -%}
+    update {{ this }} as version
+    set {{ column }} = latest.{{ column }}
+    from {{ this }} as latest
+    where
+        latest.is_current
+        and version.{{ key }} = latest.{{ key }}
+        and version.{{ column }} is distinct from latest.{{ column }}
+{%- endmacro -%}

@@ -320,7 +320,7 @@ def _plan(
     relation = Relation(source.schema, table.name)
     if found is None:
         state = warehouse.extractions.get(str(relation))
-        if state is None or not state.rows_held:
+        if state is None or not state.rows_held or table.is_optional:
             raise NotAtSource(f"{relation}: {source.title} has no table {table.name}.")
         raise EtlError(
             f"{relation}: {source.title} has no table {table.name} any more. The {state.rows_held:,} rows held of it"

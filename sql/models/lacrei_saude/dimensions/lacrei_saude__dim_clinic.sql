@@ -1,7 +1,18 @@
 -- One row per clinic and version of it; -1 is the clinic nobody knows. Clinics are known by their keys, and their names
 -- are not taken: two may be called alike in one city, and some have no name.
 
-{{ config(natural_key='clinic_id') }}
+{{
+    config(
+        natural_key='clinic_id',
+        tracked=[
+            'is_presential_clinic', 'is_online_clinic', 'city', 'state', 'zip3', 'time_zone', 'consult_price',
+            'duration_minutes', 'accepts_insurance_providers', 'provides_accessibility_standards',
+            'online_clinic_consult_price', 'online_clinic_duration_minutes',
+            'online_clinic_accepts_insurance_providers',
+        ],
+        post_hook=["{{ overwrite_in_all_versions('professional_key') }}"],
+    )
+}}
 
 with
 

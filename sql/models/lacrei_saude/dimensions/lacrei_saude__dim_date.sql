@@ -28,18 +28,23 @@ occurring as (
     select distinct (created_at at time zone 'UTC')::date from users
 ),
 
+bounds as (
+    select
+        greatest(min(calendar_date), date '2000-01-01') - 1 as first_date,
+        least(max(calendar_date), date '2100-12-31') + 1 as last_date
+    from occurring
+),
+
 -- A date that is written wrongly may lie centuries away: it is here, but not all days until then.
 days as (
-    select generate_series(
-        greatest(min(calendar_date), date '2000-01-01') - 1, least(max(calendar_date), date '2100-12-31') + 1,
-        interval '1 day'
-    )::date as calendar_date
-    from occurring
+    select series.day::date as calendar_date
+    from bounds
+    cross join lateral generate_series(bounds.first_date, bounds.last_date, interval '1 day') as series (day)
     union
-    select calendar_date + near.days
+    select occurring.calendar_date + near.days
     from occurring
     cross join (values (-1), (0), (1)) as near (days)
-    where calendar_date is not null
+    where occurring.calendar_date is not null
 )
 
 select

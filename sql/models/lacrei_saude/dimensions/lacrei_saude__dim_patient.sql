@@ -20,16 +20,25 @@ appointments as (
     select * from {{ ref('lacrei_saude__stg_lacreiid_appointment') }}
 ),
 
+accounts as (
+    select
+        *,
+        (created_at at time zone {{ network_time_zone() }})::date as sign_up_date
+    from users
+),
+
 patients as (
     select
-        users.*,
-        (users.created_at at time zone {{ network_time_zone() }})::date as sign_up_date
-    from users
+        accounts.*,
+        case
+            when birth_date <= sign_up_date then extract(year from age(sign_up_date, birth_date))
+        end as sign_up_age
+    from accounts
     where
-        users.patient_key is not null
+        patient_key is not null
         and (
-            users.profile_type = 'patient'
-            or users.user_id in (select appointments.user_id from appointments)
+            profile_type = 'patient'
+            or user_id in (select appointments.user_id from appointments)
         )
 )
 
@@ -38,7 +47,7 @@ select
     patients.profile_type,
     patients.is_active,
     extract(year from patients.birth_date)::integer as birth_year,
-    {{ age_group('extract(year from age(patients.sign_up_date, patients.birth_date))') }} as age_group,
+    {{ age_group('patients.sign_up_age') }} as age_group,
     date_trunc('month', patients.sign_up_date)::date as sign_up_month,
     profiles.ethnic_group,
     profiles.gender_identity,

@@ -1,6 +1,6 @@
--- One row per appointment, however many reports and cancellations it has; one that was moved to another time is the same
--- row. Professional and clinic are as they were then. Its day is that of the clinic's clock for a visit in person, and of
--- Sao Paulo's else; it is booked online.
+-- One row per appointment, however many reports and cancellations it has; one that was moved to another time is the
+-- same row. Professional and clinic are as they were then. Its day is that of the clinic's clock for a visit in person,
+-- and of Sao Paulo's else; it is booked online.
 
 {{ config(unique_key='appointment_id', indexes=[{'columns': ['date_id']}]) }}
 
@@ -44,15 +44,22 @@ cancellations as (
     group by appointment_id
 ),
 
--- What a patient said last counts.
 reports as (
     select
         appointment_id,
-        count(*)::integer as report_count,
-        (array_agg(evaluation order by created_at desc nulls last, report_id asc)
-            filter (where created_by = 'patient' and evaluation is not null))[1] as rating
+        count(*)::integer as report_count
     from {{ ref('lacrei_saude__stg_lacreiid_report') }}
     group by appointment_id
+),
+
+-- What a patient said last counts.
+ratings as (
+    select distinct on (appointment_id)
+        appointment_id,
+        evaluation as rating
+    from {{ ref('lacrei_saude__stg_lacreiid_report') }}
+    where created_by = 'patient' and evaluation is not null
+    order by appointment_id asc, created_at desc nulls last, report_id asc
 ),
 
 -- A date that is none joins the first version of each.
@@ -105,9 +112,10 @@ select
     described.state,
     described.specialty,
     coalesce(reports.report_count, 0) as report_count,
-    reports.rating,
+    ratings.rating,
     cancellations.cancellation_created_at,
     coalesce(cancellations.cancellation_count, 0) as cancellation_count
 from described
 left join cancellations on described.appointment_id = cancellations.appointment_id
 left join reports on described.appointment_id = reports.appointment_id
+left join ratings on described.appointment_id = ratings.appointment_id

@@ -1,5 +1,5 @@
--- One row per professional and month of appointments, by the specialty and the state that they had then; of professionals
--- that the source does not tell (N/I) one together.
+-- One row per professional and month of appointments, by the specialty and the state that they had then; of
+-- professionals that the source does not tell (N/I) one together.
 
 {{
     config(
@@ -18,12 +18,20 @@ dates as (
     select * from {{ ref('lacrei_saude__dim_date') }}
 ),
 
+dated as (
+    select
+        appointments.*,
+        dates.month_start as appointment_period
+    from appointments
+    inner join dates on appointments.date_id = dates.date_id
+),
+
 counted as (
     select
-        {{ or_unknown('appointments.professional_key') }} as professional_sk,
-        dates.month_start as appointment_period,
-        {{ or_unknown('appointments.specialty') }} as specialty,
-        {{ or_unknown('appointments.state') }} as state,
+        {{ or_unknown('professional_key') }} as professional_sk,
+        appointment_period,
+        {{ or_unknown('specialty') }} as specialty,
+        {{ or_unknown('state') }} as state,
         count(*)::integer as total,
         count(*) filter (where status = 'completed')::integer as completed,
         count(*) filter (where status = 'completed' and type = 'online')::integer as completed_online,
@@ -33,8 +41,7 @@ counted as (
         count(*) filter (where status = 'canceled' and type = 'in_person')::integer as cancelled_presencial,
         {{ mean('waiting_minutes') }} as avg_waiting_minutes,
         count(distinct patient_key)::integer as patients
-    from appointments
-    inner join dates on appointments.date_id = dates.date_id
+    from dated
     group by 1, 2, 3, 4
 )
 

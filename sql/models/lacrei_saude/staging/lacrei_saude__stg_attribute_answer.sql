@@ -3,27 +3,43 @@
 
 {{ config(alias='attribute_answer', unique_key=['attribute', 'answer']) }}
 
-{%- set attributes = {
+{%- set newer = {
     'ethnic_group': 'ethnic_group', 'gender_identity': 'gender_identity', 'sexual_orientation': 'sexuality',
-    'pronoun': 'pronoun', 'disability_type': 'disability_types',
+    'pronoun': 'pronoun',
 } %}
+{%- set older = {
+    'ethnic_group_id': 'ethnic_group', 'gender_identity_id': 'gender_identity', 'sexual_orientation_id': 'sexuality',
+    'pronoun_id': 'pronoun',
+} %}
+{%- set columns = (newer.values() | list) + (older | list) + ['disability_types'] %}
 
 with
 
 profiles as (
-    {{ staged('lacreiid_profile', attributes.values() | list) | indent(4) }}
+    {{ staged('lacreiid_profile', columns, unless=older) | indent(4) }}
 ),
 
 professionals as (
-    {{ staged('lacreisaude_professional', attributes.values() | list) | indent(4) }}
+    {{ staged('lacreisaude_professional', columns, unless=older) | indent(4) }}
 ),
 
 {{ known_answers() }},
 
 given as (
-    select * from profiles
-    union all
-    select * from professionals
+    {%- for relation in ('profiles', 'professionals') %}
+    {%- for attribute, column in newer.items() %}
+    select
+        '{{ attribute }}' as attribute,
+        coalesce({{ column }}::text, {{ attribute }}_id::text) as answer
+    from {{ relation }}
+    union
+    {%- endfor %}
+    select
+        'disability_type' as attribute,
+        unnest(disability_types::text[]) as answer
+    from {{ relation }}
+    {{ 'union' if not loop.last }}
+    {%- endfor %}
 ),
 
 answers as (
@@ -33,26 +49,13 @@ answers as (
         {{ cleaned('label') }} as label
     from lookup_answers
     union all
-    select distinct
-        given_answer.attribute,
-        given_answer.answer,
+    select
+        given.attribute,
+        given.answer,
         null
     from given
-    cross join lateral (
-        {%- for attribute, column in attributes.items() %}
-        {%- if attribute == 'disability_type' %}
-        select
-            '{{ attribute }}',
-            unnest({{ column }}::text[])
-        {%- else %}
-        select
-            '{{ attribute }}',
-            {{ cleaned(column ~ '::text') }}
-        union all
-        {%- endif %}
-        {%- endfor %}
-    ) as given_answer (attribute, answer)
-    where given_answer.answer is not null
+    left join lookup_answers on given.attribute = lookup_answers.attribute and given.answer = lookup_answers.answer
+    where given.answer is not null and lookup_answers.answer is null
 )
 
 select
