@@ -197,6 +197,7 @@ def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> 
     assert network.rows() == before
     receipt = network.erase({"patient": {patient}})
     assert receipt.places == rehearsed.places
+    assert network.chunks_with(patient) == 0
     assert receipt.places[f"{SCHEMA}.lacreiid_user"] == 1
     assert receipt.places[f"{MODEL}.patient_key"] == 2
     assert receipt.places[str(log)] == 1
