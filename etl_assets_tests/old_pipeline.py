@@ -18,7 +18,7 @@ VISIT = CopiedTable(
     why="schedule",
 )
 PAIR = CopiedTable(name="pair", key=("kind", "code"), load=Full(), importance="reference", why="codes")
-PRACTICE = replace(SOURCE, tables=(PAIR, VISIT), rules=())
+PRACTICE = replace(SOURCE, tables=(PAIR, VISIT), rules=(), reader=replace(SOURCE.database, subjects=()))
 NONE = """
     drop view if exists open_dental_live.visit, open_dental_live.pair cascade;
     drop table if exists open_dental.visit, open_dental.pair, open_dental.was;

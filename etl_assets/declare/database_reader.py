@@ -108,6 +108,18 @@ class ErasedRows:
     """As staging writes them."""
     parent: SourceTable | None = None
     """A table with erased rows of its own, whose key the column holds."""
+    kind: "GenericKey | None" = None
+    """Where the column holds keys of several tables: which rows it holds these in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenericKey:
+    """Rows in which `column` holds the key of a row of `table` in which `name` is `value`."""
+
+    column: SourceColumn
+    table: SourceTable
+    name: SourceColumn
+    value: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from etl_assets.declare.privacy import Subject
+from etl_assets.declare.privacy import KeyKind, Subject
 from etl_assets.errors import EtlError
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class OwnerLink:
     """A column that holds the key of a row of a table `of`: a row that tells of whom that one tells."""
 
     column: str
     of: str
+    when: KeyKind | None = None
+    """By what it is told that a key is one of that table."""
 
 
 Ownership = Mapping[str, Sequence[OwnerLink]]
@@ -35,7 +37,9 @@ def ownership(subjects: Sequence[Subject], columns: Mapping[str, Collection[str]
     by_name = {subject.name: subject for subject in subjects}
     links: dict[str, set[OwnerLink]] = {subject.table: set() for subject in subjects if subject.table in columns}
     for subject in subjects:
-        declared = [(owned.table, OwnerLink(owned.column, owned.of or subject.table)) for owned in subject.owns]
+        declared = [
+            (owned.table, OwnerLink(owned.column, owned.of or subject.table, owned.when)) for owned in subject.owns
+        ]
         declared += [
             (subject.table, OwnerLink(column, by_name[name].table))
             for column, name in subject.same_as.items()
@@ -49,6 +53,9 @@ def ownership(subjects: Sequence[Subject], columns: Mapping[str, Collection[str]
         for table, link in declared:
             if table in columns and link.of in columns:
                 _require_column(subject, table, link.column, columns[table])
+                if link.when:
+                    _require_column(subject, table, link.when.column, columns[table])
+                    _require_column(subject, link.when.table, link.when.name, columns.get(link.when.table, ()))
                 links.setdefault(table, set()).add(link)
     return _in_order(links)
 
@@ -65,15 +72,16 @@ def check_subjects(subjects: Sequence[Subject], columns: Mapping[str, Collection
     """
     names = {subject.name for subject in subjects}
     for subject in subjects:
-        tables = [subject.table, *(table for owned in subject.owns for table in (owned.table, owned.of) if table)]
+        named = [(owned.table, owned.of, owned.when.table if owned.when else "") for owned in subject.owns]
+        tables = [subject.table, *(table for some in named for table in some if table)]
         if unknown := sorted(set(tables) - columns.keys()):
             raise EtlError(f"What is declared of a {subject.name} names {', '.join(unknown)}: no table is called so.")
         if strangers := sorted(set(subject.same_as.values()) - names):
             raise EtlError(f"A {subject.name} is the same as {', '.join(strangers)}: no subject is called so.")
-    named = {owned.column for subject in subjects for owned in subject.owns} | {
-        column for subject in subjects for column in subject.same_as
-    }
-    ownership(subjects, {table: named if known is None else known for table, known in columns.items()})
+    owns = [owned for subject in subjects for owned in subject.owns]
+    assumed = {owned.column for owned in owns} | {column for subject in subjects for column in subject.same_as}
+    assumed |= {name for owned in owns if owned.when for name in (owned.when.column, owned.when.name)}
+    ownership(subjects, {table: assumed if known is None else known for table, known in columns.items()})
 
 
 def _require_column(subject: Subject, table: str, column: str, there: Collection[str]) -> None:
@@ -87,7 +95,7 @@ def _require_column(subject: Subject, table: str, column: str, there: Collection
 def _in_order(links: Mapping[str, Collection[OwnerLink]]) -> Ownership:
     try:
         order = TopologicalSorter({table: {link.of for link in of} for table, of in links.items()}).static_order()
-        return {table: sorted(links[table]) for table in order if table in links}
+        return {table: sorted(links[table], key=str) for table in order if table in links}
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise EtlError(

@@ -111,6 +111,18 @@ class Owned:
     column: str
     of: str = ""
     """The table whose key it holds; the subject's own where left out."""
+    when: "KeyKind | None" = None
+    """Where the column holds keys of several tables (a generic foreign key): by what it is told which."""
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class KeyKind:
+    """Of which table a generic key is: `column` holds the key of a row of `table` in which `name` is `value`."""
+
+    column: str
+    table: str
+    name: str
+    value: str
 
 
 NOTHING = TableClasses(purpose="", columns={})

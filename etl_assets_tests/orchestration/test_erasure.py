@@ -8,6 +8,7 @@ import pytest
 
 from etl_assets.readers.database import open_connection
 from etl_assets.sandbox.open_dental.fill import fill
+from etl_assets.warehouse.ledger import open_batch
 from etl_assets_tests.orchestration.installation import Installation
 
 EMAIL, NAME = "planted.person@nowhere.example", "Plantedname"
@@ -129,5 +130,16 @@ def test_a_patient_is_shown_and_erased_and_does_not_come_back(practice: Practice
 def test_a_wrong_key_is_told(practice: Practice) -> None:
     said = practice.at.etl("erase", "open_dental", "987654", *SAID, "--yes", expected=1)
     assert "Nothing is held of a person of open_dental by that key" in said
+    shown = practice.at.etl("subject", "open_dental", "-", expected=1, given="987654\n")
+    assert "Nothing is held of a person of open_dental by that key" in shown
     said = practice.at.etl("subject", "tracktik", "5", expected=1)
     assert "no database" in said
+
+
+def test_nobody_is_erased_while_a_run_may_have_read_them(practice: Practice) -> None:
+    somebody_else = practice.at.query("select max(patnum) from open_dental.patient")[0][0]
+    words = ("erase", "open_dental", str(somebody_else), *SAID, "--yes")
+    with open_batch(practice.at.settings, "open_dental", "build"):
+        assert "a build is under way" in practice.at.etl(*words, expected=1)
+    with open_batch(practice.at.settings, "tracktik", "build"):
+        assert "Erased; the receipt is in etl.erasure." in practice.at.etl(*words)

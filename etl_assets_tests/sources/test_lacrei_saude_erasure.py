@@ -13,6 +13,7 @@ from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
 from etl_assets.loading.database.erasure import Decision, Receipt, erase
 from etl_assets.loading.database.load import DatabaseStrategy
+from etl_assets.loading.database.person_search import persons_by_key
 from etl_assets.loading.database.table_load import READ_WHOLE
 from etl_assets.loading.database.tombstone_keys import erasure_key
 from etl_assets.loading.report import LoadReport
@@ -197,6 +198,7 @@ def test_a_patient_who_is_erased_is_nowhere_and_stays_away(network: Network) -> 
     assert network.rows() == before
     receipt = network.erase({"patient": {patient}})
     assert receipt.places == rehearsed.places
+    assert network.chunks_with(patient) == 0
     assert receipt.places[f"{SCHEMA}.lacreiid_user"] == 1
     assert receipt.places[f"{MODEL}.patient_key"] == 2
     assert receipt.places[str(log)] == 1
@@ -342,3 +344,29 @@ def test_what_is_said_of_an_erasure_names_nobody(network: Network) -> None:
             batch=batch,
         )
     assert patient not in str(raised.value)
+
+
+def test_who_has_the_key_of_somebody_else_is_left_alone(network: Network) -> None:
+    """Keys are of a table: a professional may have that of a patient."""
+    shared = network.source.execute(
+        "select p.id, p.user_id from lacreisaude_professional p join lacreiid_user u on u.id = p.id"
+        " where p.user_id <> p.id and p.id not in (select user_id from lacreisaude_professional)"
+    ).fetchall()
+    (key, account), *_ = shared
+    before = network.source.execute(
+        "select count(*) from lacreiid_report r join lacreiid_appointment a on a.id = r.appointment_id"
+        " where a.user_id <> %s",
+        [key],
+    ).fetchone()
+    with (
+        connect(network.settings) as connection,
+        pytest.raises(EtlError, match="a patient and a professional"),
+    ):
+        persons_by_key(connection, network.settings, SOURCE, key, None)
+    network.erase({"patient": {key}})
+    assert network.query(f"select id from {SCHEMA}.lacreisaude_professional where id = %s", key) == [(key,)]
+    assert network.query(f"select id from {SCHEMA}.lacreiid_user where id in (%s, %s)", key, account) == [(account,)]
+    assert network.query(f"select count(*) from {SCHEMA}.lacreiid_report") == [before]
+    assert network.take() == 0
+    assert network.take(full_compare=True) == 0
+    assert network.query(f"select count(*) from {SCHEMA}.lacreiid_report") == [before]

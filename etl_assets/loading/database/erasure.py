@@ -13,7 +13,6 @@ from pathlib import Path
 
 import psycopg
 
-from etl_assets.declare.database import PSEUDONYM_KEY
 from etl_assets.declare.ownership import Ownership, ownership
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
@@ -282,17 +281,20 @@ def _erase_elsewhere(
                 receipt.add("Dagster's asset_check_executions", number)
             if is_rehearsal:
                 dagster.rollback()
-    files = list(files_of(settings))
-    for path, number in words_in_files(files, person.words, blot=not is_rehearsal).items():
+    for path, number in words_in_files(_written_files(settings), person.words, blot=not is_rehearsal).items():
         receipt.add(str(path), number)
 
 
+def _written_files(settings: Settings) -> list[Path]:
+    """The files that this project itself writes and that may hold what was loaded: logs, reports, what dbt compiles."""
+    own = (settings.home / "logs", settings.home / "dagster", settings.report_dir, *DBT_FOLDERS)
+    return [*files_below(*own), *(settings.home / "postgres").rglob("*.log")]
+
+
 def files_of(settings: Settings) -> list[Path]:
-    """The files of an installation that may hold what was loaded: logs, reports, what dbt compiles."""
-    server = settings.home / "postgres"
-    without = (server, settings.landing_dir, settings.tombstone_dir)
-    found = files_below(settings.home, settings.report_dir, *DBT_FOLDERS, without=without)
-    return [*dict.fromkeys(found), *server.rglob("*.log")]
+    """Those, and all else that lies in the home, but for the database itself and what senders have dropped."""
+    without = (settings.home / "postgres", settings.landing_dir)
+    return [*dict.fromkeys([*_written_files(settings), *files_below(settings.home, without=without)])]
 
 
 def _pseudonyms(
@@ -302,10 +304,8 @@ def _pseudonyms(
     found: set[str] = set()
     if connection:
         found = person_rows.pseudonyms_of(connection, source.schema, subject, keys[subject])
-    if settings.of_source(source.name).get(PSEUDONYM_KEY):
-        secret = pseudonym_key(settings, source)
-        found |= {secret.pseudonym(subject, each) for each in keys[subject]}
-    return found
+    secret = pseudonym_key(settings, source)
+    return found | {secret.pseudonym(subject, each) for each in keys[subject]}
 
 
 def _tombstones(person: HeldPerson, decision: Decision, key: ErasureKey) -> list[Tombstone]:

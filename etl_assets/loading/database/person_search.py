@@ -42,8 +42,11 @@ def persons_by_key(
     found = [
         each for each in chosen if key in person_rows.held_persons(connection, source.schema, each, owners, tables)
     ]
-    found = found or _erased(connection, settings, source, chosen, key) or chosen
-    if len(found) > 1 and (len(found) < len(chosen) or not is_distinctive(key)):
+    found = found or _erased(connection, settings, source, chosen, key)
+    if not found and is_distinctive(key):  # models may have the pseudonym of somebody who left the source
+        return {each.name: {key} for each in chosen}
+    found = found or chosen
+    if len(found) > 1:
         raise EtlError(
             f"By that key there may be a {' and a '.join(each.name for each in found)}. Say which: --subject"
         )

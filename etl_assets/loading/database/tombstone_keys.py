@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from etl_assets.declare.database import ERASURE_KEY
-from etl_assets.declare.database_reader import DatabaseReader, ErasedRows, SourceColumn, SourceTable
+from etl_assets.declare.database_reader import DatabaseReader, ErasedRows, GenericKey, SourceColumn, SourceTable
 from etl_assets.declare.ownership import Ownership, ownership
+from etl_assets.declare.privacy import KeyKind
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.database.secret_keys import SecretKey, secret_of
@@ -107,6 +108,7 @@ def _with_erased(
                 column=_column(described, link.column),
                 keys=tuple(sorted(erased.get(link.of, ()))),
                 parent=made[link.of] if _is_looked_up(made[link.of], own_keys.get(link.of)) else None,
+                kind=_generic_key(by_name, described, link.when) if link.when else None,
             )
             for link in links
             if made[link.of].erased
@@ -120,6 +122,11 @@ def _with_erased(
 def _is_looked_up(parent: SourceTable, own_key: str | None) -> bool:
     """Whether not all rows of a parent that stay out are known by the keys of erased persons."""
     return any(each.column.staging_name != own_key for each in parent.erased)
+
+
+def _generic_key(by_name: Mapping[str, SourceTable], table: SourceTable, when: KeyKind) -> GenericKey:
+    kinds = by_name[when.table]
+    return GenericKey(column=_column(table, when.column), table=kinds, name=_column(kinds, when.name), value=when.value)
 
 
 def _column(table: SourceTable, name: str) -> SourceColumn:

@@ -99,16 +99,20 @@ def _is_erased(
 ) -> str:
     conditions = []
     for each in table.erased:
-        column = quote(each.column.name)
+        column, of_erased = quote(each.column.name), []
         if each.keys:
             is_number = each.column.staging_type in INTEGER_TYPES
             keys = (str(int(key)) if is_number else literal(key) for key in each.keys)
-            conditions.append(f"{column} in ({', '.join(keys)})")
+            of_erased.append(f"{column} in ({', '.join(keys)})")
         if each.parent is not None:
             where = _is_erased(each.parent, quote, literal, name)
-            conditions.append(
-                f"{column} in (select {quote(each.parent.key[0])} from {name(each.parent)} where {where})"
-            )
+            of_erased.append(f"{column} in (select {quote(each.parent.key[0])} from {name(each.parent)} where {where})")
+        condition = " or ".join(of_erased)
+        if kind := each.kind:
+            rows = f"{name(kind.table)} where {quote(kind.name.name)} = {literal(kind.value)}"
+            of_kind = f"{quote(kind.column.name)} in (select {quote(kind.table.key[0])} from {rows})"
+            condition = f"(({condition}) and {of_kind})"
+        conditions.append(condition)
     return " or ".join(conditions)
 
 

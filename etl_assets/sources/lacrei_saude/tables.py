@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from etl_assets.declare.catalogue import Catalogue, ClassRule, Override
-from etl_assets.declare.privacy import Classification, Owned, Subject
+from etl_assets.declare.privacy import Classification, KeyKind, Owned, Subject
 
 CLASSES = (
     ClassRule(
@@ -43,6 +43,13 @@ CATALOGUE = Catalogue(
     },
 )
 
+
+def _created_by(table: str, model: str) -> Owned:
+    """Rows that somebody has created, who is a user or a professional: Django's generic foreign key."""
+    kind = KeyKind(column="created_by_content_type_id", table="django_content_type", name="model", value=model)
+    return Owned(table=table, column="created_by_object_id", when=kind)
+
+
 SUBJECTS = (
     Subject(
         name="patient",
@@ -52,9 +59,9 @@ SUBJECTS = (
             Owned(table="lacreiid_profile_disability_types", column="profile_id", of="lacreiid_profile"),
             Owned(table="lacreiid_appointment", column="user_id"),
             Owned(table="lacreiid_cancellation", column="appointment_id", of="lacreiid_appointment"),
-            Owned(table="lacreiid_cancellation", column="created_by_object_id"),
             Owned(table="lacreiid_report", column="appointment_id", of="lacreiid_appointment"),
-            Owned(table="lacreiid_report", column="created_by_object_id"),
+            _created_by("lacreiid_cancellation", "user"),
+            _created_by("lacreiid_report", "user"),
         ),
     ),
     Subject(
@@ -65,8 +72,8 @@ SUBJECTS = (
             Owned(table="lacreisaude_professional_disability_types", column="professional_id"),
             Owned(table="lacreisaude_clinic", column="professional_id"),
             Owned(table="lacreiid_appointment", column="professional_id"),
-            Owned(table="lacreiid_cancellation", column="created_by_object_id"),
-            Owned(table="lacreiid_report", column="created_by_object_id"),
+            _created_by("lacreiid_cancellation", "professional"),
+            _created_by("lacreiid_report", "professional"),
         ),
     ),
 )

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.declare.ownership import Ownership
-from etl_assets.declare.privacy import Subject
+from etl_assets.declare.privacy import KeyKind, Subject
 from etl_assets.warehouse.database.person_keys import TABLE as PERSON_KEYS
 from etl_assets.warehouse.database.staging import ExistingTable
 from etl_assets.warehouse.relation import Relation, column_list
@@ -31,6 +31,16 @@ class PersonRows:
     images: int = 0
     """Rows as they were before a load."""
     dates: set[date] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Rows in which a column holds one of these keys, and where `kind` is given another column one of its keys."""
+
+    column: str
+    keys: Collection[str]
+    kind: str = ""
+    kind_keys: Collection[str] = ()
 
 
 Persons = dict[str, set[str]]
@@ -91,9 +101,13 @@ def find_person_rows(
     found: dict[str, PersonRows] = {}
     for table, links in owners.items():
         keys = tables[table].keys
-        wanted = [(link.column, found[link.of].keys) for link in links if link.of in found and found[link.of].keys]
+        wanted = [
+            _Wanted(link.column, found[link.of].keys, *_kind(connection, schema, tables, link.when))
+            for link in links
+            if link.of in found and found[link.of].keys
+        ]
         if table in persons and keys:
-            wanted.append((keys[0], set(persons[table])))
+            wanted.append(_Wanted(keys[0], set(persons[table])))
         held = found[table] = PersonRows(Relation(schema, table))
         # What belongs to a person that is not held any more goes, too.
         held.keys |= set(persons.get(table, ()))
@@ -106,11 +120,26 @@ def find_person_rows(
     return found
 
 
+def _kind(
+    connection: psycopg.Connection, schema: str, tables: Mapping[str, ExistingTable], when: KeyKind | None
+) -> tuple[str, Collection[str]]:
+    """The column that tells of which table a generic key is, and what it holds where it is of this one."""
+    if when is None:
+        return "", ()
+    rows = connection.execute(
+        sql.SQL("select {}::text from {} where {}::text = %s").format(
+            sql.Identifier(tables[when.table].keys[0]), sql.Identifier(schema, when.table), sql.Identifier(when.name)
+        ),
+        [when.value],
+    )
+    return when.column, {key for (key,) in rows}
+
+
 def _find_rows(
     connection: psycopg.Connection,
     held: PersonRows,
     table: ExistingTable,
-    wanted: Sequence[tuple[str, Collection[str]]],
+    wanted: Sequence[_Wanted],
     event_date: str | None,
 ) -> None:
     keys, has_date = table.keys, event_date in table.columns
@@ -121,10 +150,13 @@ def _find_rows(
             sql.SQL("{}::date").format(sql.Identifier("existing", event_date)) if event_date and has_date else sql.NULL,
             held.relation.identifier,
             sql.SQL(" or ").join(
-                sql.SQL("{}::text = any(%s)").format(sql.Identifier("existing", column)) for column, _ in wanted
+                sql.SQL("({}::text = any(%s) and (%s = '' or {}::text = any(%s)))").format(
+                    sql.Identifier("existing", each.column), sql.Identifier("existing", each.kind or each.column)
+                )
+                for each in wanted
             ),
         ),
-        [list(values) for _, values in wanted],
+        [value for each in wanted for value in (list(each.keys), each.kind, list(each.kind_keys))],
     ).fetchall()
     held.tids = [tid for tid, _, _, _ in rows]
     held.row_keys |= {row_key for _, row_key, _, _ in rows if row_key is not None}
@@ -191,7 +223,12 @@ def held_persons(
     tables: Mapping[str, ExistingTable],
 ) -> set[str]:
     """The keys of all persons of one kind that staging holds anything of, as texts."""
-    places = [(table, link.column) for table, links in owners.items() for link in links if link.of == subject.table]
+    places = [
+        (table, link.column)
+        for table, links in owners.items()
+        for link in links
+        if link.of == subject.table and link.when is None
+    ]
     if subject.table in tables:
         places.append((subject.table, subject.key))
     found: set[str] = set()
@@ -229,7 +266,7 @@ def _pairs(connection: psycopg.Connection, relation: Relation, key: str, column:
 def _images(
     connection: psycopg.Connection,
     relation: Relation,
-    wanted: Sequence[tuple[str, Collection[str]]],
+    wanted: Sequence[_Wanted],
     keys: Sequence[str],
 ) -> Iterator[tuple[str, str | None]]:
     for table, column in IMAGES.items():
@@ -237,11 +274,20 @@ def _images(
             sql.SQL("select row_key, {0} ->> %s from {1} where relation = %s and ({2})").format(
                 sql.Identifier(column),
                 sql.Identifier("etl", table),
-                sql.SQL(" or ").join(sql.SQL("{} ->> %s = any(%s)").format(sql.Identifier(column)) for _ in wanted),
+                sql.SQL(" or ").join(
+                    sql.SQL("({0} ->> %s = any(%s) and (%s = '' or {0} ->> %s = any(%s)))").format(
+                        sql.Identifier(column)
+                    )
+                    for _ in wanted
+                ),
             ),
             [
                 keys[0] if keys else "",
                 str(relation),
-                *(part for name, values in wanted for part in (name, list(values))),
+                *(
+                    part
+                    for each in wanted
+                    for part in (each.column, list(each.keys), each.kind, each.kind, list(each.kind_keys))
+                ),
             ],
         )

@@ -123,6 +123,8 @@ def test_no_way_of_reading_brings_an_erased_patient_back(practice: Practice) -> 
     expected = {**dict.fromkeys(OWN, left["patient"]), "patlink": left["patlink"]}
     assert practice.patients() == expected
     assert practice.query("select from etl.key_range where %s in (after_key, upto_key)", ERASED) == []
+    lines = practice.query("select count(*), count(distinct (relation, bucket)) from etl.key_digest")
+    assert lines[0][0] == lines[0][1], "a line of one key would show it"
 
     practice.execute(
         f"update patient set LName = 'Again' where PatNum in ({ERASED}, 1)",
