@@ -41,6 +41,8 @@ CUSTOMS = {
     "sqlglot": {"orchestration"},
     "highspy": {"quality/disclosure"},
     "dotenv": {"settings"},
+    "phonenumbers": {"loading/database/redaction"},
+    "validate_docbr": {"loading/database/redaction"},
 }
 # What each kind of source has a room for, on the floors that have rooms.
 KINDS = {"files", "rest", "database"}

@@ -14,7 +14,8 @@ def test_marts_are_built_without_the_tables_that_the_newer_schema_lacks(
 ) -> None:
     url = empty_database()
     fill(url, schema="newer", patients=PATIENTS)
-    given = {"ETL_LACREI_SAUDE_URL": url, "ETL_LACREI_SAUDE_PSEUDONYM_KEY": "planted-secret-planted-secret-planted"}
+    pepper = "a secret of the tests, and of nobody else"
+    given = {"ETL_LACREI_SAUDE_URL": url, "ETL_LACREI_SAUDE_PSEUDONYM_KEY": pepper}
     at = replace(installation, environment={**installation.environment, **given})
     at.etl("run", "lacrei_saude")
     ((total, codes),) = at.query(
