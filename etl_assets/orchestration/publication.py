@@ -38,8 +38,8 @@ def published_marts(source: Source) -> dg.AssetsDefinition:
                 owners=[source.owner],
                 kinds={"postgres"},
                 tags={"layer": "mart", SOURCE_TAG: source.name},
-                description=f"{publication.exact_schema}.{name} as it may be read: what tells of fewer than"
-                f" {publication.k} persons is null, and so is what would tell it.",
+                description=f"The rows of {publication.exact_schema}.{name} as they may be read: what tells of fewer"
+                f" than {publication.k} persons is null, and so is what would tell it.",
                 freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.fresh_within),
                 metadata={"dagster/table_name": f"{publication.schema}.{name}"},
             )

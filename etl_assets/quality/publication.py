@@ -74,7 +74,9 @@ def publish_marts(settings: Settings, batch: Batch, source: Source, *, force: bo
         rows = {name: read_mart(connection, relation) for name, relation in exact.items()}
         newest = releases(connection, source.name)[:1]
         earlier = _cells(released_cells(connection, newest[0])) if newest else {}
-        shown, disclosed = suppress_marts(publication, rows, k, earlier)
+        shown = suppress_marts(publication, rows, k, earlier)
+        # What the release before tells alone, nobody can hide any more.
+        disclosed = [each for each in attack_marts(publication, shown, earlier) if each.by]
         if disclosed:
             return Published(disclosed)
         written = {}
@@ -119,10 +121,8 @@ def is_published(settings: Settings, connection: psycopg.Connection, source: Sou
     )
 
 
-def suppress_marts(
-    publication: Publication, rows: MartRows, k: int, earlier: Mapping[Cell, int | None]
-) -> tuple[MartRows, list[Bounds]]:
-    """The rows as they may be read, and the hidden cells that they would tell all the same: there must be none.
+def suppress_marts(publication: Publication, rows: MartRows, k: int, earlier: Mapping[Cell, int | None]) -> MartRows:
+    """The rows of marts as they may be read.
 
     Args:
         publication: What the marts count.
@@ -131,11 +131,18 @@ def suppress_marts(
         earlier: The cells of the release before.
     """
     hidden: set[Cell] = set()
-    for each in link_marts(publication, rows, k).values():
-        before = each.shown_before(earlier)
-        hidden |= suppress(each.attack(before), each.small, keep=before.keys())
-    shown = hide_cells(publication, rows, hidden, k)
-    return shown, attack_marts(publication, shown, earlier)
+    linked = link_marts(publication, rows, k).values()
+    numbers = {cell: number for each in linked for cell, number in each.cells.items()}
+    while True:
+        for each in linked:
+            before = each.shown_before(earlier)
+            hidden |= suppress(each.attack(before), each.small | (hidden & each.cells.keys()), keep=before.keys())
+        shown = hide_cells(publication, rows, hidden, k)
+        # Whoever does not see that a month has changed takes more of the earlier release to hold.
+        told = [each.by for each in attack_marts(publication, shown, earlier) if each.by]
+        if not told:
+            return shown
+        hidden |= {min(by, key=lambda cell: (numbers[cell] or 0, cell)) for by in told}
 
 
 def attack_marts(

@@ -155,6 +155,15 @@ def releases(connection: psycopg.Connection, source: str) -> list[int]:
     return [number for (number,) in rows]
 
 
+def forget_cells(connection: psycopg.Connection, source: str, words: Collection[str]) -> int:
+    """Delete the cells of a source's releases that are of a person, by pseudonym; returns how many."""
+    return connection.execute(
+        "delete from etl.released_cell as cell using etl.release as release"
+        " where cell.release_id = release.release_id and release.source = %s and cell.dimensions && %s::text[]",
+        [source, list(words)],
+    ).rowcount
+
+
 def released_cells(connection: psycopg.Connection, release: int) -> dict[tuple[str, tuple[str, ...]], int | None]:
     """The numbers of a release; None is a hidden one."""
     rows = connection.execute(

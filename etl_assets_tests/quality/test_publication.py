@@ -12,6 +12,7 @@ import pytest
 from etl_assets.declare.publication import REASON, Count, Publication, PublishedMart
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
+from etl_assets.quality.linked_marts import MartRows, hide_cells, link_marts
 from etl_assets.quality.publication import Published, attack_primary, attack_published, publish_marts
 from etl_assets.settings import Settings
 from etl_assets.sources.open_dental import SOURCE
@@ -99,6 +100,12 @@ def build(settings: Settings, visits: list[tuple[date, str, str, str]]) -> None:
 def publish(settings: Settings, source: Source) -> Published | None:
     with open_batch(settings, source.name, "publish") as batch:
         return publish_marts(settings, batch, source)
+
+
+def hide_small_alone(publication: Publication, held: MartRows, k: int, earlier: object) -> MartRows:
+    del earlier
+    small = {cell for each in link_marts(publication, held, k).values() for cell in each.small}
+    return hide_cells(publication, held, small, k)
 
 
 def rows(settings: Settings, relation: str, role: str = READER) -> list[dict[str, Any]]:
@@ -235,7 +242,7 @@ def test_where_the_attack_finds_something_readers_keep_what_they_had(
     publish(settings, source)
     before = rows(settings, "shown.visits")
     build(settings, draw(1))
-    monkeypatch.setattr("etl_assets.quality.publication.suppress", lambda attack, primary, keep: set(primary))
+    monkeypatch.setattr("etl_assets.quality.publication.suppress_marts", hide_small_alone)
     done = publish(settings, source)
     assert done is not None
     assert done.disclosed

@@ -9,6 +9,7 @@ import pytest
 
 from etl_assets.declare.publication import REASON
 from etl_assets.quality.publication import attack_primary, attack_published, publish_marts
+from etl_assets.sandbox.lacrei_saude.fill import fill
 from etl_assets.sandbox.lacrei_saude.live import advance
 from etl_assets.sources.lacrei_saude import SOURCE
 from etl_assets.warehouse.connection import READER, connect
@@ -131,4 +132,9 @@ def test_no_release_tells_what_the_one_before_hid(
         own.load_and_build()
         publish(own)
         assert attack_published(own.settings, SOURCE) == []
+    # Other people altogether, in the same months.
+    fill(own.url, patients=21, seed=9, anew=True)
+    own.load_and_build()
+    publish(own)
+    assert [each for each in attack_published(own.settings, SOURCE) if each.by] == []
     assert own.query("select count(*) from etl.release") == [(3,)]
