@@ -29,6 +29,10 @@ class NotAtSource(EtlError):
     """A declared table that the source's database does not have, and of which nothing is held: of another version."""
 
 
+class ReplacedAtSource(NotAtSource):
+    """A table of another version of the source, which has what it held in another form now."""
+
+
 class ShrunkenLoad(EtlError):
     """A list that brought so few records that it cannot be whole; nothing of it was loaded."""
 

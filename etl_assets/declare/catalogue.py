@@ -87,6 +87,9 @@ class Catalogue:
     in_some_versions: str = ""
     """Tables that not every version of the source has; `*` stands for any characters. None of them is missed, and the
     file goes on listing them."""
+    replaced_by: Mapping[str, str] = field(default_factory=dict)
+    """Of these, tables of people -> the `table.column` that another version has in their place. Where it is there and
+    they are not, what is held of them is deleted: nobody would tell of deletions among it."""
     not_secret: str = ""
     """Columns of any table whose names look like a secret's, and that hold none; one word each."""
     overrides: Mapping[str, Override] = field(default_factory=dict)
@@ -119,6 +122,7 @@ class Catalogue:
             personal=(*override.personal.split(), *(classes.personal if classes else ())),
             classes=classes,
             is_optional=is_named(table.name, self.in_some_versions),
+            replaced_by=self.replaced_by.get(table.name, ""),
             batch_size=override.batch_size or table.batch_size,
             monitoring=override.monitoring or table.monitoring,
             event_date=override.event_date,

@@ -63,6 +63,8 @@ class CopiedTable(Table):
     """The column, as staging spells it, that holds the date of what a row says; what is built by date heeds it."""
     keep_for: timedelta | None = None
     """How long after their event date rows are held: older ones stay at the source, and leave staging."""
+    replaced_by: str = ""
+    """The `table.column` that another version of the source has in its place, see `Catalogue`."""
     not_secret: Sequence[str] = ()
     """Columns, as staging spells them, whose names look like a secret's although they hold none."""
     classes: TableClasses | None = None

@@ -139,10 +139,10 @@ def suppress_marts(publication: Publication, rows: MartRows, k: int, earlier: Ma
             hidden |= suppress(each.attack(before), each.small | (hidden & each.cells.keys()), keep=before.keys())
         shown = hide_cells(publication, rows, hidden, k)
         # Whoever does not see that a month has changed takes more of the earlier release to hold.
-        told = [each.by for each in attack_marts(publication, shown, earlier) if each.by]
-        if not told:
+        disclosed = [each for each in attack_marts(publication, shown, earlier) if each.by]
+        if not disclosed:
             return shown
-        hidden |= {min(by, key=lambda cell: (numbers[cell] or 0, cell)) for by in told}
+        hidden |= {min(each.by, key=lambda cell: (numbers[cell] or 0, cell)) for each in disclosed}
 
 
 def attack_marts(

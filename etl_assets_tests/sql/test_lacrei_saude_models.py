@@ -121,7 +121,12 @@ def test_the_newer_schema_gives_the_same_marts_and_the_same_people(
 def test_the_day_of_the_switch_makes_no_new_version_of_anybody(own: Network) -> None:
     before, versions = own.marts(), own.versions()
     refill(own, "newer")
+    kept = "select count(*) from lacreisaude_staging_01.{}_disability_types"
+    tables = ("lacreiid_profile", "lacreisaude_professional")
+    assert all(own.query(kept.format(table))[0][0] for table in tables)
     assert own.load() > 0
+    # Nobody would tell of deletions in these any more: an array has their place.
+    assert [own.query(kept.format(table))[0][0] for table in tables] == [0, 0]
     assert written(own.build()) <= {"lacrei_saude__stg_attribute_answer"}
     assert own.versions() == versions
     assert own.marts() == before

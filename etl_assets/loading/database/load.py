@@ -14,12 +14,13 @@ import psycopg
 
 from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.declare.hours import AllowedHours
-from etl_assets.errors import EtlError, NotAtSource, TransientError
+from etl_assets.errors import EtlError, NotAtSource, ReplacedAtSource, TransientError
 from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
 from etl_assets.loading.database.pseudonyms import PseudonymKey, pseudonym_key, pseudonymise, require_same_key
 from etl_assets.loading.database.redaction import RedactingReader
+from etl_assets.loading.database.replaced import empty_replaced
 from etl_assets.loading.database.restored import erase_again
 from etl_assets.loading.database.table_load import TableLoad
 from etl_assets.loading.database.verify import CLASSIFIED, MATCHES, checks_of_columns
@@ -113,6 +114,8 @@ class DatabaseStrategy:
         for name, failure in failures.items():
             reports[name].is_absent = isinstance(failure, NotAtSource)
             reports[name].failure = None if reports[name].is_absent else failure
+        replaced = [name for name, failure in failures.items() if isinstance(failure, ReplacedAtSource)]
+        empty_replaced(self.request.settings, self.request.source, self.request.batch, replaced)
         return [TableUnit(self, plan) for plan in plans]
 
     @contextmanager

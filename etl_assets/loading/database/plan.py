@@ -16,7 +16,7 @@ from etl_assets.declare.database_reader import (
     SourceTable,
 )
 from etl_assets.declare.source import Source
-from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
+from etl_assets.errors import EtlError, NotAtSource, ReplacedAtSource, SchemaDrift
 from etl_assets.loading.database.drift import check_personal_columns, check_schema, check_table_names
 from etl_assets.loading.database.loaded_part import as_asked, expired_rows, is_free_text_asked_for, loaded_part
 from etl_assets.loading.database.tombstone_keys import erasure_key, leave_out_erased
@@ -297,6 +297,8 @@ def plan_extraction(
                 raise refused[name]
             check_table_names(source, name, described)
             table = as_asked(source.copied_table(name), with_free_text=with_free_text)
+            if name not in source_tables and _is_replaced(table, source_tables):
+                raise ReplacedAtSource(f"{source.title} has {table.replaced_by} in the place of {name}.")
             plan = _plan(source, table, source_tables.get(name), warehouse, full_compare=full_compare)
             source_table = replace(
                 plan.source_table,
@@ -312,6 +314,11 @@ def plan_extraction(
         first = plans[0]  # whatever is loaded says it of whole tables
         plans[0] = replace(first, unclassified=(*first.unclassified, *(f"the table {name}" for name in sorted(new))))
     return plans, failures
+
+
+def _is_replaced(table: CopiedTable, described: Mapping[str, SourceTable]) -> bool:
+    other, _, column = table.replaced_by.partition(".")
+    return other in described and column in {each.staging_name for each in described[other].columns}
 
 
 def _plan(

@@ -35,6 +35,10 @@ CATALOGUE = Catalogue(
     append_only={},
     in_some_versions="lacreiid_*type lacreiid_*group lacreiid_*identity lacreiid_*orientation lacreiid_pronoun"
     " *_disability_types lacreiid_google_* lacreiid_otherprofileanswer *_legacy*",
+    replaced_by={
+        "lacreiid_profile_disability_types": "lacreiid_profile.disability_types",
+        "lacreisaude_professional_disability_types": "lacreisaude_professional.disability_types",
+    },
     classification=Classification(Path(__file__).with_name("privacy.yaml")),
     overrides={
         "lacreiid_appointment": Override(event_date="date", keep_for=KEPT_FOR),
