@@ -1,4 +1,4 @@
-"""Settings from environment variables, read when asked. No other module looks at the environment."""
+"""Settings from environment variables and a secrets file, read when asked. No other module looks at the environment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -6,8 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from etl_assets.errors import EtlError
 
+SECRETS_FILE = "ETL_SECRETS_FILE"
+"""Names a file of settings, a line `ETL_WORD=value` each. What the environment says itself wins."""
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: where sql/ and dagster.yaml lie."""
 MAX_FINDINGS = 1_000
@@ -58,12 +62,12 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings that an environment gives; the process's own where none is named.
+    """The settings that an environment gives, and its secrets file; the process's own where none is named.
 
     Raises:
-        EtlError: A value cannot be read.
+        EtlError: A value cannot be read, or the secrets file: it is not there, or others may read it.
     """
-    given = os.environ if environment is None else environment
+    given = _with_secrets_file(os.environ if environment is None else environment)
     home = Path(given.get("ETL_HOME") or PROJECT / ".etl").resolve()
     feeds = given.get("ETL_FEEDS")
     return Settings(
@@ -102,6 +106,25 @@ def temporary_environment(variables: Mapping[str, str]) -> Iterator[None]:
         for name in variables:
             os.environ.pop(name, None)
         os.environ.update(before)
+
+
+def _with_secrets_file(environment: Mapping[str, str]) -> Mapping[str, str]:
+    name = environment.get(SECRETS_FILE)
+    if not name:
+        return environment
+    path = Path(name)
+    try:
+        mode = path.stat().st_mode
+        if mode & 0o077:
+            raise EtlError(f"{SECRETS_FILE}: others than its owner may use {path} ({mode & 0o777:o}): chmod 600 {path}")
+        values = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise EtlError(f"{SECRETS_FILE}: {path} cannot be read: {type(error).__name__}") from None
+    strange = [word for word, value in values.items() if value is None or not word.startswith("ETL_")]
+    if strange:
+        # A line that is no setting may be the rest of a secret: it is not repeated.
+        raise EtlError(f"{SECRETS_FILE}: {path} has {len(strange)} lines that are no ETL_WORD=value.")
+    return {**{word: value for word, value in values.items() if value}, **environment}
 
 
 def _number(given: Mapping[str, str], name: str, otherwise: float) -> float:

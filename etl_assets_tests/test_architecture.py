@@ -40,6 +40,9 @@ CUSTOMS = {
     "matplotlib": {"drawing"},
     "sqlglot": {"orchestration"},
     "highspy": {"quality/disclosure"},
+    "dotenv": {"settings"},
+    "phonenumbers": {"loading/database/redaction"},
+    "validate_docbr": {"loading/database/redaction"},
 }
 # What each kind of source has a room for, on the floors that have rooms.
 KINDS = {"files", "rest", "database"}
@@ -130,7 +133,7 @@ def test_every_source_has_the_same_room_plan(room: Path) -> None:
     plan = {"__init__.py", "reader.py", "tables.py", "rules.py", "README.md"}
     there = {path.name for path in room.iterdir() if path.name != "__pycache__"}
     assert plan <= there
-    assert {name for name in there - plan if name.endswith(".py")} == set()
+    assert {name for name in there - plan if name.endswith(".py")} <= {"publication.py"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)

@@ -20,7 +20,7 @@ from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 from etl_assets.warehouse import embedded
 
 GRAPH = defs.get_repository_def().asset_graph
-LAYERS = {"report", "staging", "intermediate", "dimension", "fact", "mart"}
+LAYERS = {"report", "staging", "typed", "lookup", "intermediate", "dimension", "fact", "mart"}
 SEEDS = {"service_alias", "enumeration"}
 
 
@@ -139,6 +139,7 @@ def test_sensors_and_schedules_run_by_themselves() -> None:
         "tracktik_models",
         "open_dental_models",
         "trialsync_models",
+        "lacrei_saude_models",
     }
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
     assert all(schedule.default_status is dg.DefaultScheduleStatus.RUNNING for schedule in repository.schedule_defs)

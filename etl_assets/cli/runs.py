@@ -37,7 +37,9 @@ def run(options: argparse.Namespace) -> bool:
 
     settings, source = read_settings(), options.source
     tables = tables_named(source, options.table, options.importance) + tables_of_jobs(source, options.job)
-    source.require_settings(settings.of_source(source.name))
+    _require_layer(source, options.layer)
+    if options.layer in (None, next(iter(source.layers), None)):  # a higher one does not ask the source
+        source.require_settings(settings.of_source(source.name))
     migrate_quietly(settings)
     scan = launch.scan_files(settings, source, retry_failed=options.retry_failed)
     for reason in scan.failed.values():
@@ -77,6 +79,7 @@ def run(options: argparse.Namespace) -> bool:
             tables=tables,
             models=not options.only_load,
             build="asked" if options.rebuild else "changed",
+            layer=options.layer,
             options=load_options,
         )
         for span, _ in plan
@@ -91,6 +94,12 @@ def run(options: argparse.Namespace) -> bool:
     if broken or not all(outcome.success for outcome in outcomes):
         raise EtlError("\n".join(["the run failed, and what it had not committed was left as it was:", *broken]))
     return not any(line.failed for line in lines)
+
+
+def _require_layer(source: Source, layer: str | None) -> None:
+    if layer and layer not in source.layers:
+        there = ", ".join(source.layers) or "none that can be run alone"
+        raise EtlError(f"{source.name} has no layer {layer}. It has {there}.")
 
 
 def retry(options: argparse.Namespace) -> bool:
@@ -124,6 +133,7 @@ def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str])
     with connect(settings, autocommit=True) as connection:
         built = built_relations(connection, runs)
     models = source_builds(source.name)
+    built &= models.keys()  # marts that are published are no models
     if not models:
         return
     passed = len(models.keys() - built)
@@ -225,6 +235,7 @@ def add_run_commands(commands: Commands) -> None:
     made.add_argument(
         "table", nargs="*", help="staging tables to load, before any other word; all of them where none is named"
     )
+    made.add_argument("--layer", metavar="NAME", help="one layer alone, of what lies below it as it is")
     made.add_argument("--importance", choices=IMPORTANCES, help="a database's tables of this class alone")
     made.add_argument("--from", dest="first", type=day, metavar="DATE", help="load and build again from this date")
     made.add_argument("--to", dest="last", type=day, metavar="DATE", help="to this date, included")

@@ -118,6 +118,7 @@ class Catalogue:
             description=override.description,
             personal=(*override.personal.split(), *(classes.personal if classes else ())),
             classes=classes,
+            is_optional=is_named(table.name, self.in_some_versions),
             batch_size=override.batch_size or table.batch_size,
             monitoring=override.monitoring or table.monitoring,
             event_date=override.event_date,

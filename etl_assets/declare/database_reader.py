@@ -29,6 +29,8 @@ class SourceColumn:
     """Whether the database itself writes the moment of each change into it (MySQL: ON UPDATE CURRENT_TIMESTAMP)."""
     renamed: str = ""
     """Its name in staging, where that is not its own in lower case: see `staging_names`."""
+    is_redacted: bool = False
+    """Whether it is free text that is redacted on its way, so that staging never has it as the source has."""
 
     @property
     def staging_name(self) -> str:
@@ -83,6 +85,13 @@ class SourceTable:
         """Whether its key is one whole number: it can then be read in ranges of the key."""
         kinds = {column.name: column.staging_type for column in self.columns}
         return len(self.key) == 1 and kinds[self.key[0]] in INTEGER_TYPES
+
+    @property
+    def compared(self) -> "SourceTable":
+        """The table without the columns that staging does not have as the source has them."""
+        if not any(column.is_redacted for column in self.columns):
+            return self
+        return replace(self, columns=tuple(column for column in self.columns if not column.is_redacted))
 
     def without(self, names: Collection[str]) -> "SourceTable":
         """The table without the columns that have these names in staging, case-insensitively."""

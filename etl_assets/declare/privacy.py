@@ -22,11 +22,12 @@ DATA_CLASSES = {
     "pseudonymised": "the key of a person: readers see a pseudonym in its place",
     "generalised": "readers see it in a coarser form: a year of birth, the first digits of a ZIP code, a state",
     "personal": "staging alone has it, and no reader sees it",
+    "free_text": "not loaded; where it is asked for, it is redacted, and staging alone has it",
     "never": "it does not leave the source",
 }
 """What may be done with a column."""
-NEVER = "never"
-TELLS_OF_PEOPLE = ("pseudonymised", "generalised", "personal")
+NEVER, FREE_TEXT = "never", "free_text"
+TELLS_OF_PEOPLE = ("pseudonymised", "generalised", "personal", FREE_TEXT)
 """The classes of what staging has and its readers must not see."""
 
 
@@ -46,11 +47,18 @@ class TableClasses:
     purpose: str
     columns: Mapping[str, ColumnClass]
     """By their names in staging."""
+    with_free_text: bool = False
+    """Whether free text is asked for."""
+
+    @property
+    def redacted(self) -> list[str]:
+        """The columns that are loaded redacted."""
+        return [name for name, each in self.columns.items() if each.name == FREE_TEXT and self.with_free_text]
 
     @property
     def is_loaded(self) -> bool:
         """Whether any column may leave the source."""
-        return any(each.name != NEVER for each in self.columns.values())
+        return any(not self.leaves_out(name) for name in self.columns)
 
     @property
     def personal(self) -> list[str]:
@@ -59,11 +67,14 @@ class TableClasses:
 
     def comments(self) -> dict[str, str]:
         """What the warehouse says of each column that is loaded: its class and its purpose."""
-        return {name: f"{each.name}: {each.purpose}" for name, each in self.columns.items() if each.name != NEVER}
+        return {
+            name: f"{each.name}: {each.purpose}" for name, each in self.columns.items() if not self.leaves_out(name)
+        }
 
     def leaves_out(self, column: str) -> bool:
-        """Whether a column stays at the source: it is never to leave it, or nobody has classified it."""
-        return column not in self.columns or self.columns[column].name == NEVER
+        """Whether a column stays at the source: never to leave it, not asked for, or classified by nobody."""
+        name = self.columns[column].name if column in self.columns else NEVER
+        return name == NEVER or (name == FREE_TEXT and not self.with_free_text)
 
     def unclassified(self, columns: Sequence[str]) -> list[str]:
         """Which of these columns nobody has classified."""

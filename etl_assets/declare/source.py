@@ -1,7 +1,7 @@
 """A source: one of the operational systems that are loaded."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.endpoints import Job
 from etl_assets.declare.files import FileDrop, FileTable
 from etl_assets.declare.ownership import check_subjects
+from etl_assets.declare.publication import Publication
 from etl_assets.declare.rest import RestTable
 from etl_assets.declare.rules import Rule
 from etl_assets.declare.service import Service
@@ -49,6 +50,11 @@ class Source:
     """How long after its last load a table is stale."""
     calendar: Calendar | None = None
     """The periods that its windows and facts are partitioned by; without one they are days."""
+
+    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The layers that can be run alone, the lowest first: how people call each, and the layers of its assets."""
+    publication: Publication | None = None
+    """Its marts that tell of few persons, and are read with small cells suppressed."""
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):

@@ -58,6 +58,8 @@ class Table:
     key: str | Sequence[str]
     never_load: Sequence[str] = ()
     """Columns that must not reach the warehouse at all: secrets, free clinical text."""
+    is_optional: bool = False
+    """Whether some versions of the source lack it: nobody misses it there."""
     personal: Sequence[str] = ()
     """Columns that tell of a person: no finding shows their values, and what models make of them only
     `etl_personal_reader` may read."""

@@ -8,9 +8,10 @@ from etl_assets.declare.source import Source
 from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.job_reports import job_report_asset, job_report_schedule
-from etl_assets.orchestration.jobs import source_job
+from etl_assets.orchestration.jobs import layer_jobs, source_job
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.models.dbt_assets import has_models, model_assets
+from etl_assets.orchestration.publication import published_marts
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import load_schedules, nightly_housekeeping, nightly_rebuild
 from etl_assets.orchestration.sensors import work_sensor
@@ -26,10 +27,11 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
         assets=[
             *(assets for source in sources for assets in staging_assets(source, models.get(source.name))),
             *models.values(),
+            *(published_marts(source) for source in with_models if source.publication),
             *map(job_report_asset, with_jobs),
         ],
         asset_checks=[rule_checks(source) for source in sources],
-        jobs=[*map(source_job, sources), housekeeping],
+        jobs=[*map(source_job, sources), *(job for source in sources for job in layer_jobs(source)), housekeeping],
         schedules=[
             *map(nightly_rebuild, with_models),
             *(reading for source in sources for reading in load_schedules(source)),

@@ -13,13 +13,14 @@ SOURCE_TAG = "source"
 REPORT_LAYER = "report"
 """The layer of what is written for people to read, and nothing is built on."""
 FOLDERS: Mapping[str, tuple[str, str]] = {
-    "staging": ("staging", "typed"),
+    "staging": ("typed", "typed"),
     "intermediate": ("intermediate", "intermediate"),
     "dimensions": ("dimension", "dimensions"),
     "facts": ("fact", "facts"),
     "marts": ("mart", "marts"),
 }
 """Folder of a dbt model -> its layer, and what follows the source's name in that of its group."""
+LOOKUP_LAYER = "lookup"
 LOOKUPS = "lookups"
 """What others refer to and nothing is built for: calendars and seeds."""
 
@@ -35,6 +36,6 @@ def model_group(source: Source, path: Sequence[str]) -> str:
     return f"{source.name}_{next((FOLDERS[folder][1] for folder in path if folder in FOLDERS), LOOKUPS)}"
 
 
-def model_layer(path: Sequence[str]) -> str | None:
-    """The layer of a dbt model, by the folders that it lies in; a seed is of none."""
-    return next((FOLDERS[folder][0] for folder in path if folder in FOLDERS), None)
+def model_layer(path: Sequence[str]) -> str:
+    """The layer of a dbt model, by the folders that it lies in; `lookup` of a seed."""
+    return next((FOLDERS[folder][0] for folder in path if folder in FOLDERS), LOOKUP_LAYER)

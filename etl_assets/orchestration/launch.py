@@ -21,6 +21,7 @@ from etl_assets.loading.load import LoadOptions
 from etl_assets.orchestration.asset_keys import asset_key, staging_keys
 from etl_assets.orchestration.checks import check_keys
 from etl_assets.orchestration.kinds import kind_of
+from etl_assets.orchestration.layers import LAYER_TAG, assets_of_layer
 from etl_assets.orchestration.models.dbt_assets import MODE_TAG
 from etl_assets.orchestration.models.dbt_project import TARGET
 from etl_assets.orchestration.orphaned_runs import SESSION_TAG, fail_orphaned_runs
@@ -106,6 +107,7 @@ def run_span(
     tables: Collection[str] = (),
     models: bool = True,
     build: str = "changed",
+    layer: str | None = None,
     options: LoadOptions = LoadOptions(),  # noqa: B008 (it is frozen)
 ) -> RunOutcome:
     """Run a span of schedule dates of a source in this process, from staging to marts.
@@ -118,6 +120,7 @@ def run_span(
         tables: Only these staging tables; all of them where none is named.
         models: Build what is downstream as well.
         build: Which models: `changed`, or `asked` for all of them.
+        layer: The one layer that is run, of those that the source declares.
         options: How the staging tables are loaded.
     """
     export_environment(dagster_environment(settings))
@@ -126,17 +129,23 @@ def run_span(
             abandon_dead_batches(connection)
             fail_orphaned_runs(instance, connection)
         job = code_location.resolve_job_def(source.name)
-        staging = staging_keys(source)
+        staging, loaded = staging_keys(source), tables or [table.name for table in source.tables]
         chosen = {asset_key(source, name) for name in tables} or staging
         built = set(job.asset_layer.executable_asset_keys) - staging if models else set()
         tags = {**tags_of(source, span), SESSION_TAG: session, MODE_TAG: build}
+        if layer:
+            graph = code_location.get_repository_def().asset_graph
+            keys = assets_of_layer(source, layer).resolve(graph)
+            chosen, built, tags = chosen & keys, built & keys, {**tags, LAYER_TAG: layer}
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             asset_selection=sorted(chosen | built),
             tags=tags,
             run_config={
-                **load_config(source, tables or [table.name for table in source.tables], options.chosen),
+                **load_config(
+                    source, [table for table in loaded if asset_key(source, table) in chosen], options.chosen
+                ),
                 **_QUIET_LOGGER,
             },
         )
@@ -197,7 +206,9 @@ def _quiet(settings: Settings) -> Iterator[None]:
     """Dagster's and dbt's own words go to a log file; what a person must read, the caller prints."""
     path = settings.home / "logs" / "etl-run.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    # The second warns of each blocking check that was passed over for nothing had changed, and Dagster sets the first.
+    for name in ("dagster", "dagster._core.execution.plan.active"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with path.open("a") as log, redirect_stdout(log), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -128,11 +128,12 @@ def _assets_of(
                 reports = load_tables(kind.strategy(request), request)
             for key in chosen:
                 report = reports[tables[key].name]
-                if report.is_absent and key in needed:
+                if report.is_absent and key in needed and not tables[key].is_optional:
                     report.failure = EtlError(f"{source.title} does not have the table, and models are built on it.")
                 for reason in [*report.refused.values(), *report.notes]:
                     context.log.warning(reason)
-                if report.failure is None and not report.is_absent:
+                # What is built on a table waits for it, also where this version of the source does not have it.
+                if report.failure is None and (key in needed or not report.is_absent):
                     yield dg.MaterializeResult(
                         asset_key=key, metadata={**_metadata(report), "etl_batch_id": str(batch.id)}
                     )

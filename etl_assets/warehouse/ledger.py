@@ -297,6 +297,25 @@ def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -
     return dict(rows.fetchall())
 
 
+def failed_builds(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
+    """Those of these models that failed when they were built last."""
+    rows = connection.execute(
+        "select relation from unnest(%s::text[]) as relation cross join lateral"
+        " (select status from etl.model_build as build where build.relation = relation.relation"
+        " order by build_id desc limit 1) as last where status <> 'success'",
+        [list(relations)],
+    )
+    return {name for (name,) in rows}
+
+
+def loaded_ever(connection: psycopg.Connection, relations: Collection[str]) -> bool:
+    """Whether any of these tables was ever loaded."""
+    row = connection.execute(
+        "select exists (select from etl.table_load where relation = any(%s))", [list(relations)]
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def missing_relations(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
     """Those of these relations that are not there."""
     rows = connection.execute(

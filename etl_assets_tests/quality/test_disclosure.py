@@ -7,7 +7,7 @@ import pytest
 
 from etl_assets.errors import EtlError
 from etl_assets.quality import disclosure
-from etl_assets.quality.disclosure import Cell, LinkedTable, attack, count_cells, suppress
+from etl_assets.quality.disclosure import Attack, Average, Bounds, Cell, LinkedTable, count_cells, suppress
 
 BY_BOTH = LinkedTable("by_both", ("month", "state"))
 BY_MONTH = LinkedTable("by_month", ("month",))
@@ -21,6 +21,14 @@ NAMES = ("month", "state", "specialty")
 
 def hide(counts: dict[Cell, int], hidden: set[Cell]) -> dict[Cell, int | None]:
     return {cell: None if cell in hidden else number for cell, number in counts.items()}
+
+
+def attack(tables: tuple[LinkedTable, ...], published: dict[Cell, int | None]) -> list[Bounds]:
+    return Attack(tables, published).bounds()
+
+
+def small_hidden(tables: tuple[LinkedTable, ...], counts: dict[Cell, int], k: int = 5) -> set[Cell]:
+    return suppress(Attack(tables, dict(counts)), {cell for cell, number in counts.items() if number < k})
 
 
 def disclosed(tables: tuple[LinkedTable, ...], counts: dict[Cell, int], hidden: set[Cell]) -> dict[Cell, int]:
@@ -80,7 +88,7 @@ def test_bounds_are_those_that_trying_all_numbers_finds(seed: int) -> None:
     shown = hide(counts, hidden)
     order = sorted(rows)
     possible = []
-    for numbers in product(*(range(14) if Cell("by_both", key) in hidden else [rows[key]] for key in order)):
+    for numbers in product(*(range(1, 14) if Cell("by_both", key) in hidden else [rows[key]] for key in order)):
         tried = count_cells(dict(zip(order, numbers, strict=True)), NAMES[:2], (BY_BOTH, BY_MONTH, BY_STATE))
         if all(tried.get(cell, 0) == number for cell, number in shown.items() if number is not None):
             possible.append(dict(zip(order, numbers, strict=True)))
@@ -98,7 +106,7 @@ def test_after_suppression_nothing_can_be_told_and_before_it_something(
 ) -> None:
     counts = count_cells(appointments(seed, 150), NAMES, tables)
     small = {cell for cell, number in counts.items() if number < 5}
-    hidden = suppress(tables, counts, 5)
+    hidden = small_hidden(tables, counts)
     assert small <= hidden < set(counts)
     assert disclosed(tables, counts, hidden) == {}
     before = disclosed(tables, counts, small)
@@ -116,14 +124,14 @@ def test_primary_suppression_alone_is_told_in_some_of_these() -> None:
 
 def test_where_no_cell_is_small_none_is_hidden() -> None:
     counts = count_cells({("01", "SP"): 5, ("02", "AC"): 6}, NAMES[:2], GRID)
-    assert suppress(GRID, counts, 5) == set()
+    assert small_hidden(GRID, counts) == set()
     assert attack(GRID, dict(counts)) == []
 
 
 def test_a_cell_that_nothing_bounds_has_no_greatest_value() -> None:
     (found,) = attack((BY_MONTH,), {Cell("by_month", ("01",)): None})
-    assert (found.low, found.is_disclosed) == (0, False)
-    assert found.high > 10**9
+    assert (found.low, found.is_disclosed) == (1, False)
+    assert found.high >= 10**7
 
 
 def test_a_total_that_is_not_its_sum_is_refused() -> None:
@@ -143,3 +151,61 @@ def test_more_combinations_than_a_program_takes_are_refused_by_name(monkeypatch:
     published |= {Cell("by_state", (f"{n}",)): 7 for n in range(5)}
     with pytest.raises(EtlError, match="by_month, by_state have more than 20 combinations"):
         attack(tables, published)
+
+
+def test_a_hidden_cell_is_not_zero_so_that_two_of_a_total_of_two_are_told() -> None:
+    rows = {("01", "SP"): 1, ("01", "AC"): 1, ("02", "SP"): 9}
+    tables = (BY_BOTH, BY_MONTH)
+    counts = count_cells(rows, NAMES[:2], tables)
+    hidden = {Cell("by_both", ("01", "SP")), Cell("by_both", ("01", "AC"))}
+    assert disclosed(tables, counts, hidden) == dict.fromkeys(hidden, 1)
+    assert Cell("by_month", ("01",)) in small_hidden(tables, counts, 2)
+
+
+COMPLETED = LinkedTable("completed", ("month", "status"), {"status": ("completed",)})
+CANCELED = LinkedTable("canceled", ("month", "status"), {"status": ("canceled",)})
+
+
+def test_of_what_a_table_does_not_cover_it_says_nothing() -> None:
+    rows = {("01", "completed"): 7, ("01", "canceled"): 2, ("02", "canceled"): 8}
+    names = ("month", "status")
+    both = (BY_MONTH, COMPLETED, CANCELED)
+    counts = count_cells(rows, names, both)
+    assert counts == {
+        Cell("by_month", ("01",)): 9,
+        Cell("by_month", ("02",)): 8,
+        Cell("completed", ("01", "completed")): 7,
+        Cell("canceled", ("01", "canceled")): 2,
+        Cell("canceled", ("02", "canceled")): 8,
+    }
+    assert disclosed(both, counts, {Cell("canceled", ("01", "canceled"))}) == {Cell("canceled", ("01", "canceled")): 2}
+
+
+RATED = tuple(LinkedTable(f"rating_{n}", ("dentist", "rating"), {"rating": (str(n),)}) for n in (1, 2, 3))
+DENTIST = LinkedTable("ratings", ("dentist",))
+
+
+def test_an_average_tells_of_what_it_is_an_average() -> None:
+    rows = {("ana", "1"): 2, ("ana", "3"): 6}
+    tables = (DENTIST, *RATED)
+    counts = count_cells(rows, ("dentist", "rating"), tables)
+    hidden = {Cell("rating_1", ("ana", "1")), Cell("rating_3", ("ana", "3"))}
+    assert disclosed(tables, counts, hidden) == {}
+    total = Cell("ratings", ("ana",))
+    averages = {total: Average("rating", 8 * 2.495, 8 * 2.505)}
+    told = Attack(tables, hide(counts, hidden), averages=averages).bounds()
+    assert {each.cell: each.low for each in told if each.is_disclosed} == {cell: counts[cell] for cell in hidden}
+    # To hide it the count is hidden that the average stands beside.
+    assert suppress(Attack(tables, dict(counts), averages=averages), hidden) == {*hidden, total}
+
+
+def test_an_earlier_number_tells_and_is_not_hidden_in_vain() -> None:
+    rows = {("01", "SP"): 20, ("01", "AC"): 2, ("01", "BA"): 9}
+    tables = (BY_BOTH, BY_MONTH)
+    counts = count_cells(rows, NAMES[:2], tables)
+    small = {Cell("by_both", ("01", "AC"))}
+    bahia, sao_paulo = Cell("by_both", ("01", "BA")), Cell("by_both", ("01", "SP"))
+    assert suppress(Attack(tables, dict(counts)), small) == {*small, bahia}
+    found = Attack(tables, hide(counts, {*small, bahia}), known={bahia: 9}).bounds()
+    assert {each.cell: each.low for each in found if each.is_disclosed} == {**dict.fromkeys(small, 2), bahia: 9}
+    assert suppress(Attack(tables, dict(counts)), small, keep={bahia}) == {*small, sao_paulo}

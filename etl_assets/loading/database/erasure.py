@@ -26,6 +26,7 @@ from etl_assets.warehouse.database.person_models import SubjectColumn
 from etl_assets.warehouse.database.person_rows import PersonRows, Persons
 from etl_assets.warehouse.database.staging import ExistingTable, existing_tables
 from etl_assets.warehouse.ledger import Batch, Counts, record_load
+from etl_assets.warehouse.published_marts import forget_cells
 from etl_assets.warehouse.relation import Relation, lock_relation
 from etl_assets.warehouse.text_places import (
     all_columns,
@@ -46,7 +47,8 @@ from etl_assets.warehouse.tombstones import (
 
 _OF_ERASURE = {"tombstone", "erasure"}
 _LEDGER = [
-    Relation("etl", name) for name in (*person_rows.IMAGES, *person_findings.LINES, "header_digest", "key_digest")
+    Relation("etl", name)
+    for name in (*person_rows.IMAGES, *person_findings.LINES, "header_digest", "key_digest", "released_cell")
 ]
 """Tables of the ledger whose rows say something of a person's."""
 DBT_FOLDERS = (PROJECT / "sql" / "target", PROJECT / "sql" / "logs")
@@ -262,6 +264,7 @@ def _erase_findings(connection: psycopg.Connection, source: Source, person: Held
     for table in person_findings.LINES:
         number = person_findings.delete_lines(connection, table, source.name, source.schema, patterns)
         receipt.add(f"etl.{table}", number)
+    receipt.add("etl.released_cell", forget_cells(connection, source.name, person.words))
     for relation, columns in all_columns(connection, texts=True).items():
         if relation.schema == "etl" and relation.name not in _OF_ERASURE:
             receipt.add(str(relation), blot_words(connection, relation, columns, person.words))

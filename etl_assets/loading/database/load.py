@@ -19,6 +19,7 @@ from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
 from etl_assets.loading.database.plan import TablePlan, plan_extraction
 from etl_assets.loading.database.pseudonyms import PseudonymKey, pseudonym_key, pseudonymise, require_same_key
+from etl_assets.loading.database.redaction import RedactingReader
 from etl_assets.loading.database.restored import erase_again
 from etl_assets.loading.database.table_load import TableLoad
 from etl_assets.loading.database.verify import CLASSIFIED, MATCHES, checks_of_columns
@@ -140,7 +141,7 @@ class DatabaseStrategy:
         except (psycopg.OperationalError, EtlError) as error:
             raise TransientError(f"{source.name}: the warehouse went away: {error}") from error
         with closing(connection):
-            reader = source.database.connect(settings.of_source(source.name))
+            reader = RedactingReader(source.database.connect(settings.of_source(source.name)))
             try:
                 yield DatabaseSession(connection, reader)
             finally:

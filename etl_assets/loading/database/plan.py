@@ -3,13 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
 
 from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
 from etl_assets.declare.database_reader import (
-    ExpiredRows,
     Fingerprint,
     HeaderDigests,
     RowRange,
@@ -17,9 +16,9 @@ from etl_assets.declare.database_reader import (
     SourceTable,
 )
 from etl_assets.declare.source import Source
-from etl_assets.declare.staging_names import MAX_COLUMNS
 from etl_assets.errors import EtlError, NotAtSource, SchemaDrift
 from etl_assets.loading.database.drift import check_personal_columns, check_schema, check_table_names
+from etl_assets.loading.database.loaded_part import as_asked, expired_rows, is_free_text_asked_for, loaded_part
 from etl_assets.loading.database.tombstone_keys import erasure_key, leave_out_erased
 from etl_assets.settings import Settings
 from etl_assets.warehouse.catalog import dependent_views
@@ -283,6 +282,7 @@ def plan_extraction(
     source.require_settings(given)
     catalogue = source.database.catalogue
     classification = catalogue.classification if catalogue else None
+    with_free_text = is_free_text_asked_for(source, given)
     key = erasure_key(settings, source, erased) if erased else None
     with closing(source.database.connect(given)) as reader:
         described = list(reader.describe(None if classification or key else sorted(tables)).values())
@@ -296,13 +296,12 @@ def plan_extraction(
             if name in refused:
                 raise refused[name]
             check_table_names(source, name, described)
-            plan = _plan(
-                source, source.copied_table(name), source_tables.get(name), warehouse, full_compare=full_compare
-            )
+            table = as_asked(source.copied_table(name), with_free_text=with_free_text)
+            plan = _plan(source, table, source_tables.get(name), warehouse, full_compare=full_compare)
             source_table = replace(
                 plan.source_table,
                 erased=kept[name].erased if name in kept else (),
-                expired=_expired_rows(source, plan.table, plan.source_table),
+                expired=expired_rows(source, plan.table, plan.source_table),
             )
             plans.append(replace(plan, source_table=source_table, source_is_idle=source_is_idle))
         except EtlError as error:
@@ -321,7 +320,7 @@ def _plan(
     relation = Relation(source.schema, table.name)
     if found is None:
         state = warehouse.extractions.get(str(relation))
-        if state is None or not state.rows_held:
+        if state is None or not state.rows_held or table.is_optional:
             raise NotAtSource(f"{relation}: {source.title} has no table {table.name}.")
         raise EtlError(
             f"{relation}: {source.title} has no table {table.name} any more. The {state.rows_held:,} rows held of it"
@@ -336,7 +335,7 @@ def _plan(
                 f" of it was loaded. Run: etl discover {source.name}"
             )
     check_personal_columns(source, table, found)
-    source_table = _loaded_part(source, table, found)
+    source_table = loaded_part(source, table, found)
     if cursor_column and cursor_column not in source_table.columns:
         raise EtlError(
             f"{relation}: it is read by {cursor_column.name}, which is not to be loaded. Let it be, or load it Full."
@@ -364,30 +363,3 @@ def _plan(
         digests=warehouse.digests.get(str(relation)) if is_existing else None,
         full_compare=full_compare,
     )
-
-
-def _expired_rows(source: Source, table: CopiedTable, found: SourceTable) -> ExpiredRows | None:
-    """The rows that are not held any more, of a table whose rows are held for a time."""
-    if table.keep_for is None:
-        return None
-    column = next((each for each in found.columns if each.staging_name == table.event_date), None)
-    if column is None:
-        raise EtlError(
-            f"{source.schema}.{table.name}: {source.title} has no column {table.event_date} any more, by which its rows"
-            " are too old to be held. Nothing of it was loaded."
-        )
-    today = datetime.combine(datetime.now(UTC).date(), time.min, tzinfo=UTC)
-    return ExpiredRows(column=column, before=today - table.keep_for)
-
-
-def _loaded_part(source: Source, table: CopiedTable, found: SourceTable) -> SourceTable:
-    """The source's table with the columns that are loaded, and with a key only where rows are matched by it."""
-    hidden = [each.staging_name for each in found.columns if table.leaves_out(each.staging_name, spelled=each.name)]
-    loaded = found.without(hidden)
-    if len(loaded.columns) > MAX_COLUMNS:
-        raise EtlError(
-            f"{source.schema}.{table.name}: it has {len(loaded.columns):,} columns, and PostgreSQL has room for"
-            f" {MAX_COLUMNS:,}. Nothing of it was loaded. Say in etl_assets/sources/{source.name}/tables.py which of"
-            " them are never_load."
-        )
-    return loaded if table.keys else replace(loaded, key=())

@@ -37,7 +37,8 @@ class Comparison:
             {
                 name: max(abs(source.columns[name].values - found.values), 1)
                 for name, found in staging.columns.items()
-                if (source.columns[name].values, source.columns[name].total) != (found.values, found.total)
+                if name in source.columns  # not so of what is redacted
+                and (source.columns[name].values, source.columns[name].total) != (found.values, found.total)
             }
         )
         return cls(

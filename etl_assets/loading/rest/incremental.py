@@ -10,13 +10,14 @@ from etl_assets.declare.endpoints import ChangedSince
 from etl_assets.declare.rest import RestTable
 from etl_assets.loading.rest.job_progress import JobProgress
 from etl_assets.readers.rest.client import RequestRejected
+from etl_assets.readers.rest.retries import ServerError
 
 
 def read_list(reader: DocumentReader, table: RestTable, progress: JobProgress) -> Iterator[DocumentPage]:
     """The pages of a job's list: since `progress.since`, or all of them.
 
-    A service that refuses to be asked so (400) is asked for the whole list; the progress then says that it is whole,
-    and a note that it was refused.
+    A service that refuses to be asked so (400), or fails of it each time (500), is asked for the whole list; the
+    progress then says that it is whole, and a note that it was refused.
 
     Raises:
         As `DocumentReader.read`.
@@ -28,8 +29,8 @@ def read_list(reader: DocumentReader, table: RestTable, progress: JobProgress) -
             for page in reader.read(_only_changes(table, changes, progress.since)):
                 came = True
                 yield page
-        except RequestRejected as error:
-            if came or error.status != HTTPStatus.BAD_REQUEST:
+        except (RequestRejected, ServerError) as error:
+            if came or (isinstance(error, RequestRejected) and error.status != HTTPStatus.BAD_REQUEST):
                 raise
             progress.since = None
             progress.notes.append(f"job {progress.job.id} of {progress.instance} was read whole: {error}")

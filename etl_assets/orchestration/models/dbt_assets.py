@@ -9,6 +9,7 @@ from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.asset_keys import relation_key, relation_name, staging_keys
 from etl_assets.orchestration.groups import SOURCE_TAG, model_group, model_layer
+from etl_assets.orchestration.layers import LAYER_TAG, require_lower_layers
 from etl_assets.orchestration.models.build_plan import source_builds
 from etl_assets.orchestration.models.dagster_dbt_alone import (
     DagsterDbtTranslator,
@@ -23,8 +24,9 @@ from etl_assets.orchestration.models.model_run import ModelRun, build_models
 from etl_assets.orchestration.partitions import partitions_of, span_of
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.quality.dbt_tests import BROKEN
+from etl_assets.quality.publication import is_published
 from etl_assets.settings import Settings
-from etl_assets.warehouse.ledger import open_batch
+from etl_assets.warehouse.ledger import Batch, open_batch
 
 PARTITIONED = {"daily", "periodic"}
 """The tags of models that are built by schedule date or by billing period."""
@@ -51,20 +53,25 @@ def model_assets(source: Source) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Iterator[Any]:
         settings, mode, keys = warehouse.settings(), _mode(context, source), _test_keys(context)
+        selected = {relation_name(key) for key in context.selected_asset_keys}
         with open_batch(settings, source.name, "build", run_id=context.run.run_id) as batch:
+            if layer := context.run.tags.get(LAYER_TAG):
+                require_lower_layers(batch.connection, source, layer, selected)
             done = build_models(
                 settings,
                 batch,
                 source,
                 mode=mode,
-                selected={relation_name(key) for key in context.selected_asset_keys},
+                selected=selected,
                 tests=keys,
                 span=span_of(source, context.run.tags),
             )
             if done.current:
                 named = ", ".join(sorted(done.current))
                 context.log.info(f"Passed over, for nothing that they read has changed: {named}")
-            yield from _events(settings, source, keys, [each for each in done.results if _has_news(each, mode)])
+            news = [each for each in done.results if _has_news(each, mode)]
+            yield from _events(settings, source, keys, news)
+            yield from _unpublished(settings, batch, source, selected, {each.unique_id for each in news})
             _raise_failures(done)
 
     return build
@@ -113,6 +120,18 @@ def _materialization(build: ModelBuild, result: NodeResult) -> dg.MaterializeRes
         asset_key=relation_key(build.relation),
         metadata={UNIQUE_ID: build.unique_id, "seconds": round(result.seconds, 2), **rows},
     )
+
+
+def _unpublished(
+    settings: Settings, batch: Batch, source: Source, selected: Collection[str], named: Collection[str]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Marts that are to be published, and that Dagster is not told of already: it would pass over their publication."""
+    if source.publication is None or is_published(settings, batch.connection, source):
+        return
+    for relation, build in source_builds(source.name).items():
+        is_mart = relation.startswith(f"{source.publication.exact_schema}.")
+        if is_mart and relation in selected and build.unique_id not in named:
+            yield dg.MaterializeResult(asset_key=relation_key(relation), metadata={UNIQUE_ID: build.unique_id})
 
 
 def _check_result(key: dg.AssetCheckKey, source: Source, result: NodeResult) -> dg.AssetCheckResult:
@@ -172,8 +191,7 @@ class _Translator(DagsterDbtTranslator):
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         """The layer, which is the folder the model lies in."""
-        layer = model_layer(dbt_resource_props["fqn"])
-        tags = {SOURCE_TAG: self._source.name, **({"layer": layer} if layer else {})}
+        tags = {SOURCE_TAG: self._source.name, "layer": model_layer(dbt_resource_props["fqn"])}
         return {**super().get_tags(dbt_resource_props), **tags}
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """The columns of models that hold persons' keys or pseudonyms, as their yml says by `meta: {subject: patient}`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from etl_assets.declare.source import Source
@@ -12,7 +13,7 @@ from etl_assets.warehouse.relation import Relation
 
 
 def subject_columns(source: Source) -> list[SubjectColumn]:
-    """Those of a source's models, as far as the project describes them.
+    """Those of a source's models, as far as the project describes them, and of what is published of these.
 
     Raises:
         EtlError: A column is said to hold the key of what the source declares no persons by.
@@ -27,6 +28,9 @@ def subject_columns(source: Source) -> list[SubjectColumn]:
                 f"{each.relation}.{each.column} is said to be of a {each.subject}, and {source.name} declares no"
                 " subject and no table of that name."
             )
+    if publication := source.publication:
+        exact = [each for each in found if each.relation.schema == publication.exact_schema]
+        found += [replace(each, relation=Relation(publication.schema, each.relation.name)) for each in exact]
     return found
 
 

@@ -126,7 +126,12 @@ def classify(
     is_transient = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _NEVER_RETRIED
     if is_transient or response.status in _RETRIED:
         wait = retry_after(response.headers) or seconds_until_reset(response.headers) or 0.0
-        return FailedAttempt(_describe_status(response.status, message), wait, response.status in _TIMED_OUT)
+        return FailedAttempt(
+            _describe_status(response.status, message),
+            wait,
+            may_be_too_large=response.status in _TIMED_OUT,
+            is_server_error=response.status == HTTPStatus.INTERNAL_SERVER_ERROR,
+        )
     is_missing = response.status in _MISSING and _is_own_answer(response)
     raise (NotFound if is_missing else RequestRejected)(call, response.status, message)
 

@@ -29,10 +29,16 @@ class FailedAttempt:
     """Whether the answer did not come in time, or not whole: a smaller one may."""
     excerpt: Excerpt | None = None
     """How the answer begins, where it came and is broken."""
+    is_server_error: bool = False
+    """Whether the service says that it failed itself (500): it may be what was asked that it cannot do."""
 
 
 class IncompleteAnswer(TransientError):
     """An answer did not come in time, or not whole, and a smaller one is to be asked for."""
+
+
+class ServerError(TransientError):
+    """A service answered each attempt that it failed itself (500)."""
 
 
 @dataclass
@@ -76,14 +82,17 @@ class RetryPolicy:
         Raises:
             IncompleteAnswer: It failed of its size, as it seems, and the call is divisible.
             BrokenAnswer: As TransientError, of an answer that came and cannot be read.
+            ServerError: As TransientError, of a service that failed itself each time.
             TransientError: It failed `max_attempts` times, or the next attempt would lie beyond `total_timeout`.
             Cancelled: `cancellation` was cancelled.
         """
         failures: Counter[str] = Counter()
+        is_server_error = True
         began = monotonic()
         backoff = min(self.initial_backoff, self.max_backoff)
         while isinstance(outcome := attempt(), FailedAttempt):
             failures[outcome.reason] += 1
+            is_server_error &= outcome.is_server_error
             if call.is_divisible and outcome.may_be_too_large:
                 raise IncompleteAnswer(f"{call.name}: {outcome.reason}.")
             # Without jitter, threads that failed together would come back together.
@@ -91,16 +100,18 @@ class RetryPolicy:
             wait = max(backoff.total_seconds(), outcome.retry_after) + jitter
             spent = monotonic() - began - call.seconds_rate_limited
             if failures.total() >= self.max_attempts or spent + wait > self.total_timeout.total_seconds():
-                raise _given_up(call, failures, outcome, monotonic() - began)
+                error = ServerError if is_server_error else TransientError if outcome.excerpt is None else BrokenAnswer
+                raise _given_up(error, call, failures, outcome, monotonic() - began)
             logger.warning("%s: %s; try %s in %.1f s", call.name, outcome.reason, failures.total() + 1, wait)
             call.cancellation.wait(wait)
             backoff = min(2 * backoff, self.max_backoff)
         return outcome
 
 
-def _given_up(call: Call, failures: Counter[str], last: FailedAttempt, seconds: float) -> TransientError:
+def _given_up(
+    error: type[TransientError], call: Call, failures: Counter[str], last: FailedAttempt, seconds: float
+) -> TransientError:
     tries = failures.total()
-    error = TransientError if last.excerpt is None else BrokenAnswer
     given_up = error(
         f"{call.name}: given up after {tries} {'try' if tries == 1 else 'tries'} in {seconds:,.1f} s: "
         + "; ".join(f"{reason} ({times}x)" for reason, times in failures.most_common())

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from etl_assets.declare.database import Database
 from etl_assets.declare.source import Source
+from etl_assets.sources.lacrei_saude.publication import PUBLICATION
 from etl_assets.sources.lacrei_saude.reader import REQUIRED_SETTINGS, connect_lacrei_saude
 from etl_assets.sources.lacrei_saude.rules import RULES
 from etl_assets.sources.lacrei_saude.tables import CATALOGUE, SUBJECTS, TABLES
@@ -25,4 +26,11 @@ SOURCE = Source(
     rules=RULES,
     owner="team:lacrei_saude",
     fresh_within=timedelta(hours=26),
+    layers={
+        "staging_01": ("staging",),
+        "staging_02": ("lookup", "typed"),
+        "model": ("intermediate", "dimension", "fact"),
+        "mart": ("mart",),
+    },
+    publication=PUBLICATION,
 )

@@ -200,25 +200,27 @@ def test_a_list_without_stamps_is_read_whole(register: Register) -> None:
     assert load(register)[0] == [None]
 
 
-def test_a_service_that_refuses_the_filter_is_read_whole_and_that_is_noted(register: Register) -> None:
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_service_that_refuses_the_filter_is_read_whole_and_that_is_noted(register: Register, status: int) -> None:
     load(register)
-    register.status = 400
+    register.status = status
     register.change(3, NOW, "renamed")
     del register.studies[5]
     asked, notes = load(register)
     assert asked == [None]
     assert len(notes) == 1
-    assert all(words in notes[0] for words in ("job 1 of north was read whole", "400"))
+    assert all(words in notes[0] for words in ("job 1 of north was read whole", str(status)))
     assert held(register) == names(register)
     last = "select changed_since from etl.job_run order by run_id desc limit 1"
     assert register.office.query(last) == [(None,)]
 
 
-def test_other_refusals_are_failures(register: Register) -> None:
+@pytest.mark.parametrize("status", [403, 503])
+def test_other_refusals_are_failures(register: Register, status: int) -> None:
     load(register)
-    register.status = 403
+    register.status = status
     report = register.office.load("studies_staging", instances=["north"])["studies_staging"]
-    assert "403" in str(report.failure)
+    assert str(status) in str(report.failure)
 
 
 def test_a_service_that_does_not_heed_the_filter_gives_more_and_nothing_else(register: Register) -> None:
