@@ -27,7 +27,7 @@ from pg_class as class
 inner join pg_namespace as space on space.oid = class.relnamespace
 inner join pg_attribute as attribute on attribute.attrelid = class.oid and attribute.attnum > 0
 inner join pg_type as type on type.oid = attribute.atttypid
-where not attribute.attisdropped and class.relkind in ('r', 'm')
+where not attribute.attisdropped and class.relkind = any(array['r', case when not %(texts)s then 'm' end]::"char"[])
 and space.nspname not in ('pg_catalog', 'information_schema') and space.nspname not like 'pg_t%%'
 and has_table_privilege(class.oid, 'select')
 and (not %(texts)s or (type.typcategory = 'S' and has_table_privilege(class.oid, 'update')))

@@ -99,7 +99,7 @@ class DatabaseStrategy:
             for report in reports.values():
                 report.failure = error
             return []
-        erase_again(self.request.settings, self.request.source, self.request.batch, self._model_columns)
+        self._erase_again(reports)
         if self.request.source.database.pseudonymised:
             self._pseudonym_key = pseudonym_key(self.request.settings, self.request.source)
             with connect(self.request.settings) as connection:
@@ -117,6 +117,15 @@ class DatabaseStrategy:
         replaced = [name for name, failure in failures.items() if isinstance(failure, ReplacedAtSource)]
         empty_replaced(self.request.settings, self.request.source, self.request.batch, replaced)
         return [TableUnit(self, plan) for plan in plans]
+
+    def _erase_again(self, reports: dict[str, LoadReport]) -> None:
+        request = self.request
+        for receipt in erase_again(request.settings, request.source, request.batch, self._model_columns):
+            for report in reports.values():
+                if number := receipt.places.get(str(report.relation)):
+                    report.notes.append(
+                        f"the warehouse was set back: {number:,} rows of who was erased were erased again"
+                    )
 
     @contextmanager
     def open(self) -> Iterator[DatabaseSession]:
