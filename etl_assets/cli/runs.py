@@ -144,10 +144,11 @@ def _say_what_was_built(settings: Settings, source: Source, runs: Sequence[str])
 def demo(options: argparse.Namespace) -> None:
     """Start the warehouse and the sandbox, load all there is, build, check, and say what was loaded."""
     from etl_assets.cli import parser  # it has this room in it
+    from etl_assets.orchestration.models.dbt_project import parsed_ahead
 
     settings = read_settings()
-    folder = write_first_files(settings)
-    with stand_ins(settings):
+    with parsed_ahead(), stand_ins(settings):
+        folder = write_first_files(settings)
         for source in SOURCES:
             if missing := source.missing_settings(read_settings().of_source(source.name)):
                 print(f"{source.name}: left out, for {', '.join(missing)} is not set.")

@@ -2,6 +2,10 @@
 
 import fcntl
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,19 @@ def manifest() -> Path:
         if not _is_fresh(path):
             make_manifest(SQL, TARGET)
     return path
+
+
+@contextmanager
+def parsed_ahead() -> Iterator[None]:
+    """Make the manifest in a process of its own while the block does something else; who asks for it first waits."""
+    words = [sys.executable, "-c", f"from {__name__} import manifest; manifest()"]
+    # What is wrong with the project is said by who asks.
+    parsing = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        parsing.terminate()
+        parsing.wait()
 
 
 @cache
