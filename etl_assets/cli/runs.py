@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 
 from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named, tables_of_jobs
@@ -11,6 +12,7 @@ from etl_assets.declare.dates import Calendar
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadOptions
+from etl_assets.quality.health import STATES, table_health
 from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES
@@ -88,6 +90,7 @@ def run(options: argparse.Namespace) -> bool:
         _say_nothing_waits(settings, source)
     runs = [run for outcome in outcomes for run in outcome.run_ids]
     lines = report([source], runs)
+    _say_what_failed(settings, source)
     if plan and not options.only_load:
         _say_what_was_built(settings, source, runs)
     broken = [error for outcome in outcomes for error in outcome.errors]
@@ -171,8 +174,22 @@ def dev(options: argparse.Namespace) -> None:
 
 
 def status(options: argparse.Namespace) -> bool:
-    """Show what the warehouse holds, and how its last checks went."""
-    return not any(line.failed for line in report(options.source or SOURCES, []))
+    """Show what the warehouse holds, how its last checks went, and the health of each table.
+
+    Returns whether none has failed, is late or degraded.
+    """
+    sources = options.source or SOURCES
+    report(sources, [])
+    with connect(read_settings()) as connection:
+        connection.execute("reset role")
+        healths = [health for source in sources for health in table_health(connection, source)]
+    counted = Counter(health.state for health in healths)
+    print("Health: " + ", ".join(f"{counted[state]:,} {state}" for state in reversed(STATES)) + ".")
+    ill = [health for health in healths if health.since]
+    for health in ill:
+        print(f"{health.state:8} since {health.since:%Y-%m-%d %H:%M} UTC  {health.relation}: {health.why}")
+        print(f"         {health.command}")
+    return not ill
 
 
 def migrate_quietly(settings: Settings) -> list[str]:
@@ -203,7 +220,6 @@ def report(sources: Sequence[Source], runs: Sequence[str]) -> list[Line]:
     with connect(read_settings()) as connection:
         connection.execute("reset role")
         lines = [line for source in sources for line in summary(connection, source.name, runs)]
-        failures = [failure for source in sources for failure in table_failures(connection, source.name)]
     headers = ("changed", "deleted", "rejected", "passed", "failed", "warned")
     print(f"\n{'relation':44} {'rows':>10} " + " ".join(f"{name:>8}" for name in headers) + f" {'s':>6}")
     shown = [line for line in lines if line.rows or line.changed or line.rejected or line.failed or line.warned]
@@ -213,12 +229,17 @@ def report(sources: Sequence[Source], runs: Sequence[str]) -> list[Line]:
     if len(shown) < len(lines):
         print(f"{len(lines) - len(shown)} more are empty.")
     print(_total(lines))
+    return lines
+
+
+def _say_what_failed(settings: Settings, source: Source) -> None:
+    with connect(settings) as connection:
+        failures = table_failures(connection, source.name)
     for each in failures:
         print(
             f"{each.relation} could not be loaded since {each.failed_since:%Y-%m-%d %H:%M} UTC:"
             " what is built on it is stale."
         )
-    return lines
 
 
 def _total(lines: Sequence[Line]) -> str:
