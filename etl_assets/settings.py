@@ -41,6 +41,8 @@ class Settings:
     """ETL_REPORT_DIR: where reports are written, one folder a source; `reports` in the home."""
     tombstone_dir: Path
     """ETL_TOMBSTONE_DIR: where it is kept who was erased, a file a source; `tombstones` in the home."""
+    sources: tuple[str, ...]
+    """ETL_SOURCES: the sources that a code location holds, with commas between; all there are, where it is not set."""
     given: Mapping[str, str] = field(repr=False)
     """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
@@ -81,6 +83,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         dagster_keep_days=_number(given, "ETL_DAGSTER_KEEP_DAYS", 30.0),
         report_dir=Path(given.get("ETL_REPORT_DIR") or home / "reports").resolve(),
         tombstone_dir=Path(given.get("ETL_TOMBSTONE_DIR") or home / "tombstones").resolve(),
+        sources=tuple(name for name in given.get("ETL_SOURCES", "").replace(",", " ").split()),
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 

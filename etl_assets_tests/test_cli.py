@@ -73,6 +73,21 @@ def test_a_dry_run_says_what_waits_and_takes_nothing_in(home, capsys) -> None:
     assert "stg." not in said(capsys, "status")
 
 
+def test_all_that_is_set_up_is_run_and_what_fails_keeps_none_of_the_others(home, capsys, monkeypatch) -> None:
+    said(capsys, "sandbox", "operating_room", "--days", "3", "--rooms", "2")
+    told = said(capsys, "run", "all", "--dry-run")
+    assert "operating_room: 2026-01-05 to 2026-01-07, 3 files (dry run)" in told
+    assert "open_dental: left out, for ETL_OPEN_DENTAL_URL is not set." in told
+    monkeypatch.setenv("ETL_OPEN_DENTAL_URL", "nonsense")
+    monkeypatch.setenv("ETL_SOURCES", "open_dental, operating_room")
+    told = said(capsys, "run", "all", "--dry-run", exit_code=1)
+    assert "etl: open_dental: " in told
+    assert told.endswith("etl: open_dental failed, as is said above. The others were run.\n")
+    assert "operating_room: 2026-01-05" in told
+    assert "tracktik" not in told
+    assert "period: that is chosen of one source" in said(capsys, "run", "all", "--period", "2026_01", exit_code=1)
+
+
 def test_an_issue_that_is_not_there_cannot_be_resolved(home, capsys) -> None:
     told = said(capsys, "issues", "resolve", "7", "--by", "Ito", "--notes", "so it was", exit_code=1)
     assert told == "etl: Issue 7 is not open: it does not exist.\n"

@@ -13,9 +13,10 @@ import pytest
 
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.definitions import defs
+from etl_assets.orchestration.code_location import code_location
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.settings import PROJECT
-from etl_assets.sources import SOURCES
+from etl_assets.sources import SOURCES, chosen_sources
 from etl_assets.sources.tracktik import SOURCE as TRACKTIK
 from etl_assets.warehouse import embedded
 
@@ -47,6 +48,12 @@ def test_it_is_valid_with_an_empty_environment(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_code_location_of_one_source_holds_its_assets_alone() -> None:
+    graph = code_location(chosen_sources(["tracktik"])).get_repository_def().asset_graph
+    assert {graph.get(key).tags["source"] for key in graph.materializable_asset_keys} == {"tracktik"}
+    assert graph.materializable_asset_keys < GRAPH.materializable_asset_keys
 
 
 @pytest.mark.parametrize("key", sorted(GRAPH.materializable_asset_keys), ids=lambda key: key.to_user_string())

@@ -4,6 +4,7 @@ import pytest
 
 from etl_assets.errors import EtlError
 from etl_assets.settings import PROJECT, read_settings, setting_names
+from etl_assets.sources import SOURCES, chosen_sources
 
 
 def test_an_empty_environment_is_enough() -> None:
@@ -18,6 +19,16 @@ def test_a_url_makes_the_warehouse_an_external_one_and_stays_secret() -> None:
     assert not settings.embedded
     assert "secret" not in repr(settings)
     assert "warehouse_url" not in setting_names()
+
+
+def test_a_code_location_may_hold_some_of_the_sources() -> None:
+    assert read_settings({"ETL_SOURCES": "tracktik, open_dental"}).sources == ("tracktik", "open_dental")
+    assert [source.name for source in chosen_sources(["tracktik", "open_dental"])] == ["tracktik", "open_dental"]
+    assert chosen_sources(read_settings({}).sources) == SOURCES
+    with pytest.raises(
+        EtlError, match=r"ETL_SOURCES names payroll: no source is called so\. There are operating_room,"
+    ):
+        chosen_sources(["payroll", "tracktik"])
 
 
 def test_a_value_that_cannot_be_read_is_named() -> None:

@@ -13,6 +13,7 @@ from etl_assets.errors import EtlError
 from etl_assets.sources import SOURCES
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 (it has no public name)
+ALL = "all"
 USAGE = 64
 """The exit code of a command that was not understood; argparse's own is 2, which is that of findings."""
 
@@ -47,6 +48,11 @@ def source_named(name: str) -> Source:
     if name not in by_name:
         raise argparse.ArgumentTypeError(f"no source {name!r}; there are: {', '.join(by_name)}")
     return by_name[name]
+
+
+def source_or_all(name: str) -> Source | None:
+    """As `source_named`; None for `all`."""
+    return None if name == ALL else source_named(name)
 
 
 def table_named(source: Source, name: str) -> Table:

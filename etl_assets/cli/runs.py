@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from etl_assets.cli.arguments import Commands, command, day, source_named, tables_named, tables_of_jobs
+from etl_assets.cli.arguments import Commands, command, day, source_named, source_or_all, tables_named, tables_of_jobs
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.declare.dates import Calendar
@@ -15,7 +15,7 @@ from etl_assets.loading.load import LoadOptions
 from etl_assets.quality.health import STATES, table_health
 from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
-from etl_assets.sources import SOURCES
+from etl_assets.sources import SOURCES, chosen_sources
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import Connection, connect
 from etl_assets.warehouse.ledger import Counts, built_relations, open_batch, record_load
@@ -25,6 +25,7 @@ from etl_assets.warehouse.rest.job_ledger import jobs_to_retry
 from etl_assets.warehouse.rest.job_tables import create_job_tables
 from etl_assets.warehouse.table_failures import table_failures
 
+_OF_ONE_SOURCE = ("table", "importance", "period", "job", "instance", "layer")
 DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}
 
 
@@ -33,6 +34,34 @@ def run(options: argparse.Namespace) -> bool:
 
     Returns whether no check of the source stands failed as an error.
     """
+    return _run_all(options) if options.source is None else _run_source(options)
+
+
+def _run_all(options: argparse.Namespace) -> bool:
+    """Run every source that is set up, one after the other; one that fails keeps none of the others.
+
+    Raises:
+        EtlError: Some have failed, or words were said that are of one source.
+    """
+    words = vars(options)
+    if of_one := [word for word in _OF_ONE_SOURCE if words[word]]:
+        raise EtlError(f"{', '.join(of_one)}: that is chosen of one source, and not of all.")
+    failed, is_clean = [], True
+    for source in chosen_sources(read_settings().sources):
+        if missing := source.missing_settings(read_settings().of_source(source.name)):
+            print(f"{source.name}: left out, for {', '.join(missing)} is not set.")
+            continue
+        try:
+            is_clean &= _run_source(argparse.Namespace(**{**words, "source": source}))
+        except EtlError as error:
+            print(f"etl: {source.name}: {error}", file=sys.stderr)
+            failed.append(source.name)
+    if failed:
+        raise EtlError(f"{', '.join(failed)} failed, as is said above. The others were run.")
+    return is_clean
+
+
+def _run_source(options: argparse.Namespace) -> bool:
     from etl_assets.orchestration import launch  # Dagster: seconds, and the other commands do without
     from etl_assets.orchestration.code_location import code_location
     from etl_assets.orchestration.kinds import kind_of
@@ -253,7 +282,8 @@ def _total(lines: Sequence[Line]) -> str:
 def add_run_commands(commands: Commands) -> None:
     """The commands of this room."""
     made = command(commands, "run", run)
-    made.add_argument("source", type=source_named, help="a room of etl_assets/sources, such as operating_room")
+    what = "a room of etl_assets/sources, such as operating_room; or all, for each that is set up"
+    made.add_argument("source", type=source_or_all, help=what)
     made.add_argument(
         "table", nargs="*", help="staging tables to load, before any other word; all of them where none is named"
     )
