@@ -3,7 +3,19 @@
 import sys
 from collections.abc import Sequence
 
-from etl_assets.cli import copies, discovery, erasure, inventory, jobs, operating, privacy, proof, runs, sandboxes
+from etl_assets.cli import (
+    copies,
+    discovery,
+    erasure,
+    inventory,
+    jobs,
+    operating,
+    privacy,
+    proof,
+    runs,
+    sandboxes,
+    validation,
+)
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
 
@@ -20,6 +32,7 @@ def parser() -> Parser:
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     runs.add_run_commands(commands)
     jobs.add_job_commands(commands)
+    validation.add_validate_command(commands)
     discovery.add_discover_command(commands)
     inventory.add_inventory_command(commands)
     proof.add_prove_command(commands)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from etl_assets.declare.source import Source
+from etl_assets.errors import EtlError
 from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.job_reports import job_report_asset, job_report_schedule
@@ -42,3 +43,12 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
         resources={"warehouse": WarehouseResource()},
         executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
     )
+
+
+def definition_errors(sources: Sequence[Source]) -> list[str]:
+    """What Dagster or dbt refuses of all that is declared; nothing is connected."""
+    try:
+        code_location(sources).resolve_all_job_defs()
+    except (dg.DagsterError, EtlError, ValueError) as error:
+        return [f"the code location cannot be loaded: {type(error).__name__}: {error}"]
+    return []

@@ -14,6 +14,7 @@ import psycopg
 
 from etl_assets.declare.database_reader import DatabaseReader
 from etl_assets.declare.hours import AllowedHours
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, NotAtSource, ReplacedAtSource, TransientError
 from etl_assets.loading.database.changes import Changes, detect_changes
 from etl_assets.loading.database.extraction_window import ExtractionWindow
@@ -28,6 +29,7 @@ from etl_assets.loading.guards import allowed_hours
 from etl_assets.loading.load import LoadRequest, Outcome, record_check
 from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.readers.cancellation import CancellationToken
+from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.database.extraction import record_unchanged
 from etl_assets.warehouse.database.person_models import SubjectColumn
@@ -39,6 +41,14 @@ from etl_assets.warehouse.results import latest_results
 
 WORKERS = 2
 """Tables that are loaded at once, unless ETL_<SOURCE>_WORKERS says otherwise."""
+
+
+def worker_count(settings: Settings, source: Source) -> int:
+    """How many tables of a source are loaded at once; raises an EtlError where the settings say no number."""
+    text = settings.of_source(source.name).get("workers") or str(WORKERS)
+    if not text.isdigit() or int(text) < 1:
+        raise EtlError(f"ETL_{source.name.upper()}_WORKERS is {text!r}; a number from 1 on was expected.")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,8 @@ class DatabaseStrategy:
 
     @property
     def workers(self) -> int:
-        """As many as the settings say; raises an EtlError where they say no number."""
-        source = self.request.source
-        text = self.request.settings.of_source(source.name).get("workers") or str(WORKERS)
-        if not text.isdigit() or int(text) < 1:
-            raise EtlError(f"ETL_{source.name.upper()}_WORKERS is {text!r}; a number from 1 on was expected.")
-        return int(text)
+        """As many as the settings say; raises as `worker_count`."""
+        return worker_count(self.request.settings, self.request.source)
 
     def units(self, reports: dict[str, LoadReport]) -> list["TableUnit"]:
         """A unit a table that the source has. Outside of its hours none: every report says so."""

@@ -3,15 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 from etl_assets.declare.copied_table import IMPORTANCES, CopiedTable
+from etl_assets.declare.database import ERASURE_KEY
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
-from etl_assets.loading.database.load import DatabaseStrategy
+from etl_assets.loading.database.load import DatabaseStrategy, worker_count
+from etl_assets.loading.database.loaded_part import is_free_text_asked_for
 from etl_assets.loading.database.plan import plan_tables
+from etl_assets.loading.database.pseudonyms import pseudonym_key
+from etl_assets.loading.database.secret_keys import secret_of
+from etl_assets.loading.guards import allowed_hours
 from etl_assets.loading.load import LoadOptions, LoadRequest
 from etl_assets.orchestration.kinds.kind import Kind, LoadSchedule
 from etl_assets.orchestration.models.subject_columns import subject_columns
 from etl_assets.orchestration.partitions import recent_span
+from etl_assets.quality.publication import least_persons
 from etl_assets.settings import Settings
 
 
@@ -75,11 +81,27 @@ def database_strategy(request: LoadRequest) -> DatabaseStrategy:
     return DatabaseStrategy(request, model_columns=lambda: subject_columns(request.source))
 
 
+def check_secrets(settings: Settings, source: Source) -> None:
+    """Raise an EtlError where a secret that pseudonyms or tombstones are made with is missing, or could be guessed."""
+    if source.database.pseudonymised:
+        pseudonym_key(settings, source)
+    if ERASURE_KEY in settings.of_source(source.name):
+        secret_of(settings, source, ERASURE_KEY)
+
+
+def check_publication(settings: Settings, source: Source) -> None:
+    """Raise an EtlError where it is said in no way of how many persons, or that free text, is shown."""
+    is_free_text_asked_for(source, settings.of_source(source.name))
+    if source.publication:
+        least_persons(settings, source)
+
+
 DATABASE = Kind(
     icon="mysql",
     strategy=database_strategy,
     due=changes_due,
     schedules=database_schedules,
+    setting_checks=(allowed_hours, worker_count, check_secrets, check_publication),
     ops=ops_by_importance,
     checks=table_checks,
     plan=describe_plans,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
-from etl_assets.loading.files.landing import scan_landing_folder
+from etl_assets.loading.files.landing import feeds_of, scan_landing_folder
 from etl_assets.loading.files.load import FileStrategy
 from etl_assets.orchestration.kinds.kind import Kind, LoadSchedule
 from etl_assets.orchestration.pending import pending_work
@@ -24,4 +24,11 @@ def not_by_the_clock(source: Source) -> Sequence[LoadSchedule]:
     return ()
 
 
-FILES = Kind(icon="csv", strategy=FileStrategy, due=files_due, schedules=not_by_the_clock, scan=scan_landing_folder)
+FILES = Kind(
+    icon="csv",
+    strategy=FileStrategy,
+    due=files_due,
+    schedules=not_by_the_clock,
+    setting_checks=(feeds_of,),
+    scan=scan_landing_folder,
+)

@@ -79,6 +79,8 @@ class Kind:
     """The spans that a run by hand is for where none is named, each with what is to be done in it."""
     schedules: Callable[[Source], Sequence[LoadSchedule]]
     """When they are read by themselves; never, where they deliver."""
+    setting_checks: Sequence[Callable[[Settings, Source], object]] = ()
+    """Each raises an EtlError or a ValueError where a setting of a source that is set up is wrong; none connects."""
     scan: Scan | None = None
     """How deliveries are found, where they deliver."""
     ops: Callable[[Source], Mapping[str, Sequence[Table]]] = one_op

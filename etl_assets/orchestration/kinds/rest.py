@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from etl_assets.declare.dates import Span
 from etl_assets.declare.source import Source
+from etl_assets.loading.guards import allowed_hours
 from etl_assets.loading.load import LoadOptions
 from etl_assets.loading.rest.budget import Budget
 from etl_assets.loading.rest.forecast import forecast
@@ -104,10 +105,16 @@ def _windows(source: Source) -> str:
     return "billing periods" if source.calendar else "days"
 
 
+def instances_of(settings: Settings, source: Source) -> dict[str, dict[str, str]]:
+    """What is set of each instance of a service, by its name; raises as `Service.settings_by_instance`."""
+    return source.service.settings_by_instance(settings.of_source(source.name))
+
+
 REST = Kind(
     icon="json",
     strategy=RestStrategy,
     due=open_windows_due,
     schedules=service_schedules,
+    setting_checks=(allowed_hours, instances_of),
     plan=describe_requests,
 )
