@@ -41,6 +41,7 @@ CUSTOMS = {
     "sqlglot": {"orchestration"},
     "highspy": {"quality/disclosure"},
     "dotenv": {"settings"},
+    "prometheus_client": {"warehouse/metrics"},
     "phonenumbers": {"loading/database/redaction"},
     "validate_docbr": {"loading/database/redaction"},
 }

@@ -48,6 +48,14 @@ def stop_warehouse(options: argparse.Namespace) -> None:
     print("The embedded warehouse was stopped." if stopped else "No embedded warehouse runs here.")
 
 
+def print_metrics(options: argparse.Namespace) -> None:
+    """Print metrics in Prometheus' text format, from the view etl.metric."""
+    from etl_assets.warehouse.metrics import metrics_text
+
+    with connect(read_settings()) as connection:
+        print(metrics_text(connection), end="")
+
+
 def issues_list(options: argparse.Namespace) -> None:
     """List findings, errors first: how many each rule has, or with --rule the single ones."""
     wanted = None if options.status == "all" else options.status
@@ -96,5 +104,12 @@ def add_operating_commands(commands: Commands) -> None:
     made.add_argument("--notes", required=True, help="why the finding is no fault, or what was done about it")
     made = command(commands, "settings", show_settings)
     made.add_argument("name", nargs="?", choices=setting_names())
-    for name, act in (("url", print_url), ("env", env), ("migrate", migrate_warehouse), ("stop", stop_warehouse)):
+    plain = {
+        "url": print_url,
+        "env": env,
+        "migrate": migrate_warehouse,
+        "metrics": print_metrics,
+        "stop": stop_warehouse,
+    }
+    for name, act in plain.items():
         command(commands, name, act)
