@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from etl_assets.cli.arguments import Commands, command, day, source_named, source_or_all, tables_named, tables_of_jobs
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.declare.copied_table import IMPORTANCES
-from etl_assets.declare.dates import Calendar
+from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadOptions
@@ -18,7 +18,8 @@ from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES, chosen_sources
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import Connection, connect
-from etl_assets.warehouse.ledger import Counts, built_relations, open_batch, record_load
+from etl_assets.warehouse.files.ledger import failed_files
+from etl_assets.warehouse.ledger import Counts, built_relations, failed_builds, open_batch, record_load
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest.job_ledger import jobs_to_retry
@@ -69,7 +70,8 @@ def _run_source(options: argparse.Namespace) -> bool:
     settings, source = read_settings(), options.source
     tables = tables_named(source, options.table, options.importance) + tables_of_jobs(source, options.job)
     _require_layer(source, options.layer)
-    if options.layer in (None, next(iter(source.layers), None)):  # a higher one does not ask the source
+    # A higher layer does not ask the source, and nor do models alone.
+    if not options.only_models and options.layer in {None, next(iter(source.layers), None)}:
         source.require_settings(settings.of_source(source.name))
     migrate_quietly(settings)
     scan = launch.scan_files(settings, source, retry_failed=options.retry_failed)
@@ -78,12 +80,7 @@ def _run_source(options: argparse.Namespace) -> bool:
     for name in scan.unsettled:
         print(f"etl: {name} is still being written, and was left alone.", file=sys.stderr)
     by_hand = bool(options.first or options.last or options.period)
-    asked = (
-        launch.requested_span(source, first=options.first, last=options.last, period=options.period)
-        if by_hand
-        else None
-    )
-    plan = [(asked, "all there is")] if asked else list(kind_of(source).due(settings, source))
+    plan = _spans(settings, source, options)
     load_options = LoadOptions(
         reload=by_hand,
         accept_shrink=options.accept_shrink,
@@ -111,6 +108,7 @@ def _run_source(options: argparse.Namespace) -> bool:
             models=not options.only_load,
             build="asked" if options.rebuild else "changed",
             layer=options.layer,
+            loads=not options.only_models,
             options=load_options,
         )
         for span, _ in plan
@@ -128,6 +126,20 @@ def _run_source(options: argparse.Namespace) -> bool:
     return not any(line.failed for line in lines)
 
 
+def _spans(settings: Settings, source: Source, options: argparse.Namespace) -> list[tuple[Span, str]]:
+    """The spans to run, each with what is done in it: what is asked for by dates or periods, or else what is due."""
+    from etl_assets.orchestration import launch
+    from etl_assets.orchestration.kinds import kind_of
+    from etl_assets.orchestration.partitions import recent_span
+
+    if options.only_models:
+        return [(recent_span(source, 1), "what is built of it")]
+    if options.first or options.last or options.period:
+        asked = launch.requested_span(source, first=options.first, last=options.last, period=options.period)
+        return [(asked, "all there is")]
+    return list(kind_of(source).due(settings, source))
+
+
 def _require_layer(source: Source, layer: str | None) -> None:
     if layer and layer not in source.layers:
         there = ", ".join(source.layers) or "none that can be run alone"
@@ -135,19 +147,41 @@ def _require_layer(source: Source, layer: str | None) -> None:
 
 
 def retry(options: argparse.Namespace) -> bool:
-    """Ask a service again for exactly what failed: the jobs that did, and of others the parents' rows that did."""
-    from etl_assets.cli import parser  # it has this room in it
+    """Run again exactly what failed: files, tables, requests of a service, models; of one source, or of all.
 
-    settings, source = read_settings(), options.source
+    Returns whether no check of these sources stands failed as an error.
+    """
+    settings, is_clean = read_settings(), True
     migrate_quietly(settings)
+    for source in [options.source] if options.source else chosen_sources(settings.sources):
+        if again := _what_failed(settings, source):
+            is_clean &= _run_source(again)
+        else:
+            print(f"{source.name}: nothing has failed, nothing to do.")
+    return is_clean
+
+
+def _what_failed(settings: Settings, source: Source) -> argparse.Namespace | None:
+    """The words of the run that takes what failed, and what is built on it; None where nothing did."""
+    from etl_assets.cli import parser  # it has this room in it
+    from etl_assets.orchestration.models.build_plan import source_builds
+
     with connect(settings) as connection:
-        failed = sorted({job for job, _ in jobs_to_retry(connection, source.name)})
-    if not failed:
-        print(f"{source.name}: no job has failed, nothing to do.")
-        return True
-    words = parser().parse_args(["run", source.name, "--job", *map(str, failed)])
-    words.only_failed = True
-    return run(words)
+        jobs = sorted({job for job, _ in jobs_to_retry(connection, source.name)})
+        files = failed_files(connection, source.name)
+        failures = [failure.relation for failure in table_failures(connection, source.name)]
+        models = failed_builds(connection, source_builds(source.name))
+    tables = [name.removeprefix(f"{source.schema}.") for name in failures]
+    words: list[str] = []
+    if jobs:
+        words = ["--job", *map(str, jobs)]
+    elif files:
+        words = ["--retry-failed"]
+    elif not (tables or models):
+        return None
+    again = parser().parse_args(["run", source.name, *([] if words else tables), *words])
+    again.only_failed, again.only_models = bool(jobs), not (words or tables)
+    return again
 
 
 def _say_nothing_waits(settings: Settings, source: Source) -> None:
@@ -294,7 +328,7 @@ def add_run_commands(commands: Commands) -> None:
     made.add_argument("--period", metavar="ID[..ID]", help="a billing period, or those from one to another")
     made.add_argument("--job", type=int, nargs="+", default=[], metavar="ID", help="configured jobs of a service alone")
     made.add_argument("--instance", action="append", default=[], metavar="NAME", help="one instance of a service alone")
-    made.set_defaults(only_failed=False)
+    made.set_defaults(only_failed=False, only_models=False)
     made.add_argument("--sweep", action="store_true", help="compare every row, not only what is stamped as changed")
     made.add_argument(
         "--accept-shrink", action="store_true", help="believe a list or a table that is far shorter than what is held"
@@ -308,7 +342,7 @@ def add_run_commands(commands: Commands) -> None:
     made.add_argument("--dry-run", action="store_true", help="say what would run, and run nothing")
 
     made = command(commands, "retry", retry)
-    made.add_argument("source", type=source_named)
+    made.add_argument("source", type=source_or_all, nargs="?", help="all of them where none is named")
 
     made = command(commands, "status", status)
     made.add_argument("source", nargs="*", type=source_named)

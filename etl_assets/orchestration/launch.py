@@ -108,6 +108,7 @@ def run_span(
     models: bool = True,
     build: str = "changed",
     layer: str | None = None,
+    loads: bool = True,
     options: LoadOptions = LoadOptions(),  # noqa: B008 (it is frozen)
 ) -> RunOutcome:
     """Run a span of schedule dates of a source in this process, from staging to marts.
@@ -121,6 +122,7 @@ def run_span(
         models: Build what is downstream as well.
         build: Which models: `changed`, or `asked` for all of them.
         layer: The one layer that is run, of those that the source declares.
+        loads: Load the staging tables; else what is built on them is built as they are.
         options: How the staging tables are loaded.
     """
     export_environment(dagster_environment(settings))
@@ -130,7 +132,7 @@ def run_span(
             fail_orphaned_runs(instance, connection)
         job = code_location.resolve_job_def(source.name)
         staging, loaded = staging_keys(source), tables or [table.name for table in source.tables]
-        chosen = {asset_key(source, name) for name in tables} or staging
+        chosen = ({asset_key(source, name) for name in tables} or staging) if loads else set()
         built = set(job.asset_layer.executable_asset_keys) - staging if models else set()
         tags = {**tags_of(source, span), SESSION_TAG: session, MODE_TAG: build}
         if layer:

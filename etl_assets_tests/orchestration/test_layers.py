@@ -15,6 +15,7 @@ import requests
 from etl_assets.sandbox.lacrei_saude.fill import fill
 from etl_assets.settings import PROJECT
 from etl_assets.sources.lacrei_saude import SOURCE
+from etl_assets.warehouse.connection import connect
 from etl_assets_tests.orchestration.installation import Installation
 
 LAYERS = list(SOURCE.layers)
@@ -36,6 +37,10 @@ class Network:
     def change(self, statement: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             assert connection.execute(statement).rowcount != 0
+
+    def at_warehouse(self, statement: str) -> None:
+        with connect(self.at.settings, role=None) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
 
     def released(self) -> int:
         return self.at.query("select count(*) from etl.release")[0][0]
@@ -112,6 +117,46 @@ def test_a_layer_is_not_built_of_tables_that_could_not_be_loaded(network: Networ
     network.change("alter table away rename to lacreiid_report")
     network.run("--layer", "staging_01")
     network.run("--layer", "staging_02")
+
+
+def loaded_since(network: Network, load: int) -> set[str]:
+    return {name for (name,) in network.at.query("select relation from etl.table_load where load_id > %s", load)}
+
+
+def newest_load(network: Network) -> int:
+    return network.at.query("select max(load_id) from etl.table_load")[0][0]
+
+
+def test_exactly_what_failed_is_retried(network: Network) -> None:
+    failing = ("lacreiid_report", "lacreisaude_clinic")
+    for table in failing:
+        network.change(f"alter table {table} rename to {table}_away")
+    network.run(expected=1)
+    for table in failing:
+        network.change(f"alter table {table}_away rename to {table}")
+    network.change("update lacreiid_user set is_active = not is_active where id = (select min(id) from lacreiid_user)")
+    before = newest_load(network)
+    network.at.etl("retry", "lacrei_saude")
+    assert loaded_since(network, before) == {f"lacreisaude_staging_01.{table}" for table in failing}
+    assert "lacrei_saude: nothing has failed" in network.at.etl("retry", "lacrei_saude")
+    network.run()
+
+
+def test_a_model_that_failed_is_built_again_and_nothing_is_loaded(network: Network) -> None:
+    mart = "lacreisaude_mart_exact.mart_feedback"
+    network.at_warehouse(f"alter table {mart} add constraint never check (false) not valid")
+    network.change("update lacreiid_report set eval = 6 - eval")
+    network.run(expected=1)
+    network.at_warehouse(f"alter table {mart} drop constraint never")
+    before, seen = newest_load(network), network.at.query("select max(build_id) from etl.model_build")
+    network.at.etl("retry")  # of all sources
+    assert loaded_since(network, before) == set()
+    built = network.at.query(
+        "select relation from etl.model_build where build_id > %s and status = 'success'", seen[0][0]
+    )
+    assert (mart,) in built
+    assert ("lacreisaude_mart.mart_feedback",) in built
+    assert "lacrei_saude: nothing has failed" in network.at.etl("retry")
 
 
 @pytest.fixture

@@ -44,6 +44,14 @@ def known_deliveries(connection: psycopg.Connection, source: str, *, failed: boo
     return {DeliveredFile(file_name=name, size_bytes=size, modified_at=moment) for name, size, moment in rows}
 
 
+def failed_files(connection: psycopg.Connection, source: str) -> int:
+    """How many deliveries of a source could not be read, or loaded."""
+    row = connection.execute(
+        "select count(*) from etl.source_file where source = %s and status = 'failed'", [source]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def register_file(
     connection: psycopg.Connection,
     source: str,
