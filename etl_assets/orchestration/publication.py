@@ -40,7 +40,6 @@ def published_marts(source: Source) -> dg.AssetsDefinition:
                 tags={"layer": "mart", SOURCE_TAG: source.name},
                 description=f"The rows of {publication.exact_schema}.{name} as they may be read: what tells of fewer"
                 f" than {publication.k} persons is null, and so is what would tell it.",
-                freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.fresh_within),
                 metadata={"dagster/table_name": f"{publication.schema}.{name}"},
             )
             for name, key in keys.items()
