@@ -1,5 +1,6 @@
 """One table cannot be loaded: what does not depend on it is built all the same, and what does is named as stale."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -46,7 +47,9 @@ def test_what_does_not_depend_on_a_failed_table_is_built_and_what_does_is_named(
     for dimension in ("employees", "clients", "positions", "regions"):
         assert rows(tracktik, f"tracktik.dim_{dimension}") > 1, dimension
     assert rows(tracktik, "tracktik.fact_shifts") is None
-    assert "could not be loaded since" in tracktik.at.etl("status", "tracktik")
+    status = tracktik.at.etl("status", "tracktik")
+    assert re.search(r"^failed +since .* UTC  tracktik_staging\.work_sessions: .*403", status, re.MULTILINE)
+    assert "         etl run tracktik work_sessions\n" in status
     checked = tracktik.at.query("select count(*) from etl.quality_result where relation like 'tracktik_staging.%'")
     assert checked[0][0] > 10, "the rules of staging were not looked at"
 
