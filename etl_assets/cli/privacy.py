@@ -30,6 +30,7 @@ def attack(options: argparse.Namespace) -> None:
     Raises:
         EtlError: Some do, or nothing was published yet.
     """
+    from etl_assets.quality.linked_marts import describe_cell
     from etl_assets.quality.publication import attack_primary, attack_published, publication_of  # a solver: 0.1 s
 
     source, settings = options.source, read_settings()
@@ -38,15 +39,8 @@ def attack(options: argparse.Namespace) -> None:
         found = attack_primary(settings, source)
     else:
         found = attack_published(settings, source, against=options.against)
-    columns = {
-        f"{mart.name}.{column}": (*mart.dimensions, *count.where)
-        for mart in publication.marts
-        for column, count in mart.counts.items()
-    }
     for each in found:
-        named = ", ".join(
-            f"{name} {value}" for name, value in zip(columns[each.cell.table], each.cell.values, strict=True)
-        )
+        named = ", ".join(f"{name} {value}" for name, value in describe_cell(publication, each.cell).items())
         print(f"{each.cell.table:40} {each.low:6,}  {named}")
     if found:
         raise EtlError(f"{len(found):,} hidden cells are told by what is shown.")

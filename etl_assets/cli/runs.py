@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from etl_assets.cli.arguments import Commands, command, day, source_named, source_or_all, tables_named, tables_of_jobs
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
@@ -48,10 +48,7 @@ def _run_all(options: argparse.Namespace) -> bool:
     if of_one := [word for word in _OF_ONE_SOURCE if words[word]]:
         raise EtlError(f"{', '.join(of_one)}: that is chosen of one source, and not of all.")
     failed, is_clean = [], True
-    for source in chosen_sources(read_settings().sources):
-        if missing := source.missing_settings(read_settings().of_source(source.name)):
-            print(f"{source.name}: left out, for {', '.join(missing)} is not set.")
-            continue
+    for source in _set_up(chosen_sources(read_settings().sources)):
         try:
             is_clean &= _run_source(argparse.Namespace(**{**words, "source": source}))
         except EtlError as error:
@@ -60,6 +57,15 @@ def _run_all(options: argparse.Namespace) -> bool:
     if failed:
         raise EtlError(f"{', '.join(failed)} failed, as is said above. The others were run.")
     return is_clean
+
+
+def _set_up(sources: Sequence[Source]) -> Iterator[Source]:
+    """Those of these sources that are set up; of the others it says what is not set."""
+    for source in sources:
+        if missing := source.missing_settings(read_settings().of_source(source.name)):
+            print(f"{source.name}: left out, for {', '.join(missing)} is not set.")
+        else:
+            yield source
 
 
 def _run_source(options: argparse.Namespace) -> bool:
@@ -215,10 +221,7 @@ def demo(options: argparse.Namespace) -> None:
     settings = read_settings()
     with parsed_ahead(), stand_ins(settings):
         folder = write_first_files(settings)
-        for source in SOURCES:
-            if missing := source.missing_settings(read_settings().of_source(source.name)):
-                print(f"{source.name}: left out, for {', '.join(missing)} is not set.")
-                continue
+        for source in _set_up(SOURCES):
             run(parser().parse_args(["run", source.name, *DEMO_PERIODS.get(source.name, ())]))
     print(
         "\nThe UI: make dev, then http://127.0.0.1:3000     Any SQL client: etl url     New files go to: " + str(folder)

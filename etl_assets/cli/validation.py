@@ -21,12 +21,13 @@ def validate(options: argparse.Namespace) -> None:
     del options
     settings = read_settings()
     wrong = [f"{name}: its name is none of a setting or a source" for name in _strangers(settings)]
-    for source in chosen_sources(settings.sources):
+    sources = chosen_sources(settings.sources)
+    for source in sources:
         problems = list(_problems(settings, source))
         wrong += [f"{source.name}: {problem}" for problem in problems]
         state = "wrong" if problems else "set up" if _is_set_up(settings, source) else "not set up"
         print(f"{source.name:18} {len(source.tables):>4} tables  {len(source.rules):>4} rules  {state}")
-    wrong += definition_errors(chosen_sources(settings.sources))
+    wrong += definition_errors(sources)
     if wrong:
         number = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
         raise EtlError("\n".join([f"{number} wrong:", *wrong]))

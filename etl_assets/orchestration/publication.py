@@ -10,6 +10,7 @@ from etl_assets.orchestration.asset_keys import relation_key
 from etl_assets.orchestration.groups import SOURCE_TAG
 from etl_assets.orchestration.models.dbt_assets import MODE_TAG
 from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.quality.linked_marts import mart_of
 from etl_assets.quality.publication import Published, publication_of, publish_marts
 from etl_assets.warehouse.ledger import open_batch
 
@@ -79,7 +80,7 @@ def published_marts(source: Source) -> dg.AssetsDefinition:
 
 
 def _check_result(name: str, key: dg.AssetKey, done: Published) -> dg.AssetCheckResult:
-    disclosed = sum(each.cell.table.split(".")[0] == name for each in done.disclosed)
+    disclosed = sum(mart_of(each.cell) == name for each in done.disclosed)
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=CHECK,

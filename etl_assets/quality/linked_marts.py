@@ -107,6 +107,18 @@ def hide_cells(publication: Publication, rows: MartRows, hidden: Collection[Cell
     }
 
 
+def mart_of(cell: Cell) -> str:
+    """The name of the mart that a cell is of."""
+    return cell.table.partition(".")[0]
+
+
+def describe_cell(publication: Publication, cell: Cell) -> dict[str, str]:
+    """The values that a cell is found by, by the names of the mart's columns and of what its column counts."""
+    mart = next(each for each in publication.marts if each.name == mart_of(cell))
+    count = mart.counts[cell.table.partition(".")[2]]
+    return dict(zip((*mart.dimensions, *count.where), cell.values, strict=True))
+
+
 def _nulls(
     mart: PublishedMart, rows: Sequence[Row], hidden: Collection[Cell], k: int
 ) -> Iterator[tuple[Row, set[str]]]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
 
@@ -58,7 +59,7 @@ def publish_marts(settings: Settings, batch: Batch, source: Source, *, force: bo
     """
     publication = publication_of(source)
     k = least_persons(settings, source)
-    exact = _exact_marts(publication)
+    exact = _marts_in(publication.exact_schema, publication)
     _require_built(batch.connection, source, exact)
     build = _build_words(batch.connection, publication, exact, k)
     with connect(settings, role=TRANSFORMER) as connection:
@@ -68,10 +69,10 @@ def publish_marts(settings: Settings, batch: Batch, source: Source, *, force: bo
         connection.execute(
             "select set_config('etl.batch_id', %s, true), set_config('etl.build', %s, true)", [str(batch.id), mode]
         )
-        marts = {name: Relation(publication.schema, name) for name in exact}
+        marts = _marts_in(publication.schema, publication)
         if all(_begin(connection, relation, build) == "current" for relation in marts.values()):
             return None
-        rows = {name: read_mart(connection, relation) for name, relation in exact.items()}
+        rows = _read_marts(connection, exact)
         newest = releases(connection, source.name)[:1]
         earlier = _cells(released_cells(connection, newest[0])) if newest else {}
         shown = suppress_marts(publication, rows, k, earlier)
@@ -111,7 +112,7 @@ def is_published(settings: Settings, connection: psycopg.Connection, source: Sou
         source: Whose marts.
     """
     publication = publication_of(source)
-    exact = _exact_marts(publication)
+    exact = _marts_in(publication.exact_schema, publication)
     build = json.loads(_build_words(connection, publication, exact, least_persons(settings, source)))
     states = model_states(connection, [f"{publication.schema}.{name}" for name in exact])
     newest = newest_changes(connection, build["inputs"])
@@ -132,11 +133,11 @@ def suppress_marts(publication: Publication, rows: MartRows, k: int, earlier: Ma
     """
     hidden: set[Cell] = set()
     linked = link_marts(publication, rows, k).values()
+    before = [each.shown_before(earlier) for each in linked]
     numbers = {cell: number for each in linked for cell, number in each.cells.items()}
     while True:
-        for each in linked:
-            before = each.shown_before(earlier)
-            hidden |= suppress(each.attack(before), each.small | (hidden & each.cells.keys()), keep=before.keys())
+        for each, known in zip(linked, before, strict=True):
+            hidden |= suppress(each.attack(known), each.small | (hidden & each.cells.keys()), keep=known.keys())
         shown = hide_cells(publication, rows, hidden, k)
         # Whoever does not see that a month has changed takes more of the earlier release to hold.
         disclosed = [each for each in attack_marts(publication, shown, earlier) if each.by]
@@ -190,9 +191,7 @@ def attack_published(settings: Settings, source: Source, *, against: int | None 
         release = against if against is not None else next(iter(kept[1:]), None)
         earlier = _cells(released_cells(connection, release)) if release else {}
     with connect(settings, role=READER) as connection:
-        shown = {
-            mart.name: read_mart(connection, Relation(publication.schema, mart.name)) for mart in publication.marts
-        }
+        shown = _read_marts(connection, _marts_in(publication.schema, publication))
     return attack_marts(publication, shown, earlier)
 
 
@@ -200,8 +199,7 @@ def attack_primary(settings: Settings, source: Source) -> list[Bounds]:
     """Attack the marts as they would be if cells of too few persons alone were hidden: why others are hidden too."""
     publication, k = publication_of(source), least_persons(settings, source)
     with connect(settings, role=TRANSFORMER) as connection:
-        exact = _exact_marts(publication)
-        rows = {name: read_mart(connection, relation) for name, relation in exact.items()}
+        rows = _read_marts(connection, _marts_in(publication.exact_schema, publication))
     small = {cell for each in link_marts(publication, rows, k).values() for cell in each.small}
     return attack_marts(publication, hide_cells(publication, rows, small, k))
 
@@ -233,8 +231,12 @@ def least_persons(settings: Settings, source: Source) -> int:
     return int(given)
 
 
-def _exact_marts(publication: Publication) -> dict[str, Relation]:
-    return {mart.name: Relation(publication.exact_schema, mart.name) for mart in publication.marts}
+def _marts_in(schema: str, publication: Publication) -> dict[str, Relation]:
+    return {mart.name: Relation(schema, mart.name) for mart in publication.marts}
+
+
+def _read_marts(connection: psycopg.Connection, marts: Mapping[str, Relation]) -> dict[str, list[dict[str, Any]]]:
+    return {name: read_mart(connection, relation) for name, relation in marts.items()}
 
 
 def _require_built(connection: psycopg.Connection, source: Source, exact: Mapping[str, Relation]) -> None:

@@ -6,7 +6,8 @@ older state learns of it from the file of tombstones, and the person is erased t
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -157,18 +158,53 @@ def erase(
     Raises:
         EtlError: A place cannot be reached or written; nothing was erased in the warehouse.
     """
+    with _without_values(source):
+        receipt = Receipt()
+        with connect(settings, role=None) as connection:
+            connection.execute("set local time zone 'UTC'")
+            person = find_person(connection, settings, source, persons)
+            _check_decision(decision, person)
+            for relation in sorted((held.relation for held in person.rows.values()), key=str):
+                lock_relation(connection, relation)
+            person = find_person(connection, settings, source, persons)  # as nobody changes it any more
+            _erase_staging(connection, source, person, batch, receipt)
+            for column in model_columns:
+                receipt.add(
+                    f"{column.relation}.{column.column}",
+                    person_models.erase_from_model(connection, column, person.marks.get(column.subject, ()), batch.id),
+                )
+            wanted = _tombstones(person, decision, key)
+            before = {each.identity: each for each in (*tombstones(connection, source.name), *learned)}
+            receipt.erased_before = max(
+                (before[each.identity].erased_at for each in wanted if each.identity in before), default=None
+            )
+            if receipt.places or receipt.erased_before:
+                _erase_findings(connection, source, person, receipt)
+                _erase_elsewhere(settings, source, person, receipt, is_rehearsal=is_rehearsal)
+            touched = [held.relation for held in person.rows.values()] + [column.relation for column in model_columns]
+            touched += [Relation(source.schema, PERSON_KEYS), *_LEDGER]
+            if is_rehearsal or not receipt.places:
+                connection.rollback()
+                return receipt
+            for relation in dict.fromkeys(touched):
+                person_models.forget_statistics(connection, relation)
+            receipt.tombstones = [before.get(each.identity, each) for each in wanted]
+            record_tombstones(connection, source.name, receipt.tombstones)
+            record_erasure(connection, source.name, receipt.tombstones, receipt.places)
+            # Before the commit: the warehouse must not know of an erasure that the file does not.
+            added = [each for each in receipt.tombstones if each.identity not in before]
+            append_tombstones(tombstone_file(settings.tombstone_dir, source.name), added)
+        with connect(settings, role=None, autocommit=True) as connection:
+            for relation in dict.fromkeys(touched):
+                person_models.vacuum(connection, relation)
+        return receipt
+
+
+@contextmanager
+def _without_values(source: Source) -> Iterator[None]:
+    """Raise what the database refuses without its own words, which may show a value."""
     try:
-        return _erase(
-            settings,
-            source,
-            persons,
-            decision,
-            key=key,
-            batch=batch,
-            model_columns=model_columns,
-            learned=learned,
-            is_rehearsal=is_rehearsal,
-        )
+        yield
     except psycopg.errors.InsufficientPrivilege:
         raise EtlError(
             f"{source.name}: a person is to be erased, and this login may not delete all that is held of them. Nothing"
@@ -177,61 +213,7 @@ def erase(
     except psycopg.Error as error:
         if is_transient(error):
             raise TransientError(f"{source.name}: the warehouse went away. Nobody was erased; run it again.") from None
-        # Without the database's own words, which may show a value.
         raise EtlError(f"{source.name}: nobody was erased: the warehouse refuses, with {error.sqlstate}.") from None
-
-
-def _erase(
-    settings: Settings,
-    source: Source,
-    persons: Mapping[str, Collection[str]],
-    decision: Decision,
-    *,
-    key: ErasureKey,
-    batch: Batch,
-    model_columns: Sequence[SubjectColumn],
-    learned: Sequence[Tombstone],
-    is_rehearsal: bool,
-) -> Receipt:
-    receipt = Receipt()
-    with connect(settings, role=None) as connection:
-        connection.execute("set local time zone 'UTC'")
-        person = find_person(connection, settings, source, persons)
-        _check_decision(decision, person)
-        for relation in sorted((held.relation for held in person.rows.values()), key=str):
-            lock_relation(connection, relation)
-        person = find_person(connection, settings, source, persons)  # as nobody changes it any more
-        _erase_staging(connection, source, person, batch, receipt)
-        for column in model_columns:
-            receipt.add(
-                f"{column.relation}.{column.column}",
-                person_models.erase_from_model(connection, column, person.marks.get(column.subject, ()), batch.id),
-            )
-        wanted = _tombstones(person, decision, key)
-        before = {each.identity: each for each in (*tombstones(connection, source.name), *learned)}
-        receipt.erased_before = max(
-            (before[each.identity].erased_at for each in wanted if each.identity in before), default=None
-        )
-        if receipt.places or receipt.erased_before:
-            _erase_findings(connection, source, person, receipt)
-            _erase_elsewhere(settings, source, person, receipt, is_rehearsal=is_rehearsal)
-        touched = [held.relation for held in person.rows.values()] + [column.relation for column in model_columns]
-        touched += [Relation(source.schema, PERSON_KEYS), *_LEDGER]
-        if is_rehearsal or not receipt.places:
-            connection.rollback()
-            return receipt
-        for relation in dict.fromkeys(touched):
-            person_models.forget_statistics(connection, relation)
-        receipt.tombstones = [before.get(each.identity, each) for each in wanted]
-        record_tombstones(connection, source.name, receipt.tombstones)
-        record_erasure(connection, source.name, receipt.tombstones, receipt.places)
-        # Before the commit: the warehouse must not know of an erasure that the file does not.
-        added = [each for each in receipt.tombstones if each.identity not in before]
-        append_tombstones(tombstone_file(settings.tombstone_dir, source.name), added)
-    with connect(settings, role=None, autocommit=True) as connection:
-        for relation in dict.fromkeys(touched):
-            person_models.vacuum(connection, relation)
-    return receipt
 
 
 def _erase_staging(
