@@ -13,6 +13,10 @@ class ListChanged(TransientError):
     """A list changed while it was read page by page: some record may be missing, or be there twice."""
 
 
+class OutsideHours(TransientError):
+    """A source may not be read at this time of day; nothing is wrong with it, and the next run reads it."""
+
+
 class UnconfirmedDeletion(EtlError):
     """A record is not at its own address, and nothing tells whether the service says so or a gateway before it."""
 

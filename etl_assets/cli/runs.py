@@ -19,12 +19,12 @@ from etl_assets.sources import SOURCES, chosen_sources
 from etl_assets.warehouse.calendars import write_calendar
 from etl_assets.warehouse.connection import Connection, connect
 from etl_assets.warehouse.files.ledger import failed_files
-from etl_assets.warehouse.ledger import Counts, built_relations, failed_builds, open_batch, record_load
+from etl_assets.warehouse.ledger import Counts, built_relations, open_batch, record_load
 from etl_assets.warehouse.migrations import migrate as apply_migrations
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest.job_ledger import jobs_to_retry
 from etl_assets.warehouse.rest.job_tables import create_job_tables
-from etl_assets.warehouse.table_failures import table_failures
+from etl_assets.warehouse.table_failures import failed_builds, table_failures
 
 _OF_ONE_SOURCE = ("table", "importance", "period", "job", "instance", "layer")
 DEMO_PERIODS = {"tracktik": ("--period", "2026_01..2026_05")}

@@ -39,8 +39,9 @@ class Monitoring:
     """What a load of a table must keep to."""
 
     alert_on_failure: bool = False
+    """Whether somebody hears at once that it failed; else it stands in the daily summary."""
     max_extraction_time_minutes: int = 5
-    """A load that takes longer is too slow."""
+    """A load that took longer was too slow, and one that still goes on is taken to hang."""
     data_quality_threshold: float = 0.95
     """Least share of the rows that must be as they are at the source; under it the check is an error."""
 
@@ -106,6 +107,16 @@ class CopiedTable(Table):
             **({"keep_for_days": self.keep_for.days} if self.keep_for else {}),
             **vars(self.monitoring),
         }
+
+    @property
+    def alerts_on_failure(self) -> bool:
+        """As its monitoring says."""
+        return self.monitoring.alert_on_failure
+
+    @property
+    def longest_load(self) -> timedelta:
+        """As its monitoring says."""
+        return timedelta(minutes=self.monitoring.max_extraction_time_minutes)
 
     def left_out(self, columns: Iterable[str]) -> list[str]:
         """Which of these columns of the source's table are not loaded, as staging spells them.

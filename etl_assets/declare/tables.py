@@ -7,10 +7,13 @@ kind asks for what is declared here.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 TYPES = ("text", "boolean", "integer", "bigint", "numeric", "date", "time", "timestamp", "timestamptz", "jsonb", "uuid")
 NAME = re.compile(r"^[a-z_][a-z0-9_]*$")
 """What tables, columns, sources and rules may be called: such names need no quotes in SQL."""
+LONGEST_LOAD = timedelta(hours=12)
+"""Of a table that does not say it: a night, which a service's first load may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,16 @@ class Table:
     def details(self) -> Mapping[str, object]:
         """How the table is loaded, for people who look at it."""
         return {}
+
+    @property
+    def alerts_on_failure(self) -> bool:
+        """Whether somebody is to hear at once that it could not be loaded; else it stands in the daily summary."""
+        return True
+
+    @property
+    def longest_load(self) -> timedelta:
+        """How long a load of it may go on before it is taken to hang."""
+        return LONGEST_LOAD
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):

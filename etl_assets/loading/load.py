@@ -32,6 +32,7 @@ from etl_assets.warehouse.connection import is_transient
 from etl_assets.warehouse.ledger import Batch, Counts, RejectedRow, record_load, record_rejects, record_watermark
 from etl_assets.warehouse.relation import Relation, lock_relation, refresh_statistics
 from etl_assets.warehouse.results import record_result
+from etl_assets.warehouse.under_way import loading
 
 ATTEMPTS = 3
 """How often a unit is read that changes while it is read."""
@@ -198,7 +199,8 @@ def load_unit(request: LoadRequest, unit: Unit[S], session: S, report: LoadRepor
     """
     started = time.monotonic()
     try:
-        outcome = _with_retries(request, unit, session, started)
+        with loading(request.batch, session.connection, unit.relation, unit.instance):
+            outcome = _with_retries(request, unit, session, started)
     except psycopg.Error as error:
         if not is_transient(error):
             raise load_error(unit.relation, error) from None

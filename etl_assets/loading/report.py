@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from etl_assets.errors import EtlError, TransientError
+from etl_assets.errors import EtlError, OutsideHours, TransientError
 from etl_assets.warehouse.ledger import Counts
 from etl_assets.warehouse.relation import Relation
 
@@ -28,6 +28,11 @@ class LoadReport:
     seconds: float = 0.0
     checks: list["TableCheck"] = field(default_factory=list)
     """What was found of the table once it was loaded."""
+
+    @property
+    def is_postponed(self) -> bool:
+        """Whether it was not the time of day to read it: it has not failed, and was not loaded to its end."""
+        return isinstance(self.failure, OutsideHours)
 
     def fail(self, error: EtlError) -> None:
         """Note that the table, or one tenant's part of it, could not be loaded; what failed before is told too."""

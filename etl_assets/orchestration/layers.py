@@ -11,8 +11,8 @@ from etl_assets.orchestration.models.build_plan import source_builds
 from etl_assets.orchestration.models.dbt_project import source_manifest
 from etl_assets.orchestration.models.model_builds import relation_of
 from etl_assets.warehouse.connection import Connection
-from etl_assets.warehouse.ledger import failed_builds, loaded_ever, missing_relations
-from etl_assets.warehouse.table_failures import table_failures
+from etl_assets.warehouse.ledger import loaded_ever, missing_relations
+from etl_assets.warehouse.table_failures import failed_builds, table_failures
 
 LAYER_TAG = "etl/layer"
 """The run tag with the name of the one layer that is run."""

@@ -7,6 +7,7 @@ of importance, the critical ones first.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -14,7 +15,7 @@ from pydantic import Field
 
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
-from etl_assets.errors import EtlError, TransientError
+from etl_assets.errors import EtlError, OutsideHours, TransientError
 from etl_assets.loading.load import LoadOptions, LoadRequest
 from etl_assets.loading.report import LoadReport
 from etl_assets.loading.workers import load_tables
@@ -27,7 +28,7 @@ from etl_assets.orchestration.retries import no_retry_on_permanent_error
 from etl_assets.orchestration.staleness import dependents, name_stale
 from etl_assets.orchestration.standing_results import let_results_stand
 from etl_assets.orchestration.table_checks import check_results, check_specs, results_as_before
-from etl_assets.warehouse.ledger import open_batch
+from etl_assets.warehouse.ledger import Batch, open_batch
 from etl_assets.warehouse.results import LatestResult, latest_results
 from etl_assets.warehouse.table_failures import record_load_outcomes
 
@@ -121,10 +122,10 @@ def _assets_of(
                 batch=batch,
                 options=LoadOptions(**dict(config)),
             )
-            relations = [f"{source.schema}.{name}" for name in request.tables] if checks else []
-            before = latest_results(batch.connection, relations, {spec.name for spec in checks})
+            relations = [f"{source.schema}.{name}" for name in request.tables]
+            before = latest_results(batch.connection, relations if checks else [], {spec.name for spec in checks})
             standing: list[dg.AssetCheckKey] = []
-            with no_retry_on_permanent_error(context):
+            with no_retry_on_permanent_error(context), _record_if_all_fail(batch, relations):
                 reports = load_tables(kind.strategy(request), request)
             for key in chosen:
                 report = reports[tables[key].name]
@@ -150,13 +151,27 @@ def _assets_of(
                 yield dg.MaterializeResult(asset_key=key, metadata={"etl_batch_id": str(batch.id)})
             record_load_outcomes(
                 batch,
-                failed={str(report.relation): str(report.failure) for report in reports.values() if report.failure},
+                failed={
+                    str(report.relation): str(report.failure)
+                    for report in reports.values()
+                    if report.failure and not report.is_postponed
+                },
                 loaded=[str(report.relation) for report in reports.values() if not report.failure],
             )
             failed = [key for key in chosen if reports[tables[key].name].failure]
             _raise_failures(context, source, reports, stale=dependents(parents, failed))
 
     return load
+
+
+@contextmanager
+def _record_if_all_fail(batch: Batch, relations: Collection[str]) -> Iterator[None]:
+    """Record of each table that it could not be loaded where the source lets nobody in, or does not answer at all."""
+    try:
+        yield
+    except EtlError as error:
+        record_load_outcomes(batch, failed=dict.fromkeys(relations, str(error)), loaded=[])
+        raise
 
 
 def _let_stand(
@@ -181,7 +196,9 @@ def _raise_failures(
     if stale:
         messages.append(f"Stale until then, and not built: {name_stale(stale)}. What else there is, is built.")
     may_pass = any(isinstance(error, TransientError) for error in failures.values())
-    kind = TransientError if may_pass else EtlError
+    kind: type[EtlError] = TransientError if may_pass else EtlError
+    if all(isinstance(error, OutsideHours) for error in failures.values()):
+        kind = OutsideHours
     with no_retry_on_permanent_error(context):
         raise kind("\n".join([f"{source.name}: {len(failures)} of {len(reports)} tables failed.", *messages]))
 

@@ -41,7 +41,12 @@ def table_health(connection: psycopg.Connection, source: Source) -> list[Health]
         connection: As a role that may read the ledger.
         source: Whose.
     """
-    given = {"source": source.name, "within": source.fresh_within, "expected": _expected(connection, source)}
+    given = {
+        "source": source.name,
+        "within": source.fresh_within,
+        "tables": [f"{source.schema}.{table.name}" for table in source.tables],
+        "expected": _expected(connection, source),
+    }
     with connection.cursor(row_factory=dict_row) as cursor:
         found = [_health(source, row) for row in cursor.execute(_HEALTH, given).fetchall()]
     return sorted(found, key=lambda each: (STATES.index(each.state), each.relation))
@@ -81,14 +86,20 @@ def _health(source: Source, row: Mapping[str, Any]) -> Health:
     return Health(relation=relation, state="healthy")
 
 
-# Of a build that fails again and again, since the first time; of what it is built of, the first change it has not seen.
+# Of what it is built of, the first change it has not seen.
 _HEALTH = """
     with loaded as (
-        select load.relation, max(load.loaded_at) as loaded_at
-        from etl.table_load as load
-        inner join etl.batch using (batch_id)
-        where batch.source = %(source)s
-        group by load.relation
+        select
+            named.relation,
+            last.loaded_at
+        from unnest(%(tables)s::text[]) as named (relation)
+        cross join lateral (
+            select loaded_at
+            from etl.table_load as load
+            where load.relation = named.relation
+            order by loaded_at desc
+            limit 1
+        ) as last
     ),
 
     built as (
@@ -98,27 +109,12 @@ _HEALTH = """
         where batch.source = %(source)s
     ),
 
-    failed_builds as (
-        select
-            build.relation,
-            min(build.built_at) as failed_since,
-            (array_agg(build.status order by build.build_id desc))[1] as error
-        from etl.model_build as build
-        inner join etl.batch using (batch_id)
-        where
-            batch.source = %(source)s
-            and build.status <> 'success'
-            and not exists (
-                select from etl.model_build as later
-                where later.relation = build.relation and later.build_id > build.build_id and later.status = 'success'
-            )
-        group by build.relation
-    ),
-
     failed as (
         select relation, failed_since, error from etl.table_failure where source = %(source)s
         union all
-        select relation, failed_since, 'it could not be built: ' || error from failed_builds
+        select relation, failed_since, 'it could not be built: ' || error
+        from etl.model_failure
+        where source = %(source)s
     ),
 
     behind as (

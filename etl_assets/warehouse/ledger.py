@@ -11,10 +11,14 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from etl_assets.declare.dates import Span
+from etl_assets.errors import EtlError, OutsideHours
 from etl_assets.settings import Settings
+from etl_assets.warehouse.alerts import note_batch
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.sessions import hold_session, is_session_alive
+
+KILLED = "its session ended without a word; what it had not committed was rolled back"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +92,10 @@ def open_batch(settings: Settings, source: str, kind: str, *, run_id: str | None
             yield batch
         except BaseException as error:
             with suppress(psycopg.OperationalError):  # the warehouse is gone: the next batch abandons this one
-                _end(batch, "failed", str(error) or type(error).__name__)
+                _end(batch, "failed", str(error) or type(error).__name__, alert=_safe_reason(error))
             raise
         else:
-            _end(batch, "success", None)
+            _end(batch, "success", None, alert=None)
 
 
 def other_work(batch: Batch) -> list[str]:
@@ -120,28 +124,41 @@ def _abandon_if_dead(connection: psycopg.Connection, batch: UUID) -> bool:
             return False
         connection.execute(
             "update etl.batch set status = 'abandoned', ended_at = now(),"
-            " error = 'its session ended without a word; what it had not committed was rolled back'"
-            " where batch_id = %s and status = 'running'",
-            [batch],
+            " error = %s where batch_id = %s and status = 'running'",
+            [KILLED, batch],
         )
-        connection.execute(
-            "update etl.source_file set status = 'pending', batch_id = null, load_started_at = null"
-            " where batch_id = %s and status = 'loading'",
-            [batch],
-        )
+        _let_go(connection, batch)
+        note_batch(connection, batch, error=KILLED)
     return True
 
 
-def _end(batch: Batch, status: str, error: str | None) -> None:
-    batch.connection.execute(
-        "update etl.batch set status = %s, ended_at = now(), error = %s where batch_id = %s",
-        [status, error, batch.id],
-    )
-    batch.connection.execute(
+def _safe_reason(error: BaseException) -> str | None:
+    """What an alert says of an error: our own hold no value of a row. None where nothing is wrong: it was stopped."""
+    if isinstance(error, OutsideHours):
+        return None
+    if isinstance(error, EtlError):
+        return str(error)
+    return type(error).__name__ if isinstance(error, Exception) else None
+
+
+def _end(batch: Batch, status: str, error: str | None, *, alert: str | None) -> None:
+    with batch.connection.transaction():
+        batch.connection.execute(
+            "update etl.batch set status = %s, ended_at = now(), error = %s where batch_id = %s",
+            [status, error, batch.id],
+        )
+        _let_go(batch.connection, batch.id)
+        note_batch(batch.connection, batch.id, error=alert)
+
+
+def _let_go(connection: psycopg.Connection, batch: UUID) -> None:
+    """Free the files that a batch holds, and forget what it was loading."""
+    connection.execute(
         "update etl.source_file set status = 'pending', batch_id = null, load_started_at = null"
         " where batch_id = %s and status = 'loading'",
-        [batch.id],
+        [batch],
     )
+    connection.execute("delete from etl.load_under_way where batch_id = %s", [batch])
 
 
 def record_load(
@@ -256,9 +273,12 @@ class ModelState:
     as_of: date | None
 
 
-def record_failed_build(batch: Batch, relation: str, *, status: str, seconds: float) -> None:
-    """Record that a model could not be built. What one that could did to it, it records itself (`etl.end_build`)."""
-    _record_build(batch, relation, status=status, seconds=seconds)
+def record_failed_build(batch: Batch, relation: str, *, status: str, error: str, seconds: float) -> None:
+    """Record that a model could not be built, and why, without a value of a row.
+
+    What one that could be built did to it, it records itself (`etl.end_build`).
+    """
+    _record_build(batch, relation, status=status, error=error, seconds=seconds)
 
 
 def record_view(batch: Batch, relation: str, code_version: str, *, seconds: float) -> None:
@@ -273,11 +293,11 @@ def record_view(batch: Batch, relation: str, code_version: str, *, seconds: floa
         )
 
 
-def _record_build(batch: Batch, relation: str, *, status: str, seconds: float) -> None:
+def _record_build(batch: Batch, relation: str, *, status: str, seconds: float, error: str | None = None) -> None:
     batch.connection.execute(
-        "insert into etl.model_build (batch_id, relation, status, seconds) values (%s, %s, %s, %s)"
+        "insert into etl.model_build (batch_id, relation, status, error, seconds) values (%s, %s, %s, %s, %s)"
         " on conflict do nothing",
-        [batch.id, relation, status, seconds],
+        [batch.id, relation, status, error, seconds],
     )
 
 
@@ -295,17 +315,6 @@ def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -
         "select relation, etl.newest_change(relation) from unnest(%s::text[]) as relation", [sorted(relations)]
     )
     return dict(rows.fetchall())
-
-
-def failed_builds(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
-    """Those of these models that failed when they were built last."""
-    rows = connection.execute(
-        "select relation from unnest(%s::text[]) as relation cross join lateral"
-        " (select status from etl.model_build as build where build.relation = relation.relation"
-        " order by build_id desc limit 1) as last where status <> 'success'",
-        [list(relations)],
-    )
-    return {name for (name,) in rows}
 
 
 def loaded_ever(connection: psycopg.Connection, relations: Collection[str]) -> bool:

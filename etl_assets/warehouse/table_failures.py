@@ -1,4 +1,4 @@
-"""Tables whose last load failed: what is built on them is stale until they are loaded."""
+"""Tables whose last load failed, and models whose last build did: what is built on them is stale until then."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -36,3 +36,20 @@ def table_failures(connection: psycopg.Connection, source: str) -> list[TableFai
         "select relation, failed_since, error from etl.table_failure where source = %s order by relation", [source]
     )
     return [TableFailure(*row) for row in rows]
+
+
+def failed_builds(connection: psycopg.Connection, relations: Collection[str]) -> set[str]:
+    """Those of these models that failed when they were built last."""
+    rows = connection.execute("select relation from etl.model_failure where relation = any(%s)", [list(relations)])
+    return {name for (name,) in rows}
+
+
+def stale_relations(connection: psycopg.Connection) -> set[str]:
+    """What failed, and the models that are built on it, at any distance."""
+    rows = connection.execute(
+        "with recursive stale as (select relation from etl.table_failure union"
+        " select relation from etl.model_failure union"
+        " select state.relation from etl.model_state as state inner join stale on state.seen ? stale.relation)"
+        " select relation from stale"
+    )
+    return {name for (name,) in rows}

@@ -219,7 +219,7 @@ def test_the_control_views_tell_what_the_ledger_knows(settings: Settings) -> Non
                 " values (%s, 'tracktik.fact_shifts', 'success', 9, 1)",
                 [build.id],
             )
-            record_failed_build(build, "tracktik.mart_hours", status="error", seconds=1)
+            record_failed_build(build, "tracktik.mart_hours", status="error", error="division by zero", seconds=1)
         with pytest.raises(psycopg.OperationalError):
             die(settings, ledger)
         with open_batch(settings, "operating_room", "load"):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from etl_assets.declare.hours import AllowedHours
-from etl_assets.errors import TransientError
+from etl_assets.errors import OutsideHours
 from etl_assets.readers.cancellation import CancellationToken
 
 Item = TypeVar("Item")
@@ -26,9 +26,9 @@ class ExtractionWindow:
         return self._hours is not None
 
     def check(self) -> None:
-        """Raise TransientError when the allowed hours are over, or the run was cancelled."""
+        """Raise OutsideHours when the allowed hours are over, and TransientError when the run was cancelled."""
         if self._hours and not self._hours.allows(datetime.now(UTC)):
-            raise TransientError(
+            raise OutsideHours(
                 f"{self._title} may be read {self._hours} alone, and it is not that time. What was not loaded by then"
                 " was left as it was; the next run loads it."
             )

@@ -1,6 +1,11 @@
 """Results of dbt's nodes, as the rest of the project takes them; dbt itself is not imported for it."""
 
+import re
 from dataclasses import dataclass
+
+_WRAPPER = re.compile(r"^(Database|Compilation|Runtime) Error in \w+ \S+ \([^)]*\) ?")
+_VALUES = re.compile(r': ".*| DETAIL: .*| CONTEXT: .*| LINE \d+: .*| compiled code at .*')
+"""What PostgreSQL says of rows, and where; it comes behind the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +28,8 @@ class NodeResult:
     def is_failure(self) -> bool:
         """Whether a model could not be built, or a test found an error: nothing is built on it."""
         return self.status in {"error", "fail", "runtime error"}
+
+    @property
+    def reason(self) -> str:
+        """What a model failed of, in the server's words as far as they hold no value of a row."""
+        return _VALUES.sub("", _WRAPPER.sub("", self.message)).strip() or self.status

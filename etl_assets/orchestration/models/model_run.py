@@ -152,7 +152,9 @@ def _record_builds(batch: Batch, chosen: Collection[ModelBuild], results: Collec
         if result is None or result.status == "skipped":
             continue
         if result.status != "success":
-            record_failed_build(batch, build.relation, status=result.status, seconds=result.seconds)
+            record_failed_build(
+                batch, build.relation, status=result.status, error=result.reason, seconds=result.seconds
+            )
         elif build.kind == "view":
             record_view(batch, build.relation, build.code, seconds=result.seconds)
 

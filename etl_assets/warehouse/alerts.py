@@ -1,0 +1,303 @@
+"""Alerts in the ledger: opened and ended in the transaction that ends a batch, and by what watches the clock."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from etl_assets.errors import EtlError
+
+TOGETHER_MINUTES = 15
+"""Checks that fail and tables that are late within so many minutes of the first are one alert."""
+FORGET_DAYS = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A table, a model or a check that an alert is about."""
+
+    relation: str
+    """Empty of what is about the whole source."""
+    rule: str = ""
+    why: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert:
+    """One thing that is wrong, or was."""
+
+    alert_id: int
+    source: str
+    kind: str
+    since: datetime
+    opened_at: datetime
+    run_id: str | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    members: list[Member]
+    """What it is about still; of what is resolved, all that it was about."""
+
+
+def note_batch(connection: psycopg.Connection, batch: UUID, *, error: str | None) -> None:
+    """Open alerts for what a batch failed of and what its checks found, and end those that it has mended.
+
+    Args:
+        connection: With the transaction begun that ends the batch.
+        batch: Which.
+        error: What the whole batch failed of, without a value of a row; None where it did not, or was stopped by hand.
+    """
+    connection.execute(_OPEN, {"batch": batch, "error": error, "minutes": TOGETHER_MINUTES})
+    end_alerts(connection)
+
+
+def end_alerts(connection: psycopg.Connection) -> None:
+    """End the alerts of failed loads and builds, and of checks, that are well by the ledger."""
+    connection.execute(_END_MEMBERS)
+    _resolve(connection)
+
+
+def watch(connection: psycopg.Connection, source: str, kind: str, members: Collection[Member]) -> None:
+    """Have the alerts of a kind be about exactly these; one opens where some are new, and ends where none is left.
+
+    Args:
+        connection: With its transaction begun.
+        source: Whose.
+        kind: `late`, `hanging` or `platform`: what no batch ends with.
+        members: All that is so now.
+    """
+    connection.execute(
+        "update etl.alert_member as member set ended_at = now() from etl.alert where alert.alert_id = member.alert_id"
+        " and alert.source = %s and alert.kind = %s and member.ended_at is null"
+        " and not (member.relation, member.rule) in (select * from unnest(%s::text[], %s::text[]))",
+        [source, kind, [each.relation for each in members], [each.rule for each in members]],
+    )
+    _resolve(connection)
+    columns = [[getattr(each, name) for each in members] for name in ("relation", "rule", "why", "since")]
+    connection.execute(_WATCH, [source, kind, *columns, TOGETHER_MINUTES])
+
+
+def _resolve(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "update etl.alert set resolved_at = now() where resolved_at is null and not exists"
+        " (select from etl.alert_member as member where member.alert_id = alert.alert_id and member.ended_at is null)"
+    )
+
+
+def alerts_since(connection: psycopg.Connection, moment: datetime) -> list[Alert]:
+    """The alerts that are open, and those that were resolved later than a moment; the oldest first."""
+    return _alerts(connection, "alert.resolved_at is null or alert.resolved_at > %s", moment)
+
+
+def latest_alerts(connection: psycopg.Connection, most: int) -> list[Alert]:
+    """The alerts that are open, and the last resolved ones up to `most` in all, the newest first."""
+    found = _alerts(
+        connection,
+        "alert.alert_id in (select alert_id from etl.alert order by resolved_at is null desc, alert_id desc limit %s)",
+        most,
+    )
+    return sorted(found, key=lambda alert: (alert.resolved_at is None, alert.alert_id), reverse=True)
+
+
+def _alerts(connection: psycopg.Connection, condition: str, *values: object) -> list[Alert]:
+    question = _ALERTS.replace("{condition}", condition)
+    with connection.cursor() as cursor:
+        rows = cursor.execute(question, values or None).fetchall()
+    return [
+        Alert(
+            **dict(zip(_COLUMNS, row[:-1], strict=True)),
+            members=[
+                Member(relation=name, rule=rule, why=why, since=datetime.fromisoformat(since))
+                for name, rule, why, since in row[-1]
+            ],
+        )
+        for row in rows
+    ]
+
+
+def acknowledge_alert(connection: psycopg.Connection, alert: int, *, by: str, why: str) -> None:
+    """Say that somebody is at it: it is not escalated. It is resolved by what mends it, and by nothing else.
+
+    Raises:
+        EtlError: There is no open alert of this number, or a word is blank.
+    """
+    if not (by.strip() and why.strip()):
+        raise EtlError("Say who acknowledges it, and what is being done.")
+    found = connection.execute(
+        "update etl.alert set acknowledged_at = now(), acknowledged_by = %s, acknowledged_why = %s"
+        " where alert_id = %s and resolved_at is null returning 1",
+        [by, why, alert],
+    ).fetchone()
+    if found is None:
+        raise EtlError(f"There is no open alert {alert}. Those there are: etl alerts")
+
+
+def forget_alerts(connection: psycopg.Connection) -> None:
+    """Delete what was resolved, sent or ended long ago."""
+    for table, column in (("alert", "resolved_at"), ("alert_message", "created_at"), ("silence", "ends_at")):
+        connection.execute(f"delete from etl.{table} where {column} < now() - make_interval(days => {FORGET_DAYS})")
+
+
+_COLUMNS: Sequence[str] = (
+    "alert_id", "source", "kind", "since", "opened_at", "run_id", "acknowledged_at", "acknowledged_by", "resolved_at",
+)  # fmt: skip
+
+# `%` would be read as a parameter where there are some; the condition says which alerts.
+_ALERTS = """
+    select
+        alert.alert_id, source, kind, alert.since, opened_at, run_id, acknowledged_at, acknowledged_by, resolved_at,
+        (
+            select coalesce(jsonb_agg(jsonb_build_array(relation, rule, why, since) order by relation, rule), '[]')
+            from etl.alert_member as member
+            where member.alert_id = alert.alert_id and (alert.resolved_at is not null or member.ended_at is null)
+        )
+    from etl.alert
+    where {condition}
+    order by alert.alert_id
+"""
+
+# A cause is the error without the table's name and without numbers: what 440 tables fail of alike is one.
+_OPEN = """
+    with ill as (
+        select
+            'failed' as kind, relation, '' as rule, failed_since as since, error as why,
+            left(regexp_replace(
+                replace(replace(error, relation, ''), split_part(relation, '.', 2), ''), '[0-9]+', '#', 'g'
+            ), 300) as cause
+        from etl.table_failure
+        where batch_id = %(batch)s
+        union all
+        select
+            'failed', relation, '', failed_since, 'it could not be built: ' || error,
+            'build: ' || left(replace(replace(error, relation, ''), split_part(relation, '.', 2), ''), 300)
+        from etl.model_failure
+        where batch_id = %(batch)s
+        union all
+        select 'degraded', looked.relation, looked.rule, broken.since, broken.why, null
+        from (select distinct relation, rule from etl.quality_result where batch_id = %(batch)s) as looked
+        cross join lateral (
+            select min(first_seen_at) as since, max(why) as why
+            from etl.quality_issue as issue
+            where
+                issue.relation = looked.relation and issue.rule = looked.rule
+                and status = 'open' and severity = 'error'
+        ) as broken
+        where broken.since is not null
+        union all
+        select 'failed', '', kind, started_at, %(error)s, left(%(error)s, 300)
+        from etl.batch
+        where
+            batch_id = %(batch)s and %(error)s::text is not null
+            and not exists (select from etl.table_failure where batch_id = %(batch)s)
+            and not exists (select from etl.model_failure where batch_id = %(batch)s)
+    ),
+
+    new as (
+        select ill.kind, ill.relation, ill.rule, ill.since, ill.why, batch.source, batch.run_id, coalesce(
+            ill.cause,
+            (
+                select alert.cause
+                from etl.alert
+                where
+                    alert.source = batch.source and alert.kind = ill.kind and resolved_at is null
+                    and opened_at > now() - make_interval(mins => %(minutes)s)
+                order by opened_at desc limit 1
+            ),
+            batch.batch_id::text
+        ) as cause
+        from ill
+        inner join etl.batch on batch.batch_id = %(batch)s
+        where not exists (
+            select from etl.alert_member as member
+            inner join etl.alert using (alert_id)
+            where
+                member.relation = ill.relation and member.rule = ill.rule and member.ended_at is null
+                and alert.source = batch.source and alert.kind = ill.kind
+        )
+    ),
+
+    opened as (
+        insert into etl.alert (source, kind, cause, since, run_id)
+        select source, kind, cause, min(since), min(run_id) from new group by source, kind, cause
+        on conflict (source, kind, cause) where resolved_at is null do update set since = alert.since
+        returning alert_id, source, kind, cause
+    )
+
+    insert into etl.alert_member as member (alert_id, relation, rule, why, since)
+    select alert_id, relation, rule, left(regexp_replace(why, '[[:space:]]+', ' ', 'g'), 400), since
+    from new inner join opened using (source, kind, cause)
+    on conflict (alert_id, relation, rule) do update
+    set why = excluded.why, since = excluded.since, ended_at = null
+"""
+
+_END_MEMBERS = """
+    update etl.alert_member as member set ended_at = now()
+    from etl.alert
+    where
+        alert.alert_id = member.alert_id and alert.resolved_at is null and member.ended_at is null
+        and case
+            when kind = 'degraded' then not exists (
+                select from etl.quality_issue as issue
+                where
+                    issue.relation = member.relation and issue.rule = member.rule
+                    and status = 'open' and severity = 'error'
+            )
+            when kind = 'failed' and relation = '' then exists (
+                select from etl.batch
+                where
+                    batch.source = alert.source and batch.kind = member.rule and status = 'success'
+                    and started_at > alert.opened_at
+            )
+            when kind = 'failed' then
+                not exists (select from etl.table_failure as failure where failure.relation = member.relation)
+                and coalesce((
+                    select status = 'success' from etl.model_build as build
+                    where build.relation = member.relation
+                    order by build_id desc limit 1
+                ), true)
+        end
+"""
+
+_WATCH = """
+    with given (source, kind) as (values (%s, %s)),
+
+    new as (
+        select given.source, given.kind, ill.relation, ill.rule, ill.why, ill.since
+        from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) as ill (relation, rule, why, since)
+        cross join given
+        where not exists (
+            select from etl.alert_member as member
+            inner join etl.alert using (alert_id)
+            where
+                member.relation = ill.relation and member.rule = ill.rule and member.ended_at is null
+                and alert.source = given.source and alert.kind = given.kind
+        )
+    ),
+
+    opened as (
+        insert into etl.alert (source, kind, cause, since)
+        select new.source, new.kind, coalesce(
+            (
+                select alert.cause
+                from etl.alert
+                where
+                    alert.source = new.source and alert.kind = new.kind and resolved_at is null
+                    and opened_at > now() - make_interval(mins => %s)
+                order by opened_at desc limit 1
+            ),
+            clock_timestamp()::text
+        ), min(since)
+        from new
+        group by new.source, new.kind
+        on conflict (source, kind, cause) where resolved_at is null do update set since = alert.since
+        returning alert_id
+    )
+
+    insert into etl.alert_member as member (alert_id, relation, rule, why, since)
+    select alert_id, relation, rule, left(why, 400), since from new cross join opened
+    on conflict (alert_id, relation, rule) do update
+    set why = excluded.why, since = excluded.since, ended_at = null
+"""
