@@ -34,7 +34,7 @@ CUSTOMS = {
     "pandas": {"readers"},
     "csv": {"readers", "sandbox"},
     "gzip": {"readers"},
-    "psycopg": {"warehouse", "quality", "loading", "readers/database"},
+    "psycopg": {"warehouse", "quality", "loading", "alerts", "readers/database"},
     "pymysql": {"readers/database"},
     "MySQLdb": {"readers/database"},
     "matplotlib": {"drawing"},

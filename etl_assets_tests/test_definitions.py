@@ -147,6 +147,7 @@ def test_sensors_and_schedules_run_by_themselves() -> None:
         "open_dental_models",
         "trialsync_models",
         "lacrei_saude_models",
+        "alerts",
     }
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
     assert all(schedule.default_status is dg.DefaultScheduleStatus.RUNNING for schedule in repository.schedule_defs)

@@ -209,7 +209,7 @@ def _note(message: Message, subject: _Subject | None, look: _Look) -> Note:
         alerts = alerts_since(look.connection, look.now - timedelta(days=1))
         number = sum(alert.resolved_at is None for alert in alerts)
         title = f"[etl_assets] daily summary {look.now:%Y-%m-%d}: " + (f"{number} open" * bool(number) or "all is well")
-        body = wording.summary(alerts, look.importance, look.silences, now=look.now)
+        body = wording.daily_summary(alerts, look.importance, look.silences, now=look.now)
         return Note(kind="summary", tier=STANDARD.name, title=title, body=body)
     alert, members = subject.alert, subject.members or subject.alert.members
     return Note(

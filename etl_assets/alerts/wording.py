@@ -42,7 +42,7 @@ def body(alert: Alert, importance: Importance, *, members: Sequence[Member], kin
             f"Since: {_moment(alert.since)}",
             f"How bad: {bad}",
             f"Cause: {members[0].why}",
-            f"Run:   {command(alert, members)}",
+            f"Run:   {what_to_run(alert, members)}",
             "",
             _list(members),
             "",
@@ -51,7 +51,7 @@ def body(alert: Alert, importance: Importance, *, members: Sequence[Member], kin
     )
 
 
-def command(alert: Alert, members: Sequence[Member]) -> str:
+def what_to_run(alert: Alert, members: Sequence[Member]) -> str:
     """What to run, or to look at."""
     if alert.kind == "failed":
         return f"etl retry {alert.source}"
@@ -64,7 +64,9 @@ def command(alert: Alert, members: Sequence[Member]) -> str:
     return "etl status; the page Deployment of the UI"
 
 
-def summary(alerts: Sequence[Alert], importance: Importance, silences: Sequence[Silence], *, now: datetime) -> str:
+def daily_summary(
+    alerts: Sequence[Alert], importance: Importance, silences: Sequence[Silence], *, now: datetime
+) -> str:
     """The daily summary: what is wrong, what was over in the last day, and what is silenced."""
     is_open = [alert for alert in alerts if alert.resolved_at is None]
     over = [alert for alert in alerts if alert.resolved_at and (now - alert.resolved_at).days < 1]
@@ -74,7 +76,7 @@ def summary(alerts: Sequence[Alert], importance: Importance, silences: Sequence[
         since = _moment(alert.since)
         by = f", acknowledged by {alert.acknowledged_by}" if alert.acknowledged_by else ""
         lines += ["", f"{tier.name}: {alert.source}: {_HAPPENED[alert.kind]}, since {since}{by}"]
-        lines += [f"  cause: {alert.members[0].why}", f"  run:   {command(alert, alert.members)}"]
+        lines += [f"  cause: {alert.members[0].why}", f"  run:   {what_to_run(alert, alert.members)}"]
         lines += [f"  {line}" for line in _list(alert.members).splitlines()]
     if over:
         lines += ["", f"{len(over)} were over in the last day:"]

@@ -6,6 +6,7 @@ import dagster as dg
 
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
+from etl_assets.orchestration.alerting import alert_sensor
 from etl_assets.orchestration.checks import rule_checks
 from etl_assets.orchestration.housekeeping import housekeeping
 from etl_assets.orchestration.job_reports import job_report_asset, job_report_schedule
@@ -39,7 +40,10 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
             *map(job_report_schedule, with_jobs),
             nightly_housekeeping,
         ],
-        sensors=[work_sensor(source) for source in sources if source in with_models or kind_of(source).scan],
+        sensors=[
+            *(work_sensor(source) for source in sources if source in with_models or kind_of(source).scan),
+            alert_sensor(sources),
+        ],
         resources={"warehouse": WarehouseResource()},
         executor=dg.in_process_executor,  # one run is one process: a killed one leaves no child that still writes
     )

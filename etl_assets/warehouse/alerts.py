@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import class_row
 
 from etl_assets.errors import EtlError
 
@@ -70,8 +71,8 @@ def watch(connection: psycopg.Connection, source: str, kind: str, members: Colle
         members: All that is so now.
     """
     connection.execute(
-        "update etl.alert_member as member set ended_at = now() from etl.alert where alert.alert_id = member.alert_id"
-        " and alert.source = %s and alert.kind = %s and member.ended_at is null"
+        "update etl.alert_member as member set ended_at = clock_timestamp() from etl.alert"
+        " where alert.alert_id = member.alert_id and alert.source = %s and alert.kind = %s and member.ended_at is null"
         " and not (member.relation, member.rule) in (select * from unnest(%s::text[], %s::text[]))",
         [source, kind, [each.relation for each in members], [each.rule for each in members]],
     )
@@ -116,6 +117,32 @@ def _alerts(connection: psycopg.Connection, condition: str, *values: object) -> 
         )
         for row in rows
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A table or a model that something became wrong with, or is no longer."""
+
+    relation: str
+    kind: str
+    rule: str
+    why: str
+    since: datetime
+    ended_at: datetime | None
+    moment: datetime
+    """When the ledger took note of it."""
+
+
+def changes_since(connection: psycopg.Connection, moment: datetime, *, most: int) -> list[Change]:
+    """What became wrong or well with tables and models after a moment, the first in front."""
+    with connection.cursor(row_factory=class_row(Change)) as cursor:
+        return cursor.execute(
+            "select relation, kind, rule, why, member.since, ended_at, coalesce(ended_at, noted_at) as moment"
+            " from etl.alert_member as member inner join etl.alert using (alert_id)"
+            " where relation <> '' and (noted_at > %(moment)s or ended_at > %(moment)s)"
+            " and coalesce(ended_at, noted_at) > %(moment)s order by coalesce(ended_at, noted_at) limit %(most)s",
+            {"moment": moment, "most": most},
+        ).fetchall()
 
 
 def acknowledge_alert(connection: psycopg.Connection, alert: int, *, by: str, why: str) -> None:
@@ -230,11 +257,11 @@ _OPEN = """
     select alert_id, relation, rule, left(regexp_replace(why, '[[:space:]]+', ' ', 'g'), 400), since
     from new inner join opened using (source, kind, cause)
     on conflict (alert_id, relation, rule) do update
-    set why = excluded.why, since = excluded.since, ended_at = null
+    set why = excluded.why, since = excluded.since, noted_at = clock_timestamp(), ended_at = null
 """
 
 _END_MEMBERS = """
-    update etl.alert_member as member set ended_at = now()
+    update etl.alert_member as member set ended_at = clock_timestamp()
     from etl.alert
     where
         alert.alert_id = member.alert_id and alert.resolved_at is null and member.ended_at is null
@@ -299,5 +326,5 @@ _WATCH = """
     insert into etl.alert_member as member (alert_id, relation, rule, why, since)
     select alert_id, relation, rule, left(why, 400), since from new cross join opened
     on conflict (alert_id, relation, rule) do update
-    set why = excluded.why, since = excluded.since, ended_at = null
+    set why = excluded.why, since = excluded.since, noted_at = clock_timestamp(), ended_at = null
 """

@@ -317,6 +317,12 @@ def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -
     return dict(rows.fetchall())
 
 
+def runs_with_batches(connection: psycopg.Connection, runs: Collection[str]) -> set[str]:
+    """Those of Dagster's runs that began some work."""
+    rows = connection.execute("select distinct run_id from etl.batch where run_id = any(%s)", [list(runs)])
+    return {run for (run,) in rows}
+
+
 def loaded_ever(connection: psycopg.Connection, relations: Collection[str]) -> bool:
     """Whether any of these tables was ever loaded."""
     row = connection.execute(

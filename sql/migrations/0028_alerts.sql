@@ -7,6 +7,7 @@ comment on column etl.model_build.error is 'Why a model could not be built, with
 create index on etl.model_build (relation, build_id desc);
 create index on etl.model_build (relation) where status <> 'success';
 create index on etl.quality_result (batch_id);
+create index on etl.batch (run_id);
 
 create view etl.model_failure as
 select
@@ -85,6 +86,7 @@ create table etl.alert_member (
     rule text not null default '',
     why text not null,
     since timestamptz not null,
+    noted_at timestamptz not null default clock_timestamp(),
     ended_at timestamptz,
     primary key (alert_id, relation, rule)
 );
@@ -92,6 +94,8 @@ comment on table etl.alert_member is 'The tables, models and checks that an aler
 comment on column etl.alert_member.relation is 'Empty where it is about the whole source.';
 comment on column etl.alert_member.rule is 'The check; of a whole source what failed: load, check, build, a schedule''s tick, ...';
 create index on etl.alert_member (relation, rule) where ended_at is null;
+create index on etl.alert_member (noted_at);
+create index on etl.alert_member (ended_at);
 
 create table etl.alert_message (
     message_key text primary key,
