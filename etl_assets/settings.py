@@ -93,6 +93,11 @@ def setting_names() -> tuple[str, ...]:
     return tuple(setting.name for setting in fields(Settings) if setting.repr)
 
 
+def process_environment() -> dict[str, str]:
+    """The environment variables of this process, for one that it starts."""
+    return dict(os.environ)
+
+
 def export_environment(variables: Mapping[str, str]) -> None:
     """Set environment variables of this process and of those that it starts."""
     os.environ.update(variables)

@@ -13,6 +13,7 @@ PACKAGE = Path(etl_assets.__file__).parent
 # Each layer may import those below it, never one above; siblings on a line do not know each other.
 LAYERS = [
     {"definitions", "cli"},
+    {"drills"},
     {"orchestration", "sandbox"},
     {"sources", "loading", "alerts"},
     {"readers", "warehouse", "quality", "drawing"},
@@ -34,7 +35,7 @@ CUSTOMS = {
     "pandas": {"readers"},
     "csv": {"readers", "sandbox"},
     "gzip": {"readers"},
-    "psycopg": {"warehouse", "quality", "loading", "alerts", "readers/database"},
+    "psycopg": {"warehouse", "quality", "loading", "alerts", "drills", "readers/database"},
     "pymysql": {"readers/database"},
     "MySQLdb": {"readers/database"},
     "matplotlib": {"drawing"},

@@ -10,6 +10,7 @@ from etl_assets.settings import Settings
 
 SETTINGS = "alerts"
 """Settings are `ETL_ALERTS_...`."""
+ALERT_SETTINGS = ("email", "slack", "pagerduty", "pagerduty_url", "summary_hour")
 SECONDS = 5
 """How long a channel may take to answer."""
 SUMMARY_CHARACTERS = 1024

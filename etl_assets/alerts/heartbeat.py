@@ -12,7 +12,7 @@ from etl_assets.warehouse.outbox import due_messages
 
 LATE = timedelta(minutes=5)
 """How long a message may have been due: with one that is older, people do not hear what they should."""
-SETTING = "ETL_HEARTBEAT_URL"
+HEARTBEAT = "ETL_HEARTBEAT_URL"
 ONCE = RetryPolicy(connect_timeout=timedelta(seconds=5), read_timeout=timedelta(seconds=5), max_attempts=1)
 
 
@@ -21,7 +21,7 @@ def beat(settings: Settings, connection: psycopg.Connection, now: datetime) -> b
 
     What is watched by it is to raise the alarm when it has not come for some minutes.
     """
-    url = settings.given.get(SETTING)
+    url = settings.given.get(HEARTBEAT)
     if not url or due_messages(connection, now - LATE):
         return False
     where = urlsplit(url)

@@ -26,7 +26,7 @@ def title(alert: Alert, tier: Tier, *, kind: str, members: Sequence[Member]) -> 
     what = f"{len(members):,} checks" if alert.kind == "degraded" else f"{len(members):,} tables and models"
     if one:
         what = " ".join(filter(None, [one.relation, one.rule])) or "the source"
-    return f"[etl_assets] {word.upper()}: {alert.source}: {what} ({_HAPPENED[alert.kind]})"
+    return f"[etl_assets] {word.upper()}: {alert.source}: {what} ({happened(alert)})"
 
 
 def body(alert: Alert, importance: Importance, *, members: Sequence[Member], kind: str) -> str:
@@ -38,7 +38,7 @@ def body(alert: Alert, importance: Importance, *, members: Sequence[Member], kin
     bad = ", ".join(f"{tiers[tier]:,} {tier.name}" for tier in TIERS if tiers[tier])
     return "\n".join(
         [
-            f"What:  {_HAPPENED[alert.kind]}",
+            f"What:  {happened(alert)}",
             f"Since: {_moment(alert.since)}",
             f"How bad: {bad}",
             f"Cause: {members[0].why}",
@@ -49,6 +49,11 @@ def body(alert: Alert, importance: Importance, *, members: Sequence[Member], kin
             f"Who is at it says so: etl alerts acknowledge {alert.alert_id} --by NAME --why WORDS",
         ]
     )
+
+
+def happened(alert: Alert) -> str:
+    """What is wrong, in a few words."""
+    return _HAPPENED[alert.kind]
 
 
 def what_to_run(alert: Alert, members: Sequence[Member]) -> str:
@@ -75,13 +80,13 @@ def daily_summary(
         tier = importance.highest(alert.source, alert.kind, [each.relation for each in alert.members])
         since = _moment(alert.since)
         by = f", acknowledged by {alert.acknowledged_by}" if alert.acknowledged_by else ""
-        lines += ["", f"{tier.name}: {alert.source}: {_HAPPENED[alert.kind]}, since {since}{by}"]
+        lines += ["", f"{tier.name}: {alert.source}: {happened(alert)}, since {since}{by}"]
         lines += [f"  cause: {alert.members[0].why}", f"  run:   {what_to_run(alert, alert.members)}"]
         lines += [f"  {line}" for line in _list(alert.members).splitlines()]
     if over:
         lines += ["", f"{len(over)} were over in the last day:"]
         lines += [
-            f"  {alert.source}: {_HAPPENED[alert.kind]}, from {_moment(alert.since)}"
+            f"  {alert.source}: {happened(alert)}, from {_moment(alert.since)}"
             f" for {_span(alert.since, alert.resolved_at or now)}"
             for alert in over[:SHOWN]
         ]

@@ -4,8 +4,10 @@ import sys
 from collections.abc import Sequence
 
 from etl_assets.cli import (
+    alerts,
     copies,
     discovery,
+    drills,
     erasure,
     inventory,
     jobs,
@@ -31,6 +33,7 @@ def parser() -> Parser:
     root = Parser(prog="etl", description=__doc__, epilog=EXIT_CODES)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     runs.add_run_commands(commands)
+    alerts.add_alert_commands(commands)
     jobs.add_job_commands(commands)
     validation.add_validate_command(commands)
     discovery.add_discover_command(commands)
@@ -41,6 +44,7 @@ def parser() -> Parser:
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)
+    drills.add_drill_commands(commands)
     return root
 
 

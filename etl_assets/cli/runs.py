@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from etl_assets.cli.alerts import send_unsent
 from etl_assets.cli.arguments import Commands, command, day, source_named, source_or_all, tables_named, tables_of_jobs
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.declare.copied_table import IMPORTANCES
@@ -153,7 +154,7 @@ def _require_layer(source: Source, layer: str | None) -> None:
 
 
 def retry(options: argparse.Namespace) -> bool:
-    """Run again exactly what failed: files, tables, requests of a service, models; of one source, or of all.
+    """Run again exactly what failed: files, tables, requests of a service, models, messages; of one source, or of all.
 
     Returns whether no check of these sources stands failed as an error.
     """
@@ -164,6 +165,7 @@ def retry(options: argparse.Namespace) -> bool:
             is_clean &= _run_source(again)
         else:
             print(f"{source.name}: nothing has failed, nothing to do.")
+    send_unsent()
     return is_clean
 
 

@@ -11,6 +11,7 @@ from etl_assets.cli.arguments import Commands, command, day, planted
 from etl_assets.declare.database import ERASURE_KEY, PSEUDONYM_KEY
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings, read_settings, temporary_environment
+from etl_assets.sources import chosen_sources
 from etl_assets.warehouse.connection import warehouse_url
 
 DAYS, ROOMS, START = 42, 8, date(2026, 1, 5)
@@ -26,8 +27,9 @@ def stand_ins(settings: Settings) -> Iterator[None]:
     """
     with ExitStack() as lent:
         if settings.embedded:
+            chosen = {source.name for source in chosen_sources(settings.sources)}
             for name, (setting, stand_in) in _STAND_INS.items():
-                if not settings.of_source(name).get(setting):
+                if name in chosen and not settings.of_source(name).get(setting):
                     where = lent.enter_context(stand_in(settings))
                     print(f"{name}: ETL_{name.upper()}_{setting.upper()} is not set; a sandbox stands in at {where}")
         yield

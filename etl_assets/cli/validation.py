@@ -3,6 +3,9 @@
 import argparse
 from collections.abc import Callable, Iterator
 
+from etl_assets.alerts.channels import ALERT_SETTINGS, channels
+from etl_assets.alerts.dispatch import summary_hour
+from etl_assets.alerts.heartbeat import HEARTBEAT
 from etl_assets.cli.arguments import Commands, command
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
@@ -27,7 +30,7 @@ def validate(options: argparse.Namespace) -> None:
         wrong += [f"{source.name}: {problem}" for problem in problems]
         state = "wrong" if problems else "set up" if _is_set_up(settings, source) else "not set up"
         print(f"{source.name:18} {len(source.tables):>4} tables  {len(source.rules):>4} rules  {state}")
-    wrong += definition_errors(sources)
+    wrong += [*_alert_problems(settings), *definition_errors(sources)]
     if wrong:
         number = "1 thing is" if len(wrong) == 1 else f"{len(wrong)} things are"
         raise EtlError("\n".join([f"{number} wrong:", *wrong]))
@@ -37,8 +40,18 @@ def validate(options: argparse.Namespace) -> None:
 def _strangers(settings: Settings) -> list[str]:
     """Variables that are called like ours, and are no setting: most often a name that is misspelt."""
     ours = {f"ETL_{name}".upper() for name in vars(settings)} | {"ETL_SECRETS_FILE"}
+    ours |= {HEARTBEAT, *(f"ETL_ALERTS_{word}".upper() for word in ALERT_SETTINGS)}
     prefixes = tuple(f"ETL_{source.name}_".upper() for source in SOURCES)
     return sorted(name for name in settings.given if name not in ours and not name.startswith((*prefixes, "ETL_DBT_")))
+
+
+def _alert_problems(settings: Settings) -> Iterator[str]:
+    """What is wrong with how people hear of what goes wrong."""
+    for check in (channels, summary_hour):
+        try:
+            check(settings)
+        except EtlError as error:
+            yield str(error)
 
 
 def _is_set_up(settings: Settings, source: Source) -> bool:
