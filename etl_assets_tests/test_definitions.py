@@ -139,6 +139,11 @@ def test_a_source_that_nothing_is_built_on_is_loaded_and_checked_and_that_is_all
     assert keys == {"trialsync_staging/ghl_contacts_staging", "trialsync_staging/ghl_custom_fields_staging"}
 
 
+def test_every_asset_is_stale_in_the_ui_when_nothing_builds_it() -> None:
+    keys = GRAPH.materializable_asset_keys
+    assert [key.to_user_string() for key in keys if GRAPH.get(key).freshness_policy is None] == []
+
+
 def test_sensors_and_schedules_run_by_themselves() -> None:
     repository = defs.get_repository_def()
     assert {sensor.name for sensor in repository.sensor_defs} == {

@@ -1,6 +1,7 @@
 """What Dagster loads of some sources: assets, checks, jobs, schedules, sensors; of every source in the same lines."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import dagster as dg
 
@@ -19,6 +20,17 @@ from etl_assets.orchestration.schedules import load_schedules, nightly_housekeep
 from etl_assets.orchestration.sensors import work_sensor
 from etl_assets.orchestration.staging_assets import staging_assets
 
+BUILT_WITHIN = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36))
+"""Every model is built by the nightly rebuild, and what is missed once is built in the next night."""
+
+
+def _with_freshness(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Have an asset that says nothing else be stale in the UI when no night has built it.
+
+    Whether its data are late the ledger knows (`quality/health.py`); this says that Dagster's schedules do run.
+    """
+    return spec if spec.freshness_policy else dg.apply_freshness_policy(spec, BUILT_WITHIN)
+
 
 def code_location(sources: Sequence[Source]) -> dg.Definitions:
     """The definitions of these sources. Nothing is connected here, only declared."""
@@ -26,12 +38,15 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
     models = {source.name: model_assets(source) for source in with_models}
     with_jobs = [source for source in sources if source.jobs]
     return dg.Definitions(
-        assets=[
-            *(assets for source in sources for assets in staging_assets(source, models.get(source.name))),
-            *models.values(),
-            *(published_marts(source) for source in with_models if source.publication),
-            *map(job_report_asset, with_jobs),
-        ],
+        assets=dg.map_asset_specs(
+            _with_freshness,
+            [
+                *(assets for source in sources for assets in staging_assets(source, models.get(source.name))),
+                *models.values(),
+                *(published_marts(source) for source in with_models if source.publication),
+                *map(job_report_asset, with_jobs),
+            ],
+        ),
         asset_checks=[rule_checks(source) for source in sources],
         jobs=[*map(source_job, sources), *(job for source in sources for job in layer_jobs(source)), housekeeping],
         schedules=[

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from etl_assets.orchestration.resources import WarehouseResource
+from etl_assets.warehouse.alerts import forget_alerts
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.proof import fold_key_digests
 
@@ -27,6 +28,7 @@ def forget_old_runs(context: dg.OpExecutionContext, warehouse: WarehouseResource
         instance.compute_log_manager.delete_logs(prefix=[run_id])
     storage.keep_only_in_force(old & in_force)
     results = storage.forget_check_results(before)
+    storage.forget_runless_events(before)
     context.log.info(
         f"{len(old - in_force)} runs and {results} results of checks from before {before:%Y-%m-%d} deleted;"
         f" {len(old & in_force)} runs made what is shown today, and keep that."
@@ -40,8 +42,16 @@ def add_up_key_digests(warehouse: WarehouseResource) -> None:
         fold_key_digests(connection)
 
 
+@dg.op
+def forget_old_alerts(warehouse: WarehouseResource) -> None:
+    """Delete alerts, messages and silences that were over long ago."""
+    with connect(warehouse.settings(), autocommit=True) as connection:
+        forget_alerts(connection)
+
+
 @dg.job(description="Delete what Dagster keeps of runs of long ago; the ledger in the warehouse stays.")
 def housekeeping() -> None:
     """Delete old records, and keep the proof of completeness short."""
     forget_old_runs()
     add_up_key_digests()
+    forget_old_alerts()

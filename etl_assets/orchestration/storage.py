@@ -171,6 +171,14 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
             before=before.replace(tzinfo=None),
         )
 
+    def forget_runless_events(self, before: datetime) -> int:
+        """Delete events of assets that no run logged: of health and of freshness; of each kind the last is kept."""
+        return self._execute(
+            "delete from event_logs where run_id = '' and timestamp < :before and id not in ("
+            "     select max(id) from event_logs where run_id = '' group by asset_key, dagster_event_type)",
+            before=before.replace(tzinfo=None),
+        )
+
     def _execute(self, statement: str, **values: object) -> int:
         with self.index_connection() as connection:
             return int(connection.execute(text(statement), values).rowcount)

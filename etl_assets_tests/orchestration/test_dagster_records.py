@@ -238,3 +238,16 @@ def test_the_days_are_a_setting(records: Records, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ETL_DAGSTER_KEEP_DAYS", "59")
     records.keep_house()
     assert records.instance.get_run_by_id(old) is None
+
+
+def test_of_events_that_no_run_logged_the_old_go_but_for_the_last(records: Records) -> None:
+    for state in ("late", "healthy again", "late"):
+        records.instance.report_runless_asset_event(dg.AssetObservation("whole", description=state))
+    runless = (
+        "select event::jsonb #>> '{dagster_event,event_specific_data,asset_observation,description}' from event_logs"
+    )
+    records.keep_house()
+    assert len(records.query(f"{runless} where run_id = ''")) == 3
+    records.query("update event_logs set timestamp = timestamp - interval '60 days' where run_id = ''")
+    records.keep_house()
+    assert records.query(f"{runless} where run_id = ''") == [("late",)]
