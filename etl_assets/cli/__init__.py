@@ -12,6 +12,7 @@ from etl_assets.cli import (
     operating,
     privacy,
     proof,
+    reports,
     runs,
     sandboxes,
     validation,
@@ -36,6 +37,7 @@ def parser() -> Parser:
     discovery.add_discover_command(commands)
     inventory.add_inventory_command(commands)
     proof.add_prove_command(commands)
+    reports.add_report_command(commands)
     copies.add_copy_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)

@@ -1,6 +1,5 @@
 """Daily samples: measures as they were on each day, which trends and forecasts are made of."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,15 +36,17 @@ def record_samples(connection: psycopg.Connection, day: date, samples: Iterable[
             "insert into etl.daily_sample (day, measure, labels, value) values (%s, %s, %s, %s)"
             " on conflict (measure, labels, day) do update set value = excluded.value, sampled_at = now()",
             # In one order, so that two who write the same day do not wait for each other.
-            sorted(
-                ((day, each.measure, Jsonb(dict(each.labels)), each.value) for each in samples),
-                key=lambda row: (row[1], json.dumps(row[2].obj, sort_keys=True)),
-            ),
+            [
+                (day, each.measure, Jsonb(dict(each.labels)), each.value)
+                for each in sorted(samples, key=lambda each: (each.measure, sorted(each.labels.items())))
+            ],
         )
         connection.execute("delete from etl.daily_sample where day <= %s::date - %s", [day, KEPT_DAYS])
 
 
-def read_samples(connection: psycopg.Connection, measure: str, *, since: date) -> list[tuple[Mapping[str, str], Series]]:
+def read_samples(
+    connection: psycopg.Connection, measure: str, *, since: date
+) -> list[tuple[Mapping[str, str], Series]]:
     """The samples of a measure from a day on: a series for each of its labels."""
     rows = connection.execute(
         "select labels, array_agg(day order by day), array_agg(value order by day) from etl.daily_sample"
