@@ -10,6 +10,7 @@ import psycopg
 
 from etl_assets.report.growth import LEAST_SAMPLES, Growth, fit_growth
 from etl_assets.report.period import Period
+from etl_assets.report.wording import counted
 from etl_assets.settings import Settings
 from etl_assets.warehouse.samples import Series, read_samples
 
@@ -67,15 +68,15 @@ class Capacity:
             return "When the disk is full is not known: set ETL_WAREHOUSE_DISK_BYTES to its size in bytes."
         if self.growth is None:
             return (
-                f"When the disk is full is not known yet: there are samples of {len(self.sizes)} days, and it takes"
-                f" {LEAST_SAMPLES}. Each report takes one."
+                f"When the disk is full is not known yet: there are samples of {counted(len(self.sizes), 'day')}, and it"
+                f" takes {LEAST_SAMPLES}. Each day's report takes one."
             )
         if self.growth.per_day <= 0:
             return "The warehouse does not grow."
         day = self.full_on
         if day is None:
             return "The disk is not full within ten years."
-        return f"The disk is full on {day:%Y-%m-%d}, in {max((day - today).days, 0):,} days, if it goes on so."
+        return f"The disk is full on {day:%Y-%m-%d}, in {counted(max((day - today).days, 0), 'day')}, if it goes on so."
 
 
 def server_load(connection: psycopg.Connection) -> ServerLoad:

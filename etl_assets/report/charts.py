@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from etl_assets.report.growth import Growth
-from etl_assets.report.wording import format_size
+from etl_assets.report.wording import THOUSAND, format_size
 from etl_assets.warehouse.samples import Series
 
 RED, AMBER, GREEN, BLUE, GREY = "#d1495b", "#e09f3e", "#4f9d69", "#4c72b0", "#8a8f98"
@@ -135,6 +135,8 @@ def _finish(axes: Axes, unit: str, *, is_empty: bool, has_legend: bool, values: 
         return
     axis = axes.yaxis if values == "y" else axes.xaxis
     axis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=2))
+    if unit == "bytes":
+        axis.set_ticks(_round_sizes(max(axis.get_view_interval())))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _number(value, unit)))
     axes.grid(visible=True, axis=values)  # type: ignore[arg-type]
     axes.set_axisbelow(True)
@@ -142,6 +144,14 @@ def _finish(axes: Axes, unit: str, *, is_empty: bool, has_legend: bool, values: 
         (axes.set_ylabel if values == "y" else axes.set_xlabel)(unit)
     if has_legend and len(axes.get_legend_handles_labels()[0]):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2)
+
+
+def _round_sizes(highest: float) -> list[float]:
+    """Up to six sizes from nothing on that are round in the unit in which they are shown."""
+    unit = 1.0
+    while highest / unit >= THOUSAND:
+        unit *= THOUSAND
+    return [tick * unit for tick in MaxNLocator(nbins=5).tick_values(0, highest / unit) if tick * unit <= highest]
 
 
 def _number(value: float, unit: str) -> str:

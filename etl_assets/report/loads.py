@@ -184,6 +184,7 @@ _SLOWEST = """
         limit %(most)s
     )
     order by seconds desc, relation
+    limit %(most)s
 """
 _FAILED = f"""
     select

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from etl_assets.quality.health import STATES
+from etl_assets.quality.health import STATES, Health
 from etl_assets.report import charts
 from etl_assets.report.content import ReportContent
-from etl_assets.report.loads import SlowLoad
 from etl_assets.report.weeks import SuccessMetrics
 from etl_assets.report.wording import (
     counted,
@@ -21,10 +20,13 @@ from etl_assets.report.wording import (
     format_seconds,
     format_share,
     format_size,
+    format_speed,
 )
 
 _HERE = Path(__file__).parent
 MOST_UNHEALTHY = 50
+MOST_NAMES = 6
+"""Tables that are named in one line."""
 MOST_RULES = 25
 _SECTIONS = (
     ("health", "Health"),
@@ -42,39 +44,17 @@ _SEVERITIES = {"failed": charts.RED, "warned": charts.AMBER}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Slow:
-    """A slow load as it is shown."""
+class _Unhealthy:
+    """Tables that are not healthy, for one reason."""
 
-    load: SlowLoad
-    minutes: object
-
-    @property
-    def relation(self) -> str:
-        return self.load.relation
-
-    @property
-    def what(self) -> str:
-        return self.load.what
-
-    @property
-    def seconds(self) -> float:
-        return self.load.seconds
-
-    @property
-    def limit(self) -> str:
-        return f"{self.minutes} min" if self.minutes else "-"
-
-    @property
-    def is_over(self) -> bool:
-        return isinstance(self.minutes, int) and self.load.seconds > self.minutes * 60
-
-    @property
-    def rows(self) -> str:
-        return "-" if self.load.rows is None else f"{self.load.rows:,}"
-
-    @property
-    def speed(self) -> str:
-        return f"{self.load.rows / self.load.seconds:,.0f}" if self.load.rows and self.load.seconds else "-"
+    state: str
+    why: str
+    command: str
+    since: datetime | None
+    """Of the first of them."""
+    relations: Sequence[str]
+    more: int
+    """How many are not named."""
 
 
 def render_page(content: ReportContent) -> str:
@@ -87,10 +67,7 @@ def render_page(content: ReportContent) -> str:
     )
     kind = "Daily" if content.period.kind == "daily" else "Weekly"
     of = "" if content.scope == "all" else f" of {content.scope.replace('__', ', ')}"
-    unhealthy = sorted(
-        chain.from_iterable(state.unhealthy for state in content.states),
-        key=lambda health: (STATES.index(health.state), health.relation),
-    )
+    unhealthy = _unhealthy(content)
     rules = [(source, rule) for source, found in content.checks.findings.items() for rule in found]
     rules.sort(key=lambda pair: (pair[1].severity, -pair[1].findings, pair[1].relation, pair[1].rule))
     return environment.get_template(
@@ -106,7 +83,7 @@ def render_page(content: ReportContent) -> str:
         trend=list(_trend(content)),
         rules=rules[:MOST_RULES],
         more_rules=max(len(rules) - MOST_RULES, 0),
-        slowest=list(_slowest(content)),
+        limits=_time_limits(content),
         outlook=content.capacity.outlook(content.period.today),
         capacity=list(_capacity(content)),
         success=[{"metrics": each, "chart": _weeks_chart(each)} for each in content.success],
@@ -118,8 +95,29 @@ def render_page(content: ReportContent) -> str:
         age=format_age,
         seconds=format_seconds,
         size=format_size,
+        speed=format_speed,
         error=error_without_values,
     )
+
+
+def _unhealthy(content: ReportContent) -> list[_Unhealthy]:
+    """What is not healthy, the worst first: a line for all that are so for one reason and are cured by one command."""
+    found: dict[tuple[str, str, str, str], list[Health]] = {}
+    for state in content.states:
+        for health in state.unhealthy:
+            found.setdefault((health.state, health.why, health.command, state.source.name), []).append(health)
+    lines = [
+        _Unhealthy(
+            state=state,
+            why=why,
+            command=command,
+            since=min((health.since for health in healths if health.since), default=None),
+            relations=[health.relation for health in healths[:MOST_NAMES]],
+            more=max(len(healths) - MOST_NAMES, 0),
+        )
+        for (state, why, command, _), healths in found.items()
+    ]
+    return sorted(lines, key=lambda line: (STATES.index(line.state), line.relations))
 
 
 def _tiles(content: ReportContent) -> Iterator[tuple[str, str, str]]:
@@ -157,18 +155,18 @@ def _trend(content: ReportContent) -> Iterator[Mapping[str, object]]:
             "severity": severity,
             "now": now,
             "before": "-" if before is None else f"{before:,}",
-            "change": "-" if before is None else f"{now - before:+,}",
+            "change": "-" if before is None else f"{now - before:+,}" if now != before else "0",
         }
 
 
-def _slowest(content: ReportContent) -> Iterator[_Slow]:
-    limits = {
-        f"{state.source.schema}.{table.name}": table.details.get("max_extraction_time_minutes")
+def _time_limits(content: ReportContent) -> Mapping[str, object]:
+    """How many minutes a load may take, of the tables of which that is said."""
+    return {
+        f"{state.source.schema}.{table.name}": table.details["max_extraction_time_minutes"]
         for state in content.states
         for table in state.source.tables
+        if "max_extraction_time_minutes" in table.details
     }
-    for load in content.loads.slowest:
-        yield _Slow(load=load, minutes=limits.get(load.relation) if load.what == "load" else None)
 
 
 def _capacity(content: ReportContent) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,8 @@ class Week:
     """What loads of a source did in one ISO week."""
 
     monday: date
+    is_current: bool
+    """Whether it is not over yet."""
     tables: set[str] = field(default_factory=set)
     """Those that were loaded."""
     loads: int = 0
@@ -117,7 +119,12 @@ class SuccessMetrics:
 
 def _tables(week: Week, wanted: Collection[str]) -> tuple[str, bool | None]:
     found = len(week.tables & set(wanted))
-    return f"{found:,} of {len(wanted):,}", (found == len(wanted)) if week.loads else None
+    return f"{found:,} of {len(wanted):,}", _met(week, found == len(wanted)) if week.loads else None
+
+
+def _met(week: Week, is_met: bool) -> bool | None:
+    """Of a week that is not over nobody can say yet that a target is missed."""
+    return None if week.is_current and not is_met else is_met
 
 
 def _quality(week: Week) -> tuple[str, bool | None]:
@@ -155,7 +162,7 @@ def success_metrics(
         hours: When the source may be read.
         scope: The reports that are counted, by the sources that they are of.
     """
-    weeks = {monday: Week(monday=monday) for monday in period.weeks}
+    weeks = {monday: Week(monday=monday, is_current=monday == period.weeks[-1]) for monday in period.weeks}
     limits = {
         f"{source.schema}.{table.name}": float(minutes) * 60
         for table in source.tables

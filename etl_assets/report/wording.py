@@ -46,6 +46,11 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
 
 
+def format_speed(number: float | None, seconds: float) -> str:
+    """So many a second; `-` of nothing, or in no time."""
+    return f"{number / seconds:,.0f}" if number and seconds else "-"
+
+
 def format_share(part: float, whole: float) -> str:
     """A share in per cent, never rounded up to all; `-` of nothing."""
     if not whole:
