@@ -68,8 +68,8 @@ class Capacity:
             return "When the disk is full is not known: set ETL_WAREHOUSE_DISK_BYTES to its size in bytes."
         if self.growth is None:
             return (
-                f"When the disk is full is not known yet: there are samples of {counted(len(self.sizes), 'day')}, and it"
-                f" takes {LEAST_SAMPLES}. Each day's report takes one."
+                "When the disk is full is not known yet: there are samples of"
+                f" {counted(len(self.sizes), 'day')}, and it takes {LEAST_SAMPLES}. Each day's report takes one."
             )
         if self.growth.per_day <= 0:
             return "The warehouse does not grow."

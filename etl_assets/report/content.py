@@ -18,6 +18,7 @@ from etl_assets.report.state import SourceState, source_states
 from etl_assets.report.weeks import SuccessMetrics, success_metrics
 from etl_assets.report.wording import counted
 from etl_assets.settings import Settings
+from etl_assets.warehouse.reports import reports_by_week
 from etl_assets.warehouse.samples import Series, read_samples
 
 FULL_SOON = 30
@@ -38,6 +39,8 @@ class ReportContent:
     capacity: Capacity
     success: Sequence[SuccessMetrics]
     compliance: Compliance
+    reports_by_week: Sequence[int]
+    """On how many days of each week a daily report of these sources was written."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -126,11 +129,19 @@ def read_content(
         loads=load_activity(connection, states, period),
         capacity=capacity(connection, server, measure_disk(settings, server), period),
         success=[
-            success_metrics(connection, source, period, hours=_hours(settings, source), scope=scope)
-            for source in sources
+            success_metrics(connection, state.source, period, hours=_hours(settings, state.source), held=_held(state))
+            for state in states
         ],
         compliance=compliance(connection, sources, period),
+        reports_by_week=reports_by_week(connection, scope, period.weeks),
     )
+
+
+def _held(state: SourceState) -> set[str]:
+    """The staging tables that are there, or could not be loaded."""
+    failed = {health.relation for health in state.health if health.state == "failed"}
+    declared = {f"{state.source.schema}.{table.name}" for table in state.source.tables}
+    return {str(table.relation) for table in state.tables if table.last_loaded_at} | (failed & declared)
 
 
 def _hours(settings: Settings, source: Source) -> AllowedHours | None:

@@ -49,8 +49,6 @@ class Week:
     failed: int = 0
     """Batches that failed, or whose process died."""
     recovered: int = 0
-    reports: int = 0
-    """Daily reports that were written."""
 
     @property
     def quality(self) -> float | None:
@@ -78,6 +76,8 @@ class SuccessMetrics:
     incremental: frozenset[str]
     """Those that are declared to be read by a cursor column."""
     declared: frozenset[str]
+    held: frozenset[str]
+    """Those that are to be loaded: this version of the source may lack others."""
     hours: AllowedHours | None
 
     def loaded(self, importance: str) -> list[int]:
@@ -88,13 +88,13 @@ class SuccessMetrics:
     def measures(self) -> list[Measure]:
         """The lines of the table."""
         lines = [
-            self._line(f"{name} tables loaded", partial(_tables, wanted=names))
+            self._line(f"{name} tables loaded", partial(self._tables, wanted=names))
             for name, names in self.by_importance.items()
         ]
-        lines.append(self._line("all tables loaded", partial(_tables, wanted=self.declared)))
+        lines.append(self._line("all tables loaded", partial(self._tables, wanted=self.declared)))
         if self.by_importance:
             lines += [
-                self._line("incremental tables loaded", partial(_tables, wanted=self.incremental)),
+                self._line("incremental tables loaded", partial(self._tables, wanted=self.incremental)),
                 self._line("tables compared with the source", lambda week: (f"{len(week.compared):,}", None)),
                 self._line("rows of critical tables as at the source", _quality),
                 self._line("loads within the table's time limit", _in_time),
@@ -104,22 +104,21 @@ class SuccessMetrics:
             self._line("runs that failed, and were recovered", _recovery),
             self._line("rows read", lambda week: (f"{week.rows_read:,}", None)),
             self._line("time spent loading", lambda week: (format_seconds(week.seconds), None)),
-            self._line("daily reports written", lambda week: (f"{week.reports}", None)),
         ]
         return lines
 
     def _line(self, title: str, cell: Callable[[Week], tuple[str, bool | None]]) -> Measure:
         return Measure(title=title, cells=[cell(week) for week in self.weeks])
 
+    def _tables(self, week: Week, wanted: Collection[str]) -> tuple[str, bool | None]:
+        found = len(week.tables & set(wanted))
+        is_met = week.tables >= self.held & set(wanted)
+        return f"{found:,} of {len(wanted):,}", _met(week, is_met) if week.loads else None
+
     def _in_hours(self, week: Week) -> tuple[str, bool | None]:
         if self.hours is None:
             return "any hour", None
         return format_share(week.in_hours, week.loads), None if not week.loads else week.in_hours == week.loads
-
-
-def _tables(week: Week, wanted: Collection[str]) -> tuple[str, bool | None]:
-    found = len(week.tables & set(wanted))
-    return f"{found:,} of {len(wanted):,}", _met(week, found == len(wanted)) if week.loads else None
 
 
 def _met(week: Week, is_met: bool) -> bool | None:
@@ -151,7 +150,7 @@ def success_metrics(
     period: Period,
     *,
     hours: AllowedHours | None,
-    scope: str,
+    held: Collection[str],
 ) -> SuccessMetrics:
     """Count a source's last weeks.
 
@@ -160,7 +159,7 @@ def success_metrics(
         source: Whose.
         period: The weeks.
         hours: When the source may be read.
-        scope: The reports that are counted, by the sources that they are of.
+        held: The staging tables that are there, or whose load fails: all of them are to be loaded.
     """
     weeks = {monday: Week(monday=monday, is_current=monday == period.weeks[-1]) for monday in period.weeks}
     limits = {
@@ -175,9 +174,6 @@ def success_metrics(
     for monday, failed, recovered in connection.execute(_FAILURES, {"source": source.name, "since": since}):
         if monday in weeks:
             weeks[monday].failed, weeks[monday].recovered = failed, recovered
-    for monday, reports in connection.execute(_REPORTS, {"scope": scope, "since": since}):
-        if monday in weeks:
-            weeks[monday].reports = reports
     return SuccessMetrics(
         source=source,
         weeks=list(weeks.values()),
@@ -189,6 +185,7 @@ def success_metrics(
             if source.copied_table(name).cursor
         ),
         declared=frozenset(f"{source.schema}.{table.name}" for table in source.tables),
+        held=frozenset(held),
         hours=hours,
     )
 
@@ -286,13 +283,5 @@ _FAILURES = f"""
         count(*) filter (where {IS_RECOVERED})
     from etl.batch as failed
     where source = %(source)s and status in ('failed', 'abandoned') and started_at >= %(since)s::timestamptz
-    group by monday
-"""
-_REPORTS = """
-    select
-        date_trunc('week', built_at at time zone 'UTC')::date as monday,
-        count(distinct (built_at at time zone 'UTC')::date)
-    from etl.report
-    where kind = 'daily' and scope = %(scope)s and built_at >= %(since)s::timestamptz
     group by monday
 """

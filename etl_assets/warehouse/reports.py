@@ -1,7 +1,8 @@
 """Which reports were written, and when: what a watcher looks at that misses one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import psycopg
@@ -45,3 +46,16 @@ def last_reports(connection: psycopg.Connection) -> list[WrittenReport]:
         WrittenReport(kind=kind, scope=scope, built_at=built_at, path=path, bytes=size)
         for kind, scope, built_at, path, size in rows
     ]
+
+
+def reports_by_week(connection: psycopg.Connection, scope: str, mondays: Sequence[date]) -> list[int]:
+    """On how many days of each of these weeks a daily report of a scope was written; days are those of UTC."""
+    rows = connection.execute(
+        "select count(distinct (built_at at time zone 'UTC')::date)"
+        " from unnest(%s::date[]) with ordinality as week (monday, place)"
+        " left join etl.report as report on report.kind = 'daily' and report.scope = %s"
+        " and (built_at at time zone 'UTC')::date between monday and monday + 6"
+        " group by place order by place",
+        [list(mondays), scope],
+    )
+    return [number for (number,) in rows]
