@@ -9,7 +9,7 @@ from etl_assets.declare.source import Source
 from etl_assets.report.content import read_content
 from etl_assets.report.files import write_atomically, write_report_file
 from etl_assets.report.page import render_page
-from etl_assets.report.period import Kind, Period
+from etl_assets.report.period import Kind, ReportPeriod
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.reports import record_report
@@ -42,7 +42,7 @@ def build_report(
     Raises:
         TransientError: The warehouse cannot be reached.
     """
-    period = Period(kind=kind, moment=datetime.now(UTC))
+    period = ReportPeriod(kind=kind, moment=datetime.now(UTC))
     with connect(settings, autocommit=True) as connection:
         content = read_content(connection, settings, sources, period, scope=scope)
         text = render_page(content)

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 
 from etl_assets.report.growth import LEAST_SAMPLES, Growth, fit_growth
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 from etl_assets.report.wording import counted
 from etl_assets.settings import Settings
 from etl_assets.warehouse.samples import Series, read_samples
@@ -105,7 +105,7 @@ def measure_disk(settings: Settings, server: ServerLoad) -> Disk | None:
     return Disk(total=usage.total, free=usage.free, is_measured=True)
 
 
-def capacity(connection: psycopg.Connection, server: ServerLoad, disk: Disk | None, period: Period) -> Capacity:
+def capacity(connection: psycopg.Connection, server: ServerLoad, disk: Disk | None, period: ReportPeriod) -> Capacity:
     """Read how the server has grown; samples of today are to be taken before.
 
     Args:

@@ -19,6 +19,7 @@ from etl_assets.warehouse.samples import Series
 
 RED, AMBER, GREEN, BLUE, GREY = "#d1495b", "#e09f3e", "#4f9d69", "#4c72b0", "#8a8f98"
 _COLOURS = (BLUE, AMBER, GREEN, "#8172b3", "#64b5cd", "#937860", RED, "#da8bc3")
+NOTHING = "nothing to draw yet"
 _WIDTH, _HEIGHT = 8.0, 2.6
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -52,6 +53,7 @@ def stacked_bars(
     *,
     unit: str = "",
     colours: Mapping[str, str] | None = None,
+    nothing: str = NOTHING,
 ) -> Markup:
     """A stacked bar for each day or week.
 
@@ -62,6 +64,7 @@ def stacked_bars(
         series: What the bars are made of, from the bottom: a value for each label.
         unit: Of the values; `bytes` are shown as people read them.
         colours: Of the series, where they mean something.
+        nothing: What stands in place of bars that all are zero.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         figure, axes = _figure()
@@ -72,7 +75,7 @@ def stacked_bars(
             bottom = [low + value for low, value in zip(bottom, values, strict=True)]
         axes.set_xlim(-0.6, len(labels) - 0.4)
         _label_days(axes, labels)
-        _finish(axes, unit, is_empty=not any(bottom), has_legend=True)
+        _finish(axes, unit, nothing="" if any(bottom) else nothing, has_legend=True)
         return _svg(figure, name, what)
 
 
@@ -97,7 +100,7 @@ def growth_line(
         days = [day for day, _ in samples]
         shown = _every(len(days))
         axes.set_xticks([places[place] for place in shown], [_label(days[place]) for place in shown])
-        _finish(axes, unit, is_empty=not samples, has_legend=bool(growth))
+        _finish(axes, unit, nothing="" if samples else NOTHING, has_legend=bool(growth))
         return _svg(figure, name, what)
 
 
@@ -113,7 +116,7 @@ def limited_bars(name: str, what: str, bars: Mapping[str, tuple[float, float | N
         axes.tick_params(axis="y", length=0)
         if bars:
             axes.set_ylim(-0.6, len(bars) - 0.4)
-        _finish(axes, unit, is_empty=not bars, has_legend=False, values="x")
+        _finish(axes, unit, nothing="" if bars else NOTHING, has_legend=False, values="x")
         return _svg(figure, name, what)
 
 
@@ -126,11 +129,11 @@ def _figure(height: float = _HEIGHT) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _finish(axes: Axes, unit: str, *, is_empty: bool, has_legend: bool, values: str = "y") -> None:
+def _finish(axes: Axes, unit: str, *, nothing: str, has_legend: bool, values: str = "y") -> None:
     """What all charts have: a grid and whole numbers on the axis of the values, and a legend above."""
-    if is_empty:
+    if nothing:
         axes.clear()
-        axes.text(0.5, 0.5, "nothing to draw yet", ha="center", va="center")
+        axes.text(0.5, 0.5, nothing, ha="center", va="center")
         axes.set_axis_off()
         return
     axis = axes.yaxis if values == "y" else axes.xaxis

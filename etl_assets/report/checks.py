@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from etl_assets.declare.source import Source
 from etl_assets.quality.issues import RuleIssues, count_issues
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Checks:
         return sum(rule.findings for rules in self.findings.values() for rule in rules if rule.severity == severity)
 
 
-def check_results(connection: psycopg.Connection, sources: Sequence[Source], period: Period) -> Checks:
+def read_checks(connection: psycopg.Connection, sources: Sequence[Source], period: ReportPeriod) -> Checks:
     """Read how the checks of these sources stand, and what they found.
 
     Args:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row, dict_row
 
 from etl_assets.declare.source import Source
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 from etl_assets.report.weeks import COMPARED
 
 DECIDED_WITHIN = timedelta(days=90)
@@ -52,7 +52,7 @@ class AuditTrail:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class RecordedDecision:
     """What somebody decided."""
 
     at: datetime
@@ -70,7 +70,7 @@ class Compliance:
 
     trails: Sequence[AuditTrail]
     """A line a source that has audit tables."""
-    decisions: Sequence[Decision]
+    decisions: Sequence[RecordedDecision]
     """The newest first, up to `MOST_DECISIONS`."""
     deleted_by_hand: int
     """Rows of staging that somebody else than a load deleted, which nobody has settled."""
@@ -79,7 +79,7 @@ class Compliance:
     """Faults of rows that are quarantined, and nobody has resolved."""
 
 
-def compliance(connection: psycopg.Connection, sources: Sequence[Source], period: Period) -> Compliance:
+def compliance(connection: psycopg.Connection, sources: Sequence[Source], period: ReportPeriod) -> Compliance:
     """Read what compliance asks for.
 
     Args:
@@ -94,7 +94,7 @@ def compliance(connection: psycopg.Connection, sources: Sequence[Source], period
         "since": period.moment - DECIDED_WITHIN,
         "most": MOST_DECISIONS,
     }
-    with connection.cursor(row_factory=class_row(Decision)) as cursor:
+    with connection.cursor(row_factory=class_row(RecordedDecision)) as cursor:
         decisions = cursor.execute(_DECISIONS, given).fetchall()
     row = connection.execute(_NOT_TAKEN, given).fetchone() or (0, 0, 0)
     trails = [trail for source in sources if (trail := _audit_trail(connection, source)).declared]

@@ -9,10 +9,10 @@ import psycopg
 from etl_assets.declare.hours import AllowedHours
 from etl_assets.declare.source import Source
 from etl_assets.report.capacity import Capacity, capacity, measure_disk, server_load
-from etl_assets.report.checks import Checks, check_results
+from etl_assets.report.checks import Checks, read_checks
 from etl_assets.report.compliance import Compliance, compliance
 from etl_assets.report.loads import LoadActivity, load_activity
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 from etl_assets.report.sampling import FINDINGS, take_samples
 from etl_assets.report.state import SourceState, source_states
 from etl_assets.report.weeks import SuccessMetrics, success_metrics
@@ -29,7 +29,7 @@ FULL_SOON = 30
 class ReportContent:
     """All that one report says."""
 
-    period: Period
+    period: ReportPeriod
     scope: str
     states: Sequence[SourceState]
     checks: Checks
@@ -69,7 +69,7 @@ class ReportContent:
     @property
     def verdict(self) -> str:
         """How all is, in one sentence."""
-        if not any(state.health for state in self.states):
+        if all(state.is_empty for state in self.states):
             return "Nothing was ever loaded."
         counts = self.counts
         ill = [
@@ -83,7 +83,7 @@ class ReportContent:
     @property
     def tone(self) -> str:
         """How bad it is: `bad`, `warning`, `good`, or `empty` where nothing was ever loaded."""
-        if not any(state.health for state in self.states):
+        if all(state.is_empty for state in self.states):
             return "empty"
         if self.counts["failed"] or self.losses:
             return "bad"
@@ -105,7 +105,7 @@ def report_scope(sources: Sequence[Source], declared: Sequence[Source]) -> str:
 
 
 def read_content(
-    connection: psycopg.Connection, settings: Settings, sources: Sequence[Source], period: Period, *, scope: str
+    connection: psycopg.Connection, settings: Settings, sources: Sequence[Source], period: ReportPeriod, *, scope: str
 ) -> ReportContent:
     """Read all that a report says, and take the day's samples.
 
@@ -117,7 +117,7 @@ def read_content(
         scope: As `report_scope` says.
     """
     states = source_states(connection, sources)
-    checks = check_results(connection, sources, period)
+    checks = read_checks(connection, sources, period)
     server = server_load(connection)
     take_samples(connection, states, checks, server, period)
     return ReportContent(
@@ -148,7 +148,9 @@ def _hours(settings: Settings, source: Source) -> AllowedHours | None:
     return AllowedHours.parse(settings.of_source(source.name), f"ETL_{source.name}".upper())
 
 
-def _findings_by_day(connection: psycopg.Connection, sources: Sequence[Source], period: Period) -> dict[str, Series]:
+def _findings_by_day(
+    connection: psycopg.Connection, sources: Sequence[Source], period: ReportPeriod
+) -> dict[str, Series]:
     """The open findings of all these sources by severity, of each day that has a sample."""
     names = {source.name for source in sources}
     sums: dict[str, Counter[object]] = {"error": Counter(), "warning": Counter()}

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import psycopg
 from psycopg.rows import class_row
 
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 from etl_assets.report.state import SourceState
 
 MOST_SHOWN = 10
@@ -79,7 +79,7 @@ class LoadActivity:
         return found
 
 
-def load_activity(connection: psycopg.Connection, states: Sequence[SourceState], period: Period) -> LoadActivity:
+def load_activity(connection: psycopg.Connection, states: Sequence[SourceState], period: ReportPeriod) -> LoadActivity:
     """Read what the loads and builds of these sources did.
 
     Args:

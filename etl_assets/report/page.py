@@ -101,23 +101,34 @@ def render_page(content: ReportContent) -> str:
 
 
 def _unhealthy(content: ReportContent) -> list[_Unhealthy]:
-    """What is not healthy, the worst first: a line for all that are so for one reason and are cured by one command."""
-    found: dict[tuple[str, str, str, str], list[Health]] = {}
+    """What is not healthy, the worst first: a line for all of a source that are so for one reason."""
+    found: dict[tuple[str, str, str], list[Health]] = {}
     for state in content.states:
         for health in state.unhealthy:
-            found.setdefault((health.state, health.why, health.command, state.source.name), []).append(health)
+            why = health.why.removeprefix(f"{health.relation}: ")
+            found.setdefault((health.state, why, state.source.name), []).append(health)
     lines = [
         _Unhealthy(
             state=state,
             why=why,
-            command=command,
+            command=_command_for(state, source, healths),
             since=min((health.since for health in healths if health.since), default=None),
             relations=[health.relation for health in healths[:MOST_NAMES]],
             more=max(len(healths) - MOST_NAMES, 0),
         )
-        for (state, why, command, _), healths in found.items()
+        for (state, why, source), healths in found.items()
     ]
     return sorted(lines, key=lambda line: (STATES.index(line.state), line.relations))
+
+
+def _command_for(state: str, source: str, healths: Sequence[Health]) -> str:
+    """The command that cures all of these."""
+    commands = {health.command for health in healths}
+    if len(commands) == 1:
+        return commands.pop()
+    return {"failed": f"etl retry {source}", "late": f"etl run {source}"}.get(
+        state, f"etl issues list --source {source}"
+    )
 
 
 def _tiles(content: ReportContent) -> Iterator[tuple[str, str, str]]:
@@ -210,7 +221,13 @@ def _charts(content: ReportContent) -> Mapping[str, Markup]:
     number = f"{counted(len(days), 'day')}, of {counted(len(content.states), 'source')}"
     return {
         "checks": charts.stacked_bars(
-            "checks", f"Checks that did not pass by day: {number}", days, failing, unit="checks", colours=_SEVERITIES
+            "checks",
+            f"Checks that did not pass by day: {number}",
+            days,
+            failing,
+            unit="checks",
+            colours=_SEVERITIES,
+            nothing="all passed" if by_day else charts.NOTHING,
         ),
         "findings": charts.stacked_bars(
             "findings",
@@ -218,6 +235,7 @@ def _charts(content: ReportContent) -> Mapping[str, Markup]:
             days,
             findings,
             unit="findings",
+            nothing="none was open" if any(content.findings_by_day.values()) else charts.NOTHING,
             colours={"error": charts.RED, "warning": charts.AMBER},
         ),
         "freshness": charts.limited_bars(

@@ -11,7 +11,7 @@ WEEKS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Period:
+class ReportPeriod:
     """A report's span, which ends when it is built. Days are those of UTC."""
 
     kind: Kind

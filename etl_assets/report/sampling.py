@@ -6,7 +6,7 @@ import psycopg
 
 from etl_assets.report.capacity import CONNECTIONS, SERVER_BYTES, ServerLoad
 from etl_assets.report.checks import Checks
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 from etl_assets.report.state import SourceState
 from etl_assets.warehouse.samples import Sample, record_samples
 
@@ -15,7 +15,11 @@ STAGING_BYTES, STAGING_RECORDS = "staging_bytes", "staging_records"
 
 
 def take_samples(
-    connection: psycopg.Connection, states: Sequence[SourceState], checks: Checks, server: ServerLoad, period: Period
+    connection: psycopg.Connection,
+    states: Sequence[SourceState],
+    checks: Checks,
+    server: ServerLoad,
+    period: ReportPeriod,
 ) -> None:
     """Record how things are today, in place of an earlier sample of the day.
 

@@ -38,9 +38,14 @@ class SourceState:
         return [each for each in self.health if each.state != "healthy"]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it was ever loaded, nor tried; a calendar is there from the first."""
+        return not self.unhealthy and self.last_loaded_at is None
+
+    @property
     def state(self) -> str:
-        """The worst state of its tables and models; `EMPTY` where there is none."""
-        return self.health[0].state if self.health else EMPTY
+        """The worst state of its tables and models; `EMPTY` where nothing was ever loaded."""
+        return EMPTY if self.is_empty else self.health[0].state
 
     @property
     def records(self) -> int:

@@ -16,7 +16,7 @@ from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.declare.hours import AllowedHours
 from etl_assets.declare.source import Source
 from etl_assets.report.loads import IS_RECOVERED
-from etl_assets.report.period import Period
+from etl_assets.report.period import ReportPeriod
 from etl_assets.report.wording import format_seconds, format_share
 
 QUALITY_TARGET = 0.99
@@ -147,7 +147,7 @@ def _recovery(week: Week) -> tuple[str, bool | None]:
 def success_metrics(
     connection: psycopg.Connection,
     source: Source,
-    period: Period,
+    period: ReportPeriod,
     *,
     hours: AllowedHours | None,
     held: Collection[str],

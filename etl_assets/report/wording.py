@@ -10,7 +10,7 @@ _COUNTED = "rows?|records?|columns?|tables?|files?|requests?|seconds?|minutes?|h
 _VALUES = re.compile(
     r"'[^']*'|\"[^\"]*\""  # quoted
     r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b"
-    rf"|(?<![\w.,:-])\d+(?![\w,:-]|\.\d|%| (?:{_COUNTED})\b)"  # a number that counts nothing
+    rf"|(?<![\w-])(?<!\d[.,:])\d+(?![\w-]|[.,:]\d|%| (?:{_COUNTED})\b)"  # a number that counts nothing
 )
 
 
