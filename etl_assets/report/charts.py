@@ -18,7 +18,7 @@ from etl_assets.report.wording import THOUSAND, format_size
 from etl_assets.warehouse.samples import Series
 
 RED, AMBER, GREEN, BLUE, GREY = "#d1495b", "#e09f3e", "#4f9d69", "#4c72b0", "#8a8f98"
-_COLOURS = (BLUE, AMBER, GREEN, "#8172b3", "#64b5cd", "#937860", RED, "#da8bc3")
+SHADES = (BLUE, AMBER, GREEN, "#8172b3", "#64b5cd", "#937860", RED, "#da8bc3")
 NOTHING = "nothing to draw yet"
 _WIDTH, _HEIGHT = 8.0, 2.6
 _STYLE: dict[Any, Any] = {
@@ -70,7 +70,7 @@ def stacked_bars(
         figure, axes = _figure()
         bottom = [0.0] * len(labels)
         for place, (title, values) in enumerate(series.items()):
-            colour = (colours or {}).get(title, _COLOURS[place % len(_COLOURS)])
+            colour = (colours or {}).get(title, SHADES[place % len(SHADES)])
             axes.bar(range(len(labels)), values, bottom=bottom, width=0.8, color=colour, label=title)
             bottom = [low + value for low, value in zip(bottom, values, strict=True)]
         axes.set_xlim(-0.6, len(labels) - 0.4)

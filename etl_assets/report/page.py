@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.quality.health import STATES, Health
 from etl_assets.report import charts
 from etl_assets.report.content import ReportContent
@@ -282,4 +283,5 @@ def _weeks_chart(metrics: SuccessMetrics) -> Markup | None:
         labels,
         series,
         unit="tables",
+        colours=dict(zip(IMPORTANCES, charts.SHADES, strict=False)),
     )

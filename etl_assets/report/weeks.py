@@ -93,8 +93,9 @@ class SuccessMetrics:
         ]
         lines.append(self._line("all tables loaded", partial(self._tables, wanted=self.declared)))
         if self.by_importance:
+            if self.incremental:
+                lines.append(self._line("incremental tables loaded", partial(self._tables, wanted=self.incremental)))
             lines += [
-                self._line("incremental tables loaded", partial(self._tables, wanted=self.incremental)),
                 self._line("tables compared with the source", lambda week: (f"{len(week.compared):,}", None)),
                 self._line("rows of critical tables as at the source", _quality),
                 self._line("loads within the table's time limit", _in_time),
