@@ -144,6 +144,7 @@ def test_checks_and_findings_are_counted_by_severity_with_their_trend(settings: 
 def test_work_that_failed_is_counted_and_whether_another_run_made_it_good(settings: Settings) -> None:
     ledger.fail(settings, "operating_room", "the network is down", days_ago=0.5)
     ledger.load(settings, "operating_room", CASE, rows=1)
+    ledger.load(settings, "tracktik", CLIENTS, rows=1, days_ago=0.4)  # before it, which mends nothing
     ledger.fail(settings, "tracktik", "the password of 'x' is wrong", days_ago=0.2)
     ledger.fail(settings, "tracktik", "long ago", days_ago=2)
     text = page(settings)
@@ -159,8 +160,9 @@ def test_what_may_be_lost_is_in_the_verdict(settings: Settings) -> None:
     ledger.load(settings, "operating_room", CASE, rows=1)
     with connect(settings, role=None) as connection:
         connection.execute(
-            "insert into etl.write_by_hand (relation, operation, n, row_keys) values (%s, 'delete', 12, '{48213}')",
-            [CASE],
+            "insert into etl.write_by_hand (relation, operation, n, row_keys, settled_at) values"
+            " (%s, 'delete', 12, '{48213}', null), (%s, 'insert', 40, '{1}', null), (%s, 'delete', 90, '{2}', now())",
+            [CASE, CASE, CASE],
         )
         connection.execute(
             "insert into etl.source_file (source, file_name, size_bytes, modified_at, status)"
