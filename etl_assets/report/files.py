@@ -5,14 +5,30 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
+from etl_assets.errors import EtlError
+
 KEPT_REPORTS = 84
 """Files of one name that stay in a folder: two weeks of one every four hours, twelve of one every day."""
 _MODE = 0o640
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Put a file in place whole, in place of one that is there; its owner may write it, and its group may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Put a file in place whole, in place of one that is there; its owner may write it, and its group may read it.
+
+    Raises:
+        EtlError: It cannot be written; what was there is as it was.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise EtlError(
+            f"{path} cannot be written: {reason}. ETL_REPORT_DIR names the report folder, --out another file."
+        ) from None
+
+
+def _replace(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from etl_assets.errors import EtlError
 from etl_assets.report.files import KEPT_REPORTS, write_atomically, write_report_file
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -40,3 +41,9 @@ def test_what_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_path: P
         write_atomically(path, "new \udc00")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_it_cannot_be_written_it_says_which_setting_names_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "reports").write_text("a file")
+    with pytest.raises(EtlError, match=r"cannot be written: .*ETL_REPORT_DIR names the report folder"):
+        write_report_file(tmp_path / "reports" / "office", "daily_all", ".html", "text", NOW)
