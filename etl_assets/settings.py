@@ -39,6 +39,9 @@ class Settings:
     """ETL_DAGSTER_KEEP_DAYS: how long the runs of Dagster and the results of checks are kept; 30."""
     report_dir: Path
     """ETL_REPORT_DIR: where reports are written, one folder a source; `reports` in the home."""
+    warehouse_disk_bytes: float
+    """ETL_WAREHOUSE_DISK_BYTES: how large the disk of an external warehouse is, for the day when it is full; 0 where
+    nobody says."""
     tombstone_dir: Path
     """ETL_TOMBSTONE_DIR: where it is kept who was erased, a file a source; `tombstones` in the home."""
     sources: tuple[str, ...]
@@ -82,6 +85,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_findings=int(_number(given, "ETL_MAX_FINDINGS", MAX_FINDINGS)),
         dagster_keep_days=_number(given, "ETL_DAGSTER_KEEP_DAYS", 30.0),
         report_dir=Path(given.get("ETL_REPORT_DIR") or home / "reports").resolve(),
+        warehouse_disk_bytes=_number(given, "ETL_WAREHOUSE_DISK_BYTES", 0.0),
         tombstone_dir=Path(given.get("ETL_TOMBSTONE_DIR") or home / "tombstones").resolve(),
         sources=tuple(name for name in given.get("ETL_SOURCES", "").replace(",", " ").split()),
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},

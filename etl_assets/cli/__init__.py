@@ -14,6 +14,7 @@ from etl_assets.cli import (
     operating,
     privacy,
     proof,
+    reports,
     runs,
     sandboxes,
     validation,
@@ -39,6 +40,7 @@ def parser() -> Parser:
     discovery.add_discover_command(commands)
     inventory.add_inventory_command(commands)
     proof.add_prove_command(commands)
+    reports.add_report_command(commands)
     copies.add_copy_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)

@@ -1,16 +1,13 @@
 """The command that lists what staging holds."""
 
 import argparse
-from datetime import UTC, datetime
 
 from etl_assets.cli.arguments import Commands, command, source_named
+from etl_assets.report.wording import format_moment, format_size
 from etl_assets.settings import read_settings
 from etl_assets.sources import SOURCES
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.inventory import InventoryLine, staging_inventory
-
-UNITS = ("B", "kB", "MB", "GB", "TB")
-THOUSAND = 1024
 
 
 def show_inventory(options: argparse.Namespace) -> None:
@@ -31,22 +28,9 @@ def show_inventory(options: argparse.Namespace) -> None:
 def _line(table: InventoryLine) -> str:
     records = "not counted" if table.records is None else f"{'' if table.is_exact else '~'}{table.records:,}"
     return (
-        f"{table.relation!s:58} {records:>13} {format_size(table.size):>9}  {_when(table.last_loaded_at):16}"
-        f"  {_when(table.last_changed_at):16}  {table.why_empty or ''}"
+        f"{table.relation!s:58} {records:>13} {format_size(table.size):>9}  {format_moment(table.last_loaded_at):16}"
+        f"  {format_moment(table.last_changed_at):16}  {table.why_empty or ''}"
     )
-
-
-def _when(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else "never"
-
-
-def format_size(size: float) -> str:
-    """Bytes as people read them, such as `806.0 MB`."""
-    for unit in UNITS[:-1]:
-        if size < THOUSAND:
-            return f"{size:,.0f} {unit}" if unit == UNITS[0] else f"{size:,.1f} {unit}"
-        size /= THOUSAND
-    return f"{size:,.1f} {UNITS[-1]}"
 
 
 def add_inventory_command(commands: Commands) -> None:

@@ -15,6 +15,7 @@ from etl_assets.orchestration.jobs import layer_jobs, source_job
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.models.dbt_assets import has_models, model_assets
 from etl_assets.orchestration.publication import published_marts
+from etl_assets.orchestration.reports import CLOCK, report_asset, report_schedule
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.orchestration.schedules import load_schedules, nightly_housekeeping, nightly_rebuild
 from etl_assets.orchestration.sensors import work_sensor
@@ -45,6 +46,7 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
                 *models.values(),
                 *(published_marts(source) for source in with_models if source.publication),
                 *map(job_report_asset, with_jobs),
+                *(report_asset(sources, kind) for kind in CLOCK if sources),
             ],
         ),
         asset_checks=[rule_checks(source) for source in sources],
@@ -53,6 +55,7 @@ def code_location(sources: Sequence[Source]) -> dg.Definitions:
             *map(nightly_rebuild, with_models),
             *(reading for source in sources for reading in load_schedules(source)),
             *map(job_report_schedule, with_jobs),
+            *(report_schedule(sources, kind) for kind in CLOCK if sources),
             nightly_housekeeping,
         ],
         sensors=[

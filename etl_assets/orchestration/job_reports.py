@@ -7,7 +7,8 @@ import dagster as dg
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.groups import REPORT_LAYER, SOURCE_TAG
 from etl_assets.orchestration.resources import WarehouseResource
-from etl_assets.quality.job_report import job_report, write_job_report
+from etl_assets.quality.job_report import job_report
+from etl_assets.report.files import write_report_file
 from etl_assets.warehouse.connection import connect
 
 
@@ -27,7 +28,7 @@ def job_report_asset(source: Source) -> dg.AssetsDefinition:
         settings, moment = warehouse.settings(), datetime.now(UTC)
         with connect(settings, autocommit=True) as connection:
             text = job_report(connection, source.name, moment)
-        path = write_job_report(settings.report_dir / source.name, text, moment)
+        path = write_report_file(settings.report_dir / source.name, "jobs", ".md", text, moment)
         return dg.MaterializeResult(metadata={"path": str(path), "report": dg.MetadataValue.md(text)})
 
     return report

@@ -45,14 +45,14 @@ def table_health(connection: psycopg.Connection, source: Source) -> list[Health]
         "source": source.name,
         "within": source.fresh_within,
         "tables": [f"{source.schema}.{table.name}" for table in source.tables],
-        "expected": _expected(connection, source),
+        "expected": expected_tables(connection, source),
     }
     with connection.cursor(row_factory=dict_row) as cursor:
         found = [_health(source, row) for row in cursor.execute(_HEALTH, given).fetchall()]
     return sorted(found, key=lambda each: (STATES.index(each.state), each.relation))
 
 
-def _expected(connection: psycopg.Connection, source: Source) -> list[str]:
+def expected_tables(connection: psycopg.Connection, source: Source) -> list[str]:
     """The staging tables that are to be loaded again and again: not those of jobs that are all switched off."""
     asked = connection.execute(
         "select distinct target_table from etl.job inner join etl.active_job as active using (source, job_id)"

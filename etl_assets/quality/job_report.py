@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-KEPT_REPORTS = 84
-"""Reports of a source that stay in its folder: two weeks of one every four hours."""
 MAX_ERROR_LENGTH = 200
 
 _JOBS = """
@@ -39,16 +36,6 @@ def job_report(connection: psycopg.Connection, source: str, moment: datetime) ->
         jobs = cursor.execute(_JOBS, [source]).fetchall()
         runs = cursor.execute(_RUNS, [source, moment]).fetchone() or {}
     return "\n".join(_lines(source, moment, jobs, runs)) + "\n"
-
-
-def write_job_report(folder: Path, text: str, moment: datetime) -> Path:
-    """Write a report into a folder, and delete the oldest beyond `KEPT_REPORTS`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"jobs_{moment:%Y-%m-%dT%H%M}.md"
-    path.write_text(text, encoding="utf-8")
-    for old in sorted(folder.glob("jobs_*.md"))[:-KEPT_REPORTS]:
-        old.unlink()
-    return path
 
 
 def _lines(source: str, moment: datetime, jobs: Sequence[DictRow], runs: DictRow) -> Iterator[str]:

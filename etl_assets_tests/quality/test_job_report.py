@@ -1,14 +1,12 @@
-"""The report on a service's jobs: what it says of a night, and that its folder does not grow."""
+"""The report on a service's jobs: what it says of a night."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl_assets.quality.job_report import KEPT_REPORTS, job_report, write_job_report
+from etl_assets.quality.job_report import job_report
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets_tests.loading.rest.trial_office import open_office
-
-NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
 def test_it_says_what_failed_what_is_not_offered_and_what_is_off(settings: Settings, tmp_path: Path) -> None:
@@ -31,13 +29,3 @@ def test_it_says_what_failed_what_is_not_offered_and_what_is_off(settings: Setti
     assert "Last 24 hours: 7 runs, 4 of them failed (0 killed)" in text
     assert "Last 24 hours: 0 runs" in later
     assert "north 0/0" not in text
-
-
-def test_the_folder_keeps_the_newest_reports(tmp_path: Path) -> None:
-    for number in range(KEPT_REPORTS + 3):
-        moment = NOW + timedelta(hours=4 * number)
-        path = write_job_report(tmp_path / "office", f"# {number}\n", moment)
-    kept = sorted((tmp_path / "office").iterdir())
-    assert len(kept) == KEPT_REPORTS
-    assert kept[-1] == path
-    assert kept[0].read_text() == "# 3\n"
