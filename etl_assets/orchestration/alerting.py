@@ -11,10 +11,12 @@ from etl_assets.alerts.heartbeat import beat
 from etl_assets.alerts.watch import watch_freshness, watch_loads, watch_platform
 from etl_assets.declare.source import Source
 from etl_assets.orchestration.dagster_faults import dagster_faults, is_alive, retry_is_pending
+from etl_assets.orchestration.reports import missed_reports
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.warehouse.alerts import Change, changes_since
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import runs_with_batches
+from etl_assets.warehouse.reports import last_written
 
 SECONDS = 14
 FRESHNESS_MINUTES = 5
@@ -39,11 +41,9 @@ def alert_sensor(sources: Sequence[Source]) -> dg.SensorDefinition:
             watch_loads(connection, sources, now)
             if context.cursor is None or _minutes(last) != _minutes(now):
                 watch_freshness(connection, sources)
-            watch_platform(
-                connection,
-                dagster_faults(context.instance, now, with_batches=partial(runs_with_batches, connection)),
-                now,
-            )
+            faults = dagster_faults(context.instance, now, with_batches=partial(runs_with_batches, connection))
+            missed = missed_reports(sources, partial(last_written, connection), now)
+            watch_platform(connection, [*faults, *missed], now)
             sent = send_alerts(
                 settings,
                 sources,

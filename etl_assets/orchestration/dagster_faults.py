@@ -99,4 +99,4 @@ def _root_cause(error: SerializableErrorInfo) -> str:
     while error.cause:
         error = error.cause
     is_ours = error.cls_name in {"EtlError", "TransientError", "Failure"}
-    return error.message.strip().splitlines()[0] if is_ours else error.cls_name or "an error"
+    return error.message.strip().splitlines()[0].partition(": ")[2] if is_ours else error.cls_name or "an error"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import psycopg
@@ -46,6 +46,17 @@ def last_reports(connection: psycopg.Connection) -> list[WrittenReport]:
         WrittenReport(kind=kind, scope=scope, built_at=built_at, path=path, bytes=size)
         for kind, scope, built_at, path, size in rows
     ]
+
+
+def last_written(connection: psycopg.Connection, kind: str, scope: str) -> datetime:
+    """When the last report of a kind and scope was written; where none was, when work began here; else now."""
+    row = connection.execute(
+        "select coalesce((select max(built_at) from etl.report where kind = %s and scope = %s),"
+        " (select min(started_at) from etl.batch), now())",
+        [kind, scope],
+    ).fetchone()
+    moment: datetime = row[0] if row else datetime.now(UTC)
+    return moment
 
 
 def reports_by_week(connection: psycopg.Connection, scope: str, mondays: Sequence[date]) -> list[int]:
