@@ -3,6 +3,7 @@
 SQL in it is that of our own declarations: `mart` is the mart's row, `fact` a row that it is made of.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ AGGREGATES = (COUNT, DISTINCT, SUM, KNOWN_SUM, "mean", "mean_low", "mean_high", 
 that one row gives; `mean_low` and `mean_high` are the bounds of the mean's 95 % interval."""
 FORMULAS = ("value", "share", "per_cent", "wilson_low", "wilson_high")
 """How a cell comes from other cells: `value` is SQL over their names and those of the grain, the others name two."""
+_OF_MART = re.compile(r"\bmart\.([a-z_][a-z0-9_]*)")
 _OF_ZERO = (COUNT, DISTINCT)
 
 
@@ -79,6 +81,20 @@ class Explanation:
     def columns(self) -> set[str]:
         """Every column of the mart that it speaks of, and the steps."""
         return {*self.grain, *self.attributes, *self.cells}
+
+    @property
+    def columns_asked(self) -> list[str]:
+        """The columns of the mart's row that the SQL of its rows asks for."""
+        said = [
+            words
+            for rows in self.rows
+            for words in (
+                rows.where,
+                *rows.match.values(),
+                *(word for cell in rows.cells for word in (cell.expression, cell.where)),
+            )
+        ]
+        return sorted({*_OF_MART.findall(" ".join(said)), *(name for rows in self.rows for name in rows.match)})
 
     def only(self, column: str) -> "Explanation":
         """The same, of one cell and those that it follows from.
@@ -236,5 +252,4 @@ def _sql(value: object) -> str:
 
 
 def _names_in(expression: str, cells: Sequence[str]) -> set[str]:
-    words = set("".join(letter if letter.isalnum() or letter == "_" else " " for letter in expression).split())
-    return words & set(cells)
+    return set(re.findall(r"[a-z_][a-z0-9_]*", expression)) & set(cells)

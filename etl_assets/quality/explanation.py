@@ -235,7 +235,7 @@ def _contributions(
 def _mart(explanation: Explanation, where: Mapping[str, str], own: Sequence[str]) -> sql.Composed:
     return sql.SQL("mart as materialized (select row_number() over () as {}, {} from {} as mart where {})").format(
         _ROW,
-        column_list([*explanation.grain, *own]),
+        column_list(dict.fromkeys([*explanation.grain, *own, *explanation.columns_asked])),
         _relation(explanation.relation),
         _filter(where),
     )
