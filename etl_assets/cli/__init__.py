@@ -7,6 +7,7 @@ from etl_assets.cli import (
     copies,
     discovery,
     erasure,
+    explain,
     inventory,
     jobs,
     operating,
@@ -36,6 +37,7 @@ def parser() -> Parser:
     discovery.add_discover_command(commands)
     inventory.add_inventory_command(commands)
     proof.add_prove_command(commands)
+    explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)

@@ -86,7 +86,7 @@ def matching_rows(connection: psycopg.Connection, explanation: Explanation, wher
     return int(row[0]) if row else 0
 
 
-def distinct_values(
+def count_distinct_values(
     connection: psycopg.Connection, explanation: Explanation, where: Mapping[str, str]
 ) -> dict[str, int]:
     """How many values each column of the grain has in the rows of the mart that have these values."""
