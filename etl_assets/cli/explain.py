@@ -53,7 +53,10 @@ def explain(options: argparse.Namespace) -> bool:
         _one_row(connection, explanation, where)
         cells = explain_cells(connection, explanation, where)[0]
         print("\n".join(_cell_lines(explanation, cells)))
-        rows = {each.name: _rows(connection, source, explanation, each, where, options.most) for each in explanation.rows}
+        rows = {
+            each.name: _rows(connection, source, explanation, each, where=where, most=options.most)
+            for each in explanation.rows
+        }
     for each in explanation.rows:
         number, fact, listed = rows[each.name]
         shown = "" if number <= len(listed) or tells_persons else f", of which {len(listed)} follow (--most)"
@@ -61,11 +64,13 @@ def explain(options: argparse.Namespace) -> bool:
         if tells_persons:
             print("  Each may be one person's, and is not told.")
         else:
-            print("\n".join(_row_lines(settings, source, fact, listed, options.most)))
+            for line in _row_lines(settings, source, fact, listed, options.most):
+                print(line)
     if wrong := [cell.name for cell in cells if not cell.agrees]:
         print(
-            f"\n{', '.join(wrong)}: the mart says something else than its rows do now. It was built before they changed,"
-            f" or is a snapshot of a day that is over. etl status says which; etl run {source.name} builds what is behind."
+            f"\n{', '.join(wrong)}: the mart says something else than its rows do now. It was built before they"
+            " changed, or is a snapshot of a day that is over."
+            f" etl status says which models are behind; etl run {source.name} builds them."
         )
     return not wrong
 
@@ -81,7 +86,9 @@ def parse_pairs(text: str) -> dict[str, str]:
     while at < len(text):
         found = _PAIR.match(text, at)
         if not found or found[1].lower() in pairs:
-            raise EtlError(f"--where is not of the form: site_id=12 and service='General surgery'. Look at: {text[at:]}")
+            raise EtlError(
+                f"--where is not of the form: site_id=12 and service='General surgery'. Look at: {text[at:]}"
+            )
         pairs[found[1].lower()] = found[3] if found[2] is None else found[2].replace("''", "'")
         at = found.end()
     return pairs
@@ -89,12 +96,12 @@ def parse_pairs(text: str) -> dict[str, str]:
 
 def _explanation(relation: str) -> tuple[Source, Explanation]:
     for source in SOURCES:
-        if source.publication and relation.split(".")[0] == source.publication.schema:
+        if source.publication and relation.partition(".")[0] == source.publication.schema:
             exact = relation.replace(source.publication.schema, source.publication.exact_schema, 1)
             raise EtlError(
                 f"{relation} is published: cells of few persons are hidden in it, and the rows of a cell would tell of"
-                " them. Why a cell is null, its column `suppressed` says. Whoever operates the warehouse may compare the"
-                f" exact cells with the numbers of their rows, without the rows: etl explain {exact} --personal"
+                " them. Why a cell is null, its column `suppressed` says. Whoever operates the warehouse may hold the"
+                f" exact cells against their rows, which are counted and not told: etl explain {exact} --personal"
             )
         if found := explanations(source.name).get(relation):
             return source, found
@@ -138,13 +145,16 @@ def _rows(
     source: Source,
     explanation: Explanation,
     rows: RowSet,
+    *,
     where: Mapping[str, str],
     most: int,
 ) -> tuple[int, FactOrigins, list[ContributingRow]]:
     """Of a set how many rows contribute, what names them, and the first of them; none where they tell of persons."""
     number = count_contributions(connection, explanation, rows, where)
     marts = explanations(source.name)
-    own = FactOrigins(relation=rows.relation, key=marts[rows.relation].grain if rows.relation in marts else (), origins=())
+    own = FactOrigins(
+        relation=rows.relation, key=marts[rows.relation].grain if rows.relation in marts else (), origins=()
+    )
     fact = fact_origins(source.name).get(rows.relation, own)
     if source.publication or not fact.key:
         return number, fact, []
@@ -172,7 +182,9 @@ def _cell_lines(explanation: Explanation, cells: Sequence[ExplainedCell]) -> Ite
 def _describe(cell: MeasuredCell, rows: RowSet) -> str:
     expression = "" if cell.expression == "true" else f" {cell.expression.strip()}"
     where = "" if cell.where == "true" else f" where {cell.where.strip()}"
-    return f"{cell.aggregate.replace('_', ' ')} of {rows.name}:{expression}{where}".removesuffix(":").replace("fact.", "")
+    return f"{cell.aggregate.replace('_', ' ')} of {rows.name}:{expression}{where}".removesuffix(":").replace(
+        "fact.", ""
+    )
 
 
 def _row_lines(
@@ -193,7 +205,7 @@ def _row_lines(
                 if origin.more:
                     yield f"    {origin.table}: and {origin.more:,} more"
     for table, faults in rejected.items():
-        yield f"  Of {table} {faults:,} faults of rows that could not be loaded wait; these are in no cell: etl.rejected_row"
+        yield f"  {table}: {faults:,} faults of rows that could not be loaded, and are in no cell: etl.rejected_row"
 
 
 def _file_lines(
@@ -238,13 +250,21 @@ def _show(value: object) -> str:
     return "null" if value is None else str(value)
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows, from 1 on")
+    return int(text)
+
+
 def add_explain_command(commands: Commands) -> None:
     """The command `explain`."""
     made = command(commands, "explain", explain)
     made.add_argument("relation", help="a mart, such as tracktik.mart_hours")
     made.add_argument("--where", default="", metavar="PAIRS", help="which row: \"site_id=12 and service='Eye'\"")
     made.add_argument("--column", metavar="NAME", help="one cell of it, and those that it follows from")
-    made.add_argument("--most", type=int, default=MOST, metavar="ROWS", help=f"rows that are listed, {MOST} by default")
+    made.add_argument(
+        "--most", type=_at_least_one, default=MOST, metavar="ROWS", help=f"rows that are listed, {MOST} by default"
+    )
     made.add_argument(
         "--personal", action="store_true", help="read columns that tell of persons, such as patients' numbers"
     )

@@ -1,4 +1,4 @@
-"""Explanation of a mart's cells: the rows that each is made of, and how, as the mart's yml declares it (`meta.explain`).
+"""Explanation of a mart's cells: the rows that each is made of, and how, as its yml declares it (`meta.explain`).
 
 SQL in it is that of our own declarations: `mart` is the mart's row, `fact` a row that it is made of.
 """

@@ -1,4 +1,4 @@
-"""Explained cells: a mart's cells, computed anew from the rows that its explanation names, beside what the mart says."""
+"""Explained cells: a mart's cells, computed anew from the rows that its explanation names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +73,16 @@ class ContributingRow:
     """Cell -> what the row contributes to it; without those to which it contributes nothing."""
 
 
+def identifier_of(name: str) -> sql.Identifier:
+    """The identifier of `schema.table`."""
+    return Relation(*name.split(".", 1)).identifier
+
+
+def declared_sql(text: str) -> sql.SQL:
+    """SQL of our own declarations; a percent sign is doubled, for the driver looks for parameters."""
+    return sql.SQL(text.replace("%", "%%"))
+
+
 def matching_rows(connection: psycopg.Connection, explanation: Explanation, where: Mapping[str, str]) -> int:
     """How many rows of the mart have these values.
 
@@ -80,7 +90,7 @@ def matching_rows(connection: psycopg.Connection, explanation: Explanation, wher
         psycopg.errors.DataError: A value is none of its column's type.
     """
     row = connection.execute(
-        sql.SQL("select count(*) from {} as mart where {}").format(_relation(explanation.relation), _filter(where)),
+        sql.SQL("select count(*) from {} as mart where {}").format(identifier_of(explanation.relation), _filter(where)),
         dict(where),
     ).fetchone()
     return int(row[0]) if row else 0
@@ -95,7 +105,7 @@ def count_distinct_values(
     )
     row = connection.execute(
         sql.SQL("select {} from {} as mart where {}").format(
-            counts, _relation(explanation.relation), _filter(where)
+            counts, identifier_of(explanation.relation), _filter(where)
         ),
         dict(where),
     ).fetchone()
@@ -123,7 +133,7 @@ def explain_cells(
     names = [*own, *steps]
     return [
         [
-            ExplainedCell(name, *row[at * 3 : at * 3 + 3], is_step=name in steps)
+            ExplainedCell(name, row[at * 3], row[at * 3 + 1], row[at * 3 + 2], name in steps)
             for at, name in enumerate(names)
         ]
         for row in rows
@@ -198,7 +208,7 @@ def _explained(explanation: Explanation, where: Mapping[str, str], own: Sequence
         joins.append(sql.SQL("left join {} using ({})").format(name, _ROW))
         cells += [
             sql.SQL("coalesce({}.{}, {}) as {}").format(
-                name, sql.Identifier(cell.name), _declared(cell.empty), sql.Identifier(cell.name)
+                name, sql.Identifier(cell.name), declared_sql(cell.empty), sql.Identifier(cell.name)
             )
             for cell in rows.cells
         ]
@@ -227,46 +237,44 @@ def _contributions(
     explanation: Explanation, rows: RowSet, where: Mapping[str, str], key: Sequence[str]
 ) -> sql.Composed:
     """CTEs: `mart`, and `contribution`, the rows of one set with what each contributes to its cells."""
-    return sql.SQL("with {}, contribution as ({})").format(
-        _mart(explanation, where, ()), _contribution(rows, key)
-    )
+    return sql.SQL("with {}, contribution as ({})").format(_mart(explanation, where, ()), _contribution(rows, key))
 
 
 def _mart(explanation: Explanation, where: Mapping[str, str], own: Sequence[str]) -> sql.Composed:
     return sql.SQL("mart as materialized (select row_number() over () as {}, {} from {} as mart where {})").format(
         _ROW,
         column_list(dict.fromkeys([*explanation.grain, *own, *explanation.columns_asked])),
-        _relation(explanation.relation),
+        identifier_of(explanation.relation),
         _filter(where),
     )
 
 
 def _contribution(rows: RowSet, key: Sequence[str]) -> sql.Composed:
     matched = [
-        sql.SQL("mart.{} = {}").format(sql.Identifier(column), _declared(expression))
+        sql.SQL("mart.{} = {}").format(sql.Identifier(column), declared_sql(expression))
         for column, expression in rows.match.items()
     ]
-    conditions = sql.SQL(" and ").join([*matched, sql.SQL("({})").format(_declared(rows.where))])
+    conditions = sql.SQL(" and ").join([*matched, sql.SQL("({})").format(declared_sql(rows.where))])
     columns = [
         sql.SQL("mart.{}").format(_ROW),
         *(sql.SQL("fact.{} as {}").format(sql.Identifier(name), sql.Identifier(f"fact_{name}")) for name in key),
         *(sql.SQL("{} as {}").format(_part(cell), sql.Identifier(cell.name)) for cell in rows.cells),
     ]
     return sql.SQL("select {} from {} as fact {} inner join mart on {}").format(
-        sql.SQL(", ").join(columns), _relation(rows.relation), _declared(rows.joins), conditions
+        sql.SQL(", ").join(columns), identifier_of(rows.relation), declared_sql(rows.joins), conditions
     )
 
 
 def _part(cell: MeasuredCell) -> sql.Composed:
     """What a row contributes to a cell; null where it does not."""
     if cell.aggregate == COUNT:
-        return sql.SQL("case when {} then 1 end").format(_declared(cell.expression))
-    return sql.SQL("case when {} then {} end").format(_declared(cell.where), _declared(cell.expression))
+        return sql.SQL("case when {} then 1 end").format(declared_sql(cell.expression))
+    return sql.SQL("case when {} then {} end").format(declared_sql(cell.where), declared_sql(cell.expression))
 
 
 def _aggregate(cell: MeasuredCell) -> sql.Composed:
     template = _AGGREGATES[cell.aggregate].replace("{}", "{value}")
-    return sql.SQL(template).format(value=sql.Identifier(cell.name), places=sql.Literal(cell.places))  # type: ignore[arg-type]
+    return sql.SQL(template).format(value=sql.Identifier(cell.name), places=sql.Literal(cell.places))
 
 
 def _contributes(rows: RowSet) -> sql.Composed:
@@ -281,9 +289,9 @@ def _contributes(rows: RowSet) -> sql.Composed:
 
 def _formula(cell: DerivedCell) -> sql.Composable:
     if cell.formula == "value":
-        return _declared(cell.expression)
+        return declared_sql(cell.expression)
     hits, trials = cell.parts
-    return _declared(_FORMULAS[cell.formula].replace("{hits}", hits).replace("{trials}", trials))
+    return declared_sql(_FORMULAS[cell.formula].replace("{hits}", hits).replace("{trials}", trials))
 
 
 def _filter(where: Mapping[str, str]) -> sql.Composable:
@@ -291,15 +299,5 @@ def _filter(where: Mapping[str, str]) -> sql.Composable:
     if not where:
         return sql.SQL("true")
     return sql.SQL(" and ").join(
-        sql.SQL("mart.{} is not distinct from {}").format(sql.Identifier(name), sql.Placeholder(name))
-        for name in where
+        sql.SQL("mart.{} is not distinct from {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in where
     )
-
-
-def _relation(name: str) -> sql.Identifier:
-    return Relation(*name.split(".", 1)).identifier
-
-
-def _declared(text: str) -> sql.SQL:
-    """SQL of our own declarations; a percent sign is doubled, for the driver looks for parameters."""
-    return sql.SQL(text.replace("%", "%%"))  # type: ignore[arg-type]

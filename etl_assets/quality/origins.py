@@ -10,7 +10,7 @@ from psycopg import sql
 
 from etl_assets.declare.explanation import FactOrigins, StagingOrigin
 from etl_assets.declare.source import Source
-from etl_assets.quality.explanation import ContributingRow
+from etl_assets.quality.explanation import ContributingRow, declared_sql, identifier_of
 from etl_assets.quality.run import WITHHELD
 from etl_assets.warehouse.catalog import BATCH_COLUMN, column_types
 from etl_assets.warehouse.relation import Relation
@@ -67,14 +67,18 @@ def find_origins(
     """
     if not rows:
         return []
-    types = column_types(connection, _relation(fact.relation))
+    types = column_types(connection, Relation(*fact.relation.split(".", 1)))
     found: list[StagingRow] = []
     for origin in fact.origins:
         schema, _, name = origin.table.partition(".")
         declared = [
-            (source, table) for source in sources if source.schema == schema for table in source.tables if table.name == name
+            (source, table)
+            for source in sources
+            if source.schema == schema
+            for table in source.tables
+            if table.name == name
         ]
-        columns = column_types(connection, _relation(origin.table))
+        columns = column_types(connection, Relation(*origin.table.split(".", 1)))
         if not declared or not columns:  # of another version of the source
             continue
         source, table = declared[0]
@@ -117,7 +121,7 @@ def broken_rules(connection: psycopg.Connection, rows: Iterable[StagingRow]) -> 
 
 
 def count_rejected(connection: psycopg.Connection, tables: Iterable[str]) -> dict[str, int]:
-    """How many faults of rows that could not be loaded nobody has dealt with yet, by table; without those that have none."""
+    """How many faults of rows that could not be loaded nobody has dealt with yet, by table that has any."""
     rows = connection.execute(
         "select relation, count(*) from etl.rejected_row where status = 'new' and relation = any(%s) group by relation",
         [sorted(set(tables))],
@@ -134,20 +138,24 @@ def _statement(
     provenance: Sequence[str],
     most: int,
 ) -> sql.Composed:
-    wanted = sql.SQL(", ").join(sql.SQL("%({})s::text[]").format(sql.SQL(f"key_{at}")) for at in range(len(fact.key)))  # type: ignore[arg-type]
+    wanted = sql.SQL(", ").join(sql.SQL("%({})s::text[]").format(sql.SQL(f"key_{at}")) for at in range(len(fact.key)))
     same = sql.SQL(" and ").join(
         sql.SQL("fact.{} is not distinct from wanted.{}::{}").format(
-            sql.Identifier(key), sql.Identifier(f"key_{at}"), sql.SQL(types[key])  # type: ignore[arg-type]
+            sql.Identifier(key),
+            sql.Identifier(f"key_{at}"),
+            sql.SQL(types[key]),
         )
         for at, key in enumerate(fact.key)
     )
     through = (
-        sql.SQL("inner join {} as through on {}").format(_relation(origin.through).identifier, _sql(origin.through_where))
+        sql.SQL("inner join {} as through on {}").format(
+            identifier_of(origin.through), declared_sql(origin.through_where)
+        )
         if origin.through
         else sql.SQL("")
     )
     matched = [
-        sql.SQL("staging.{} = {}").format(sql.Identifier(column), _sql(expression))
+        sql.SQL("staging.{} = {}").format(sql.Identifier(column), declared_sql(expression))
         for column, expression in origin.match.items()
     ]
     listed = sql.SQL(", ").join(sql.Identifier("staging", name) for name in [*keys, *provenance])
@@ -181,11 +189,11 @@ def _statement(
         listed=listed,
         wanted=wanted,
         names_of_keys=sql.SQL(", ").join(sql.Identifier(f"key_{at}") for at in range(len(fact.key))),
-        fact=_relation(fact.relation).identifier,
+        fact=identifier_of(fact.relation),
         same=same,
         through=through,
-        staging=_relation(origin.table).identifier,
-        matched=sql.SQL(" and ").join([*matched, sql.SQL("({})").format(_sql(origin.where))]),
+        staging=identifier_of(origin.table),
+        matched=sql.SQL(" and ").join([*matched, sql.SQL("({})").format(declared_sql(origin.where))]),
         names=names,
         most=sql.Literal(most),
     )
@@ -193,12 +201,3 @@ def _statement(
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _relation(name: str) -> Relation:
-    return Relation(*name.split(".", 1))
-
-
-def _sql(text: str) -> sql.SQL:
-    """SQL of our own declarations; a percent sign is doubled, for the driver looks for parameters."""
-    return sql.SQL(text.replace("%", "%%"))  # type: ignore[arg-type]

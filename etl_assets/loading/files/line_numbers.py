@@ -1,6 +1,6 @@
 """Line numbers of loaded rows: no row of staging keeps its own, so that a file is read again to tell them.
 
-A file that says the same as the one before on other lines changes no row; lines that were kept would have to be written.
+A file that says the same as the one before on other lines changes no row; kept lines would have to be written.
 """
 
 from collections.abc import Collection, Mapping
@@ -71,11 +71,11 @@ def _read_lines(
             record = ordinal_to_record(connection, copied, skipped)
             # Of a key that comes twice the last row counts.
             rows = connection.execute(
-                sql.SQL("select {key}, max(ordinal) from {incoming} as incoming where {key} = any(%s) group by 1").format(
+                sql.SQL(
+                    "select {key}, max(ordinal) from {incoming} as incoming where {key} = any(%s) group by 1"
+                ).format(
                     key=sql.SQL("concat_ws('|', {})").format(
-                        sql.SQL(", ").join(
-                            sql.SQL("nullif(({})::text, '')").format(sources[key]) for key in table.keys
-                        )
+                        sql.SQL(", ").join(sql.SQL("nullif(({})::text, '')").format(sources[key]) for key in table.keys)
                     ),
                     incoming=INCOMING.identifier,
                 ),

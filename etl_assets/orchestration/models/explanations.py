@@ -23,7 +23,7 @@ def explanations(source: str) -> dict[str, Explanation]:
 
 @cache
 def fact_origins(source: str) -> dict[str, FactOrigins]:
-    """What names the rows of a source's facts and dimensions, and where these come from, by relation; raises likewise."""
+    """What names the rows of a source's facts and dimensions, and where they come from, by relation; raises as well."""
     return {
         name: read_origins(name, meta, node["config"].get("unique_key"))
         for name, meta, node in _declared(source)
