@@ -29,7 +29,7 @@ from etl_assets.sources import SOURCES
 from etl_assets.warehouse.connection import PERSONAL_READER, READER, TRANSFORMER, connect
 
 MOST = 20
-_PAIR = re.compile(r"\s*([a-z_][a-z0-9_]*)\s*=\s*(?:'((?:[^']|'')*)'|(\S+))\s*(and\s+|,|$)", re.IGNORECASE)
+_PAIR = re.compile(r"\s*([a-z_][a-z0-9_]*)\s*=\s*(?:'((?:[^']|'')*)'|([^\s',][^\s,]*))\s*(and\s+|,|$)", re.IGNORECASE)
 
 
 def explain(options: argparse.Namespace) -> bool:
