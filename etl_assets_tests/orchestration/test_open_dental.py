@@ -13,7 +13,7 @@ from etl_assets.sandbox.open_dental.fill import fill
 from etl_assets.sandbox.open_dental.live import live_on, purge
 from etl_assets.sandbox.open_dental.practice import TODAY, Practice
 from etl_assets.warehouse.connection import TRANSFORMER, connect
-from etl_assets_tests.explained_cells import differing_cells
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.open_dental_schema import create_statements, keyed, read_schema
 from etl_assets_tests.orchestration.installation import Installation
 
@@ -90,6 +90,7 @@ def test_what_the_practice_earned_is_in_the_mart_to_the_cent(clinic) -> None:
 def test_every_cell_is_what_its_rows_give(clinic) -> None:
     with connect(clinic.at.settings, role=TRANSFORMER) as connection:
         assert differing_cells(connection, "open_dental") == {}
+        assert unlisted_parts(connection, "open_dental") == {}
 
 
 def test_no_secret_is_in_staging(clinic) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from etl_assets.sandbox.operating_room.write import DEFECTS, Written, write_files
 from etl_assets.warehouse.connection import TRANSFORMER, connect
-from etl_assets_tests.explained_cells import differing_cells
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.orchestration.installation import Installation
 
 START, DAYS, ROOMS = date(2026, 1, 5), 56, 6
@@ -74,6 +74,7 @@ def test_each_spoilt_line_is_rejected_with_its_file_and_line(installation, plant
 def test_every_cell_is_what_its_rows_give(installation, planted) -> None:
     with connect(installation.settings, role=TRANSFORMER) as connection:
         assert differing_cells(connection, "operating_room") == {}
+        assert unlisted_parts(connection, "operating_room") == {}
 
 
 def test_a_cell_is_explained_down_to_file_line_and_broken_rule(installation, planted) -> None:

@@ -9,7 +9,7 @@ import pytest
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve
 from etl_assets.warehouse.connection import TRANSFORMER, connect
-from etl_assets_tests.explained_cells import differing_cells
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.orchestration.installation import Installation
 
 FIVE = "2026_01..2026_05"
@@ -127,6 +127,7 @@ def test_every_cell_is_what_its_rows_give(tracktik) -> None:
     """Of a full load and of builds of what changed."""
     with connect(tracktik.settings, role=TRANSFORMER) as connection:
         assert differing_cells(connection, "tracktik") == {}
+        assert unlisted_parts(connection, "tracktik") == {}
 
 
 def test_a_cell_is_explained_down_to_the_record_and_the_broken_rule(tracktik) -> None:
@@ -136,12 +137,12 @@ def test_a_cell_is_explained_down_to_the_record_and_the_broken_rule(tracktik) ->
         " inner join tracktik.fact_shifts using (shift_id) inner join tracktik.mart_hours"
         " using (billing_period_id, client_id, position_id)"
         " where relation = 'tracktik_staging.work_sessions' and quality_issue.status = 'open'"
-        " and fact_shifts.status = 'ACTIVE' and not fact_shifts.is_vacant and fact_shifts.clocked_hours <> 0 limit 1"
+        " and fact_shifts.status = 'ACTIVE' and not fact_shifts.is_vacant limit 1"
     )
     where = f"billing_period_id={period} and client_id={client} and position_id={position}"
-    words = ("tracktik.mart_hours", "--where", where, "--column", "clocked_hours", "--most", "1000")
+    words = ("tracktik.mart_hours", "--where", where, "--column", "shifts", "--most", "1000")
     lines = tracktik.etl("explain", *words, expected=0).splitlines()
-    [at] = [at for at, line in enumerate(lines) if f"shift_id {shift}: clocked_hours " in line]
+    [at] = [at for at, line in enumerate(lines) if f"shift_id {shift}: shifts 1" in line]
     of_shift = lines[at + 1 : at + 4]
     assert of_shift[0].startswith(f"    tracktik_staging.shifts id {shift}: batch ")
     assert of_shift[1].startswith(f"    tracktik_staging.work_sessions id {session}: batch ")

@@ -9,7 +9,7 @@ import pytest
 
 from etl_assets.sandbox.trialsync.people import PLANTED
 from etl_assets.settings import Settings
-from etl_assets_tests.explained_cells import differing_cells
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.sources.trialsync_loads import TrialSync, open_trialsync
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.trialsync_instances import SMALL, load_modelled, modelled_tables
@@ -59,6 +59,7 @@ def test_every_model_is_built_and_every_test_holds(built: dict[str, Outcome]) ->
 
 def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
     assert differing_cells(warehouse, "trialsync") == {}
+    assert unlisted_parts(warehouse, "trialsync") == {}
 
 
 @pytest.mark.parametrize("name", ["north", "south"])
