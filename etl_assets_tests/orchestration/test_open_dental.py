@@ -264,7 +264,7 @@ def test_a_cell_is_explained_down_to_the_key_and_the_broken_rule(clinic) -> None
     where = f"business_date=2199-01-01 and provider_num={provider} and clinic_num={office}"
     words = ("open_dental_mart.mart_daily_financials", "--where", where, "--column", "patient_income")
     said = clinic.at.etl("explain", *words, expected=0)
-    assert f"patient_income  {income}  {income}  sum of payment_splits: patient_income" in " ".join(said.split("  "))
+    assert f"patient_income {income} {income} sum of payment_splits: patient_income" in " ".join(said.split())
     assert f"    open_dental.payment paynum {payment}: batch " in said
     assert "warning: DateOutOfRange (paydate)" in said
 
@@ -275,4 +275,4 @@ def test_patients_numbers_are_read_by_those_who_say_so(clinic) -> None:
     )
     words = ("open_dental_mart.mart_ar_aging", "--where", f"guarantor_num={guarantor} and snapshot_date={day}")
     assert "Who may read these says so: --personal" in clinic.at.etl("explain", *words, expected=1)
-    assert "open_dental.procedurelog procnum" in clinic.at.etl("explain", *words, "--personal", expected=0)
+    assert "open_dental.procedurelog procnum" in clinic.at.etl("explain", *words, "--personal", "--most", "1000")

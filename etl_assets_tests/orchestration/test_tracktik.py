@@ -132,12 +132,12 @@ def test_every_cell_is_what_its_rows_give(tracktik) -> None:
 
 def test_a_cell_is_explained_down_to_the_record_and_the_broken_rule(tracktik) -> None:
     [(period, client, position, shift, session)] = tracktik.query(
-        "select billing_period_id, client_id, position_id, shift_id, key from etl.quality_issue"
-        " inner join tracktik_typed.stg_work_sessions on key = work_session_id::text"
-        " inner join tracktik.fact_shifts using (shift_id) inner join tracktik.mart_hours"
-        " using (billing_period_id, client_id, position_id)"
-        " where relation = 'tracktik_staging.work_sessions' and quality_issue.status = 'open'"
-        " and fact_shifts.status = 'ACTIVE' and not fact_shifts.is_vacant limit 1"
+        "select fact.billing_period_id, fact.client_id, fact.position_id, fact.shift_id, issue.key"
+        " from etl.quality_issue as issue"
+        " inner join tracktik_typed.stg_work_sessions as session on issue.key = session.work_session_id::text"
+        " inner join tracktik.fact_shifts as fact on session.shift_id = fact.shift_id"
+        " where issue.relation = 'tracktik_staging.work_sessions' and issue.status = 'open'"
+        " and fact.status = 'ACTIVE' and not fact.is_vacant order by fact.shift_id limit 1"
     )
     where = f"billing_period_id={period} and client_id={client} and position_id={position}"
     words = ("tracktik.mart_hours", "--where", where, "--column", "shifts", "--most", "1000")
