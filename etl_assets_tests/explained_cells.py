@@ -48,8 +48,9 @@ def unlisted_parts(connection: psycopg.Connection, source: str, marts: Collectio
             assert len(listed) == count_contributions(connection, explanation, rows, where)
             assert len({tuple(row.key.values()) for row in listed}) == len(listed), f"{rows.relation}: {key} is no key"
             for cell in (cell for cell in rows.cells if cell.aggregate in ADDED):
-                total = sum((Decimal(str(row.parts.get(cell.name, 0))) for row in listed), Decimal())
-                if total != (cells[cell.name] or 0):
+                parts = [row.parts.get(cell.name, 0) for row in listed]
+                total = None if None in parts else sum((Decimal(str(part)) for part in parts), Decimal())
+                if total != cells[cell.name] and (total or cells[cell.name] is not None):
                     found[f"{explanation.relation}.{cell.name}"] = (
                         f"{total} of its rows, {cells[cell.name]} in the cell"
                     )

@@ -17,10 +17,11 @@ from etl_assets.settings import Settings
         pytest.param("a=1, b = 2", {"a": "1", "b": "2"}, id="with commas"),
         pytest.param("a='General surgery and more', b=''", {"a": "General surgery and more", "b": ""}, id="quoted"),
         pytest.param("a='O''Hara'", {"a": "O'Hara"}, id="a quote"),
+        pytest.param("a=null, b='null'", {"a": None, "b": "null"}, id="null"),
         pytest.param("a=2026-01-01", {"a": "2026-01-01"}, id="a date"),
     ],
 )
-def test_columns_and_values_are_read(text: str, pairs: dict[str, str]) -> None:
+def test_columns_and_values_are_read(text: str, pairs: dict[str, str | None]) -> None:
     assert parse_pairs(text) == pairs
 
 

@@ -17,6 +17,7 @@ from etl_assets.orchestration.models.explanations import explanations, fact_orig
 from etl_assets.quality.explanation import (
     ContributingRow,
     ExplainedCell,
+    Where,
     contributing_rows,
     count_contributions,
     count_distinct_values,
@@ -75,13 +76,13 @@ def explain(options: argparse.Namespace) -> bool:
     return not wrong
 
 
-def parse_pairs(text: str) -> dict[str, str]:
-    """Columns and values out of `site_id=12 and service='General surgery'`.
+def parse_pairs(text: str) -> dict[str, str | None]:
+    """Columns and values out of `site_id=12 and service='General surgery' and status=null`.
 
     Raises:
         EtlError: It is not of that form, or names a column twice.
     """
-    pairs: dict[str, str] = {}
+    pairs: dict[str, str | None] = {}
     at = 0
     while at < len(text):
         found = _PAIR.match(text, at)
@@ -89,7 +90,8 @@ def parse_pairs(text: str) -> dict[str, str]:
             raise EtlError(
                 f"--where is not of the form: site_id=12 and service='General surgery'. Look at: {text[at:]}"
             )
-        pairs[found[1].lower()] = found[3] if found[2] is None else found[2].replace("''", "'")
+        bare = None if found[3] == "null" else found[3]
+        pairs[found[1].lower()] = bare if found[2] is None else found[2].replace("''", "'")
         at = found.end()
     return pairs
 
@@ -125,7 +127,7 @@ def _reading(settings: Settings, relation: str, *, personal: bool, exact: bool) 
         raise EtlError(f"{relation} or what it is made of was not built yet. Look at: etl status") from None
 
 
-def _one_row(connection: psycopg.Connection, explanation: Explanation, where: Mapping[str, str]) -> None:
+def _one_row(connection: psycopg.Connection, explanation: Explanation, where: Where) -> None:
     """Raise an EtlError where not exactly one row is meant."""
     try:
         number = matching_rows(connection, explanation, where)
@@ -146,7 +148,7 @@ def _rows(
     explanation: Explanation,
     rows: RowSet,
     *,
-    where: Mapping[str, str],
+    where: Where,
     most: int,
 ) -> tuple[int, FactOrigins, list[ContributingRow]]:
     """Of a set how many rows contribute, what names them, and the first of them; none where they tell of persons."""

@@ -195,6 +195,8 @@ def _row_set(relation: str, name: str, declared: Mapping[str, Any], grain: Seque
     match = {**{column: f"fact.{column}" for column in grain}, **declared.get("match", {})}
     if not is_relation(declared["fact"]):
         raise EtlError(f"{relation}: {declared['fact']} is no relation, as in meta.explain of {name}.")
+    if not declared.get("cells"):
+        raise EtlError(f"{relation}: meta.explain says of no cell that it is made of {name}.")
     return RowSet(
         name=name,
         relation=declared["fact"],

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -21,8 +22,10 @@ from etl_assets.declare.explanation import (
 from etl_assets.warehouse.catalog import column_types
 from etl_assets.warehouse.relation import Relation, column_list
 
+Where: TypeAlias = Mapping[str, str | None]
+"""Columns of a mart and the values that its row has in them, as text."""
 _ROW = sql.Identifier("explained_row")
-_ADDED = (COUNT, SUM, KNOWN_SUM, DISTINCT)
+_ADDED = (COUNT, SUM, KNOWN_SUM)
 """Aggregates to which a row whose part is 0 adds nothing."""
 _WILSON = (
     "round((({hits}) + 1.9208 {sign} 1.96 * sqrt(({hits}) * (({trials}) - ({hits})) / nullif({trials}, 0)::numeric"
@@ -70,7 +73,8 @@ class ContributingRow:
 
     key: Mapping[str, object]
     parts: Mapping[str, object]
-    """Cell -> what the row contributes to it; without those to which it contributes nothing."""
+    """Cell -> what the row contributes to it; without those to which it contributes nothing. Of a sum that must be
+    known null is a part too: it is why the sum is null."""
 
 
 def identifier_of(name: str) -> sql.Identifier:
@@ -83,7 +87,7 @@ def declared_sql(text: str) -> sql.SQL:
     return sql.SQL(text.replace("%", "%%"))
 
 
-def matching_rows(connection: psycopg.Connection, explanation: Explanation, where: Mapping[str, str]) -> int:
+def matching_rows(connection: psycopg.Connection, explanation: Explanation, where: Where) -> int:
     """How many rows of the mart have these values.
 
     Raises:
@@ -96,9 +100,7 @@ def matching_rows(connection: psycopg.Connection, explanation: Explanation, wher
     return int(row[0]) if row else 0
 
 
-def count_distinct_values(
-    connection: psycopg.Connection, explanation: Explanation, where: Mapping[str, str]
-) -> dict[str, int]:
+def count_distinct_values(connection: psycopg.Connection, explanation: Explanation, where: Where) -> dict[str, int]:
     """How many values each column of the grain has in the rows of the mart that have these values."""
     counts = sql.SQL(", ").join(
         sql.SQL("count(distinct {}::text)").format(sql.Identifier(name)) for name in explanation.grain
@@ -112,9 +114,7 @@ def count_distinct_values(
     return dict(zip(explanation.grain, row or (), strict=True))
 
 
-def explain_cells(
-    connection: psycopg.Connection, explanation: Explanation, where: Mapping[str, str]
-) -> list[list[ExplainedCell]]:
+def explain_cells(connection: psycopg.Connection, explanation: Explanation, where: Where) -> list[list[ExplainedCell]]:
     """The cells of each row of the mart that has these values, as the mart says them and as their rows give them."""
     columns = set(column_types(connection, Relation(*explanation.relation.split(".", 1))))
     own = [name for name in explanation.cells if name in columns]
@@ -140,9 +140,7 @@ def explain_cells(
     ]
 
 
-def count_contributions(
-    connection: psycopg.Connection, explanation: Explanation, rows: RowSet, where: Mapping[str, str]
-) -> int:
+def count_contributions(connection: psycopg.Connection, explanation: Explanation, rows: RowSet, where: Where) -> int:
     """How many rows of a set contribute anything."""
     row = connection.execute(
         sql.SQL("{} select count(*) from contribution where {}").format(
@@ -157,7 +155,7 @@ def contributing_rows(
     connection: psycopg.Connection,
     explanation: Explanation,
     rows: RowSet,
-    where: Mapping[str, str],
+    where: Where,
     *,
     key: Sequence[str],
     most: int,
@@ -175,23 +173,20 @@ def contributing_rows(
         ),
         dict(where),
     ).fetchall()
-    made = []
-    for row in found:
-        parts = zip(rows.cells, row[len(key) :], strict=True)
-        made.append(
-            ContributingRow(
-                dict(zip(key, row, strict=False)),
-                {
-                    cell.name: part
-                    for cell, part in parts
-                    if part is not None and not (part == 0 and cell.aggregate in _ADDED)
-                },
-            )
+    return [
+        ContributingRow(
+            dict(zip(key, row, strict=False)),
+            {
+                cell.name: part
+                for cell, part in zip(rows.cells, row[len(key) :], strict=True)
+                if (part != 0 or cell.aggregate not in _ADDED) and (part is not None or cell.aggregate == KNOWN_SUM)
+            },
         )
-    return made
+        for row in found
+    ]
 
 
-def _explained(explanation: Explanation, where: Mapping[str, str], own: Sequence[str]) -> sql.Composed:
+def _explained(explanation: Explanation, where: Where, own: Sequence[str]) -> sql.Composed:
     """CTEs: `mart`, the rows with their cells; `cell`, the same rows with the cells that are computed anew."""
     parts = [_mart(explanation, where, own)]
     joins, cells = [], []
@@ -233,14 +228,12 @@ def _explained(explanation: Explanation, where: Mapping[str, str], own: Sequence
     return sql.SQL("with {}").format(sql.SQL(", ").join(parts))
 
 
-def _contributions(
-    explanation: Explanation, rows: RowSet, where: Mapping[str, str], key: Sequence[str]
-) -> sql.Composed:
+def _contributions(explanation: Explanation, rows: RowSet, where: Where, key: Sequence[str]) -> sql.Composed:
     """CTEs: `mart`, and `contribution`, the rows of one set with what each contributes to its cells."""
     return sql.SQL("with {}, contribution as ({})").format(_mart(explanation, where, ()), _contribution(rows, key))
 
 
-def _mart(explanation: Explanation, where: Mapping[str, str], own: Sequence[str]) -> sql.Composed:
+def _mart(explanation: Explanation, where: Where, own: Sequence[str]) -> sql.Composed:
     return sql.SQL("mart as materialized (select row_number() over () as {}, {} from {} as mart where {})").format(
         _ROW,
         column_list(dict.fromkeys([*explanation.grain, *own, *explanation.columns_asked])),
@@ -278,10 +271,10 @@ def _aggregate(cell: MeasuredCell) -> sql.Composed:
 
 
 def _contributes(rows: RowSet) -> sql.Composed:
+    """The condition that a row contributes to any cell."""
+    conditions = {KNOWN_SUM: "{} is distinct from 0", COUNT: "{} is not null", SUM: "coalesce({} <> 0, false)"}
     each = [
-        sql.SQL("coalesce({0} <> 0, false)" if cell.aggregate in _ADDED[:3] else "{0} is not null").format(
-            sql.Identifier(cell.name)
-        )
+        sql.SQL(conditions.get(cell.aggregate, "{} is not null")).format(sql.Identifier(cell.name))
         for cell in rows.cells
     ]
     return sql.SQL("({})").format(sql.SQL(" or ").join(each))
@@ -294,8 +287,8 @@ def _formula(cell: DerivedCell) -> sql.Composable:
     return declared_sql(_FORMULAS[cell.formula].replace("{hits}", hits).replace("{trials}", trials))
 
 
-def _filter(where: Mapping[str, str]) -> sql.Composable:
-    """The rows that have these values, which are parameters of the columns' names; an empty one stands for null too."""
+def _filter(where: Where) -> sql.Composable:
+    """The condition that a row has these values, which are parameters of the columns' names."""
     if not where:
         return sql.SQL("true")
     return sql.SQL(" and ").join(

@@ -67,6 +67,7 @@ def test_an_attribute_is_no_cell() -> None:
         pytest.param({"derived": {"x": {"share": ["minutes", "hours"]}}}, "x follows from hours", id="no such cell"),
         pytest.param({"derived": {"x": {}}}, "must say of x exactly one of value, share", id="no formula"),
         pytest.param({"rows": {"r": {"fact": "fact_case"}}}, "fact_case is no relation", id="no schema"),
+        pytest.param({"rows": {"r": {"fact": "a.b"}}}, "says of no cell that it is made of r", id="no cell"),
         pytest.param(
             {"rows": {"r": {"fact": "a.b", "cells": {"x": {"sum": "1", "count": True}}}}, "derived": {}},
             "must say of x exactly one of count, distinct",
