@@ -5,8 +5,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl_assets.orchestration.models.explanations import explanations
-from etl_assets.quality.explanation import contributing_rows
 from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.tracktik_documents import (
@@ -305,20 +303,3 @@ def test_overtime_that_is_paid_and_not_billed_is_told(warehouse: psycopg.Connect
 def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
     marts = ("mart_hours", "mart_billing_summary", "mart_overtime", "mart_unfilled_shifts", "v_current_employees")
     assert differing_cells(warehouse, "tracktik", marts) == {}
-
-
-def test_a_sum_that_is_not_known_is_explained_by_the_shifts_whose_part_is_not(
-    warehouse: psycopg.Connection, built: dict[str, Outcome]
-) -> None:
-    total = explanations("tracktik")["tracktik.mart_billing_summary"].only("bill_total")
-    [(period, region, client)] = warehouse.execute(
-        "select billing_period_id, region_id::text, client_id::text from tracktik.mart_billing_summary"
-        " where bill_total is null"
-    ).fetchall()
-    where = {"billing_period_id": period, "region_id": region, "client_id": client}
-    listed = contributing_rows(warehouse, total, total.rows[0], where, key=["shift_id"], most=1000)
-    unknown = {row.key["shift_id"] for row in listed if row.parts == {"bill_total": None}}
-    incomplete = warehouse.execute(
-        "select shift_id from tracktik.fact_shifts where bill_total is null and billing_period_id = %s", [period]
-    )
-    assert unknown == {shift for (shift,) in incomplete} != set()
