@@ -3,10 +3,7 @@
 import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC
-
-import psycopg
 
 from etl_assets.cli.arguments import Commands, command
 from etl_assets.declare.explanation import Explanation, FactOrigins, MeasuredCell, RowSet
@@ -21,13 +18,14 @@ from etl_assets.quality.explanation import (
     contributing_rows,
     count_contributions,
     count_distinct_values,
+    count_matching_rows,
     explain_cells,
-    matching_rows,
+    translated_errors,
 )
 from etl_assets.quality.origins import BrokenRule, StagingRow, broken_rules, count_rejected, find_origins
 from etl_assets.settings import Settings, read_settings
 from etl_assets.sources import SOURCES
-from etl_assets.warehouse.connection import PERSONAL_READER, READER, TRANSFORMER, connect
+from etl_assets.warehouse.connection import PERSONAL_READER, READER, TRANSFORMER, Connection, connect
 
 MOST = 20
 _PAIR = re.compile(r"\s*([a-z_][a-z0-9_]*)\s*=\s*(?:'((?:[^']|'')*)'|([^\s',][^\s,]*))\s*(and\s+|,|$)", re.IGNORECASE)
@@ -50,7 +48,8 @@ def explain(options: argparse.Namespace) -> bool:
         explanation = explanation.only(options.column)
     settings = read_settings()
     tells_persons = source.publication is not None
-    with _reading(settings, options.relation, personal=options.personal, exact=tells_persons) as connection:
+    role = READER if not options.personal else TRANSFORMER if tells_persons else PERSONAL_READER
+    with connect(settings, role=role) as connection, translated_errors(explanation.relation):
         _one_row(connection, explanation, where)
         cells = explain_cells(connection, explanation, where)[0]
         print("\n".join(_cell_lines(explanation, cells)))
@@ -111,28 +110,9 @@ def _explanation(relation: str) -> tuple[Source, Explanation]:
     raise EtlError(f"{relation} is no mart that can be explained. There are: {', '.join(marts)}")
 
 
-@contextmanager
-def _reading(settings: Settings, relation: str, *, personal: bool, exact: bool) -> Iterator[psycopg.Connection]:
-    """A connection in the role of those who may read the mart."""
-    role = READER if not personal else TRANSFORMER if exact else PERSONAL_READER
-    try:
-        with connect(settings, role=role) as connection:
-            yield connection
-    except psycopg.errors.InsufficientPrivilege:
-        raise EtlError(
-            f"{relation} or its rows have columns that tell of persons, such as their keys. Who may read these says so:"
-            " --personal"
-        ) from None
-    except psycopg.errors.UndefinedTable:
-        raise EtlError(f"{relation} or what it is made of was not built yet. Look at: etl status") from None
-
-
-def _one_row(connection: psycopg.Connection, explanation: Explanation, where: Where) -> None:
+def _one_row(connection: Connection, explanation: Explanation, where: Where) -> None:
     """Raise an EtlError where not exactly one row is meant."""
-    try:
-        number = matching_rows(connection, explanation, where)
-    except psycopg.DataError as error:
-        raise EtlError(f"--where: {error.diag.message_primary}") from None
+    number = count_matching_rows(connection, explanation, where)
     if number == 1:
         return
     if not number:
@@ -143,7 +123,7 @@ def _one_row(connection: psycopg.Connection, explanation: Explanation, where: Wh
 
 
 def _rows(
-    connection: psycopg.Connection,
+    connection: Connection,
     source: Source,
     explanation: Explanation,
     rows: RowSet,

@@ -85,7 +85,7 @@ class Explanation:
     @property
     def columns_asked(self) -> list[str]:
         """The columns of the mart's row that the SQL of its rows asks for."""
-        said = [
+        texts = [
             words
             for rows in self.rows
             for words in (
@@ -94,7 +94,7 @@ class Explanation:
                 *(word for cell in rows.cells for word in (cell.expression, cell.where)),
             )
         ]
-        return sorted({*_OF_MART.findall(" ".join(said)), *(name for rows in self.rows for name in rows.match)})
+        return sorted({*_OF_MART.findall(" ".join(texts)), *(name for rows in self.rows for name in rows.match)})
 
     def only(self, column: str) -> "Explanation":
         """The same, of one cell and those that it follows from.

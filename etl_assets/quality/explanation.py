@@ -1,6 +1,7 @@
 """Explained cells: a mart's cells, computed anew from the rows that its explanation names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -19,6 +20,7 @@ from etl_assets.declare.explanation import (
     MeasuredCell,
     RowSet,
 )
+from etl_assets.errors import EtlError
 from etl_assets.warehouse.catalog import column_types
 from etl_assets.warehouse.relation import Relation, column_list
 
@@ -87,12 +89,24 @@ def declared_sql(text: str) -> sql.SQL:
     return sql.SQL(text.replace("%", "%%"))
 
 
-def matching_rows(connection: psycopg.Connection, explanation: Explanation, where: Where) -> int:
-    """How many rows of the mart have these values.
+@contextmanager
+def translated_errors(relation: str) -> Iterator[None]:
+    """Turn what PostgreSQL refuses to tell of a mart into an EtlError that says what may be done."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege:
+        raise EtlError(
+            f"{relation} or its rows have columns that tell of persons, such as their keys. Who may read these says so:"
+            " --personal"
+        ) from None
+    except psycopg.errors.UndefinedTable:
+        raise EtlError(f"{relation} or what it is made of was not built yet. Look at: etl status") from None
+    except psycopg.errors.DataError as error:
+        raise EtlError(f"A value is none of its column's: {error.diag.message_primary}") from None
 
-    Raises:
-        psycopg.errors.DataError: A value is none of its column's type.
-    """
+
+def count_matching_rows(connection: psycopg.Connection, explanation: Explanation, where: Where) -> int:
+    """How many rows of the mart have these values."""
     row = connection.execute(
         sql.SQL("select count(*) from {} as mart where {}").format(identifier_of(explanation.relation), _filter(where)),
         dict(where),
