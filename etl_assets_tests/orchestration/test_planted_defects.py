@@ -129,6 +129,25 @@ def test_lines_are_not_told_of_a_file_that_has_changed(installation, planted) ->
     assert f"{file}, line not known: the file is not the one that was loaded" in said
 
 
+def test_a_cell_that_is_not_what_its_rows_give_is_told(installation, planted) -> None:
+    set_cases = (
+        "update operating_room.mart_daily_board set scheduled_cases = scheduled_cases + %s"
+        " where (surgery_date, site_id, room_id) in (select surgery_date, site_id, room_id"
+        " from operating_room.mart_daily_board order by 1, 2, 3 limit 1)"
+        " returning surgery_date, site_id, room_id, scheduled_cases"
+    )
+    [(day, site, room, cases)] = installation.query(set_cases, 1)
+    where = f"surgery_date={day} and site_id={site} and room_id={room}"
+    try:
+        said = installation.etl("explain", "operating_room.mart_daily_board", "--where", where, expected=2)
+    finally:
+        installation.query(set_cases, -1)
+    assert f"scheduled_cases {cases} {cases - 1} DIFFERS" in " ".join(said.split())
+    assert "scheduled_cases: the mart says something else than its rows do now." in said
+    with connect(installation.settings, role=TRANSFORMER) as connection:
+        assert differing_cells(connection, "operating_room") == {}
+
+
 def test_counts_add_up_in_every_file(installation, planted) -> None:
     rows = installation.query(
         "select file_name, rows_read, inserted + updated + unchanged, rejected from ("
