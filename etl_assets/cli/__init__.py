@@ -9,6 +9,7 @@ from etl_assets.cli import (
     discovery,
     drills,
     erasure,
+    explain,
     inventory,
     jobs,
     operating,
@@ -41,6 +42,7 @@ def parser() -> Parser:
     inventory.add_inventory_command(commands)
     proof.add_prove_command(commands)
     reports.add_report_command(commands)
+    explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)

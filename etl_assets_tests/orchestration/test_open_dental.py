@@ -12,7 +12,8 @@ from etl_assets.readers.database import open_connection
 from etl_assets.sandbox.open_dental.fill import fill
 from etl_assets.sandbox.open_dental.live import live_on, purge
 from etl_assets.sandbox.open_dental.practice import TODAY, Practice
-from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.connection import TRANSFORMER, connect
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.open_dental_schema import create_statements, keyed, read_schema
 from etl_assets_tests.orchestration.installation import Installation
 
@@ -84,6 +85,12 @@ def test_what_the_practice_earned_is_in_the_mart_to_the_cent(clinic) -> None:
         " from open_dental_mart.mart_daily_financials"
     )
     assert found == [(books.production, books.net_production, books.insurance_income, books.patient_income)]
+
+
+def test_every_cell_is_what_its_rows_give(clinic) -> None:
+    with connect(clinic.at.settings, role=TRANSFORMER) as connection:
+        assert differing_cells(connection, "open_dental") == {}
+        assert unlisted_parts(connection, "open_dental") == {}
 
 
 def test_no_secret_is_in_staging(clinic) -> None:
@@ -244,3 +251,28 @@ def test_a_source_that_cannot_be_reached_is_told_without_its_password(installati
     told = away.etl("run", "open_dental", "patient", "--only-load", expected=1)
     assert "127.0.0.1" in told
     assert "hush-hush" not in told
+
+
+def test_a_cell_is_explained_down_to_the_key_and_the_broken_rule(clinic) -> None:
+    payment = clinic.at.query("select min(payment_num) from open_dental_mart.fact_payment_split where amount > 0")[0][0]
+    clinic.ask(f"update payment set PayDate = '2199-01-01' where PayNum = {payment}")
+    clinic.at.etl("run", "open_dental")
+    [(provider, office, income)] = clinic.at.query(
+        "select provider_num, clinic_num, patient_income from open_dental_mart.mart_daily_financials"
+        " where business_date = '2199-01-01' limit 1"
+    )
+    where = f"business_date=2199-01-01 and provider_num={provider} and clinic_num={office}"
+    words = ("open_dental_mart.mart_daily_financials", "--where", where, "--column", "patient_income")
+    said = clinic.at.etl("explain", *words, expected=0)
+    assert f"patient_income {income} {income} sum of payment_splits: patient_income" in " ".join(said.split())
+    assert f"    open_dental.payment paynum {payment}: batch " in said
+    assert "warning: DateOutOfRange (paydate)" in said
+
+
+def test_patients_numbers_are_read_by_those_who_say_so(clinic) -> None:
+    [(guarantor, day)] = clinic.at.query(
+        "select guarantor_num, snapshot_date from open_dental_mart.mart_ar_aging order by balance desc limit 1"
+    )
+    words = ("open_dental_mart.mart_ar_aging", "--where", f"guarantor_num={guarantor} and snapshot_date={day}")
+    assert "Who may read these says so: --personal" in clinic.at.etl("explain", *words, expected=1)
+    assert "open_dental.procedurelog procnum" in clinic.at.etl("explain", *words, "--personal", "--most", "1000")

@@ -5,6 +5,8 @@ from datetime import date
 import pytest
 
 from etl_assets.sandbox.operating_room.write import DEFECTS, Written, write_files
+from etl_assets.warehouse.connection import TRANSFORMER, connect
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.orchestration.installation import Installation
 
 START, DAYS, ROOMS = date(2026, 1, 5), 56, 6
@@ -67,6 +69,83 @@ def test_each_finding_names_the_row_that_was_planted(installation, planted) -> N
 def test_each_spoilt_line_is_rejected_with_its_file_and_line(installation, planted) -> None:
     rejected = installation.query("select distinct source_file, line_number from stg.data_load_error")
     assert set(rejected) == {(row.file, row.line) for row in planted.planted if row.rule is None}
+
+
+def test_every_cell_is_what_its_rows_give(installation, planted) -> None:
+    with connect(installation.settings, role=TRANSFORMER) as connection:
+        assert differing_cells(connection, "operating_room") == {}
+        assert unlisted_parts(connection, "operating_room") == {}
+
+
+def test_a_cell_is_explained_down_to_file_line_and_broken_rule(installation, planted) -> None:
+    defect = next(row for row in planted.planted if row.rule == "OverlappingCases")
+    case = defect.key.split("|")[-1]
+    [(day, site, room)] = installation.query(
+        "select surgery_date, site_id, room_id from operating_room.fact_case where case_id = %s", case
+    )
+    mart, where = "operating_room.mart_daily_board", f"surgery_date={day} and site_id={site} and room_id={room}"
+    said = installation.etl("explain", mart, "--where", where, "--column", "scheduled_cases", expected=0)
+    lines = said.splitlines()
+    [at] = [
+        at for at, line in enumerate(lines) if line.strip().startswith(f"stg.or_case site_id {site}, case_id {case}")
+    ]
+    assert f": {defect.file}, line {defect.line}; batch " in lines[at]
+    assert "error: OverlappingCases" in lines[at + 1]
+    [(cases,)] = installation.query(
+        "select scheduled_cases from operating_room.mart_daily_board"
+        " where surgery_date = %s and site_id = %s and room_id = %s", day, site, room
+    )  # fmt: skip
+    assert len([line for line in lines if line.endswith(": scheduled_cases 1")]) == cases
+    assert "faults of rows that could not be loaded, and are in no cell" in said
+    assert not any(column in said for column in ("patient_id", "surgeon_name"))
+
+
+def test_what_is_listed_is_bounded_and_the_sums_are_over_all(installation, planted) -> None:
+    [(month, cases)] = installation.query(
+        "select month, cases from operating_room.mart_monthly_by_service order by cases desc limit 1"
+    )
+    [(service,)] = installation.query(
+        "select service_code from operating_room.mart_monthly_by_service where month = %s and cases = %s", month, cases
+    )
+    words = ("operating_room.mart_monthly_by_service", "--where", f"month={month}, service_code='{service}'")
+    said = installation.etl("explain", *words, "--column", "cases", "--most", "3", expected=0)
+    assert f"cases: {cases:,} rows of operating_room.fact_case, of which 3 follow" in said
+    assert said.count("stg.or_case site_id") == 3
+
+
+def test_lines_are_not_told_of_a_file_that_has_changed(installation, planted) -> None:
+    [(day, site, room, file)] = installation.query(
+        "select surgery_date, fact.site_id, fact.room_id, file_name from operating_room.fact_case as fact"
+        " inner join stg.or_case as loaded using (case_id, surgery_date) where fact.room_id is not null limit 1"
+    )
+    path = installation.landing / file
+    content = path.read_bytes()
+    where = f"surgery_date={day} and site_id={site} and room_id={room}"
+    try:
+        path.write_bytes(content + b"\n")
+        said = installation.etl("explain", "operating_room.mart_daily_board", "--where", where, expected=0)
+    finally:
+        path.write_bytes(content)
+    assert f"{file}, line not known: the file is not the one that was loaded" in said
+
+
+def test_a_cell_that_is_not_what_its_rows_give_is_told(installation, planted) -> None:
+    set_cases = (
+        "update operating_room.mart_daily_board set scheduled_cases = scheduled_cases + %s"
+        " where (surgery_date, site_id, room_id) in (select surgery_date, site_id, room_id"
+        " from operating_room.mart_daily_board order by 1, 2, 3 limit 1)"
+        " returning surgery_date, site_id, room_id, scheduled_cases"
+    )
+    [(day, site, room, cases)] = installation.query(set_cases, 1)
+    where = f"surgery_date={day} and site_id={site} and room_id={room}"
+    try:
+        said = installation.etl("explain", "operating_room.mart_daily_board", "--where", where, expected=2)
+    finally:
+        installation.query(set_cases, -1)
+    assert f"scheduled_cases {cases} {cases - 1} DIFFERS" in " ".join(said.split())
+    assert "scheduled_cases: the mart says something else than its rows do now." in said
+    with connect(installation.settings, role=TRANSFORMER) as connection:
+        assert differing_cells(connection, "operating_room") == {}
 
 
 def test_counts_add_up_in_every_file(installation, planted) -> None:

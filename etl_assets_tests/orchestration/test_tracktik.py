@@ -8,6 +8,8 @@ import pytest
 
 from etl_assets.sandbox.tracktik.company import Company
 from etl_assets.sandbox.tracktik.service import serve
+from etl_assets.warehouse.connection import TRANSFORMER, connect
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.orchestration.installation import Installation
 
 FIVE = "2026_01..2026_05"
@@ -119,3 +121,29 @@ def test_the_totals_follow_when_people_change_things(tracktik, company) -> None:
     tracktik.etl("run", "tracktik", "--period", "2026_05")
     assert tracktik.query(held) == history
     assert ("Renamed",) in tracktik.query("select region_name from tracktik.v_current_employees")
+
+
+def test_every_cell_is_what_its_rows_give(tracktik) -> None:
+    """Of a full load and of builds of what changed."""
+    with connect(tracktik.settings, role=TRANSFORMER) as connection:
+        assert differing_cells(connection, "tracktik") == {}
+        assert unlisted_parts(connection, "tracktik") == {}
+
+
+def test_a_cell_is_explained_down_to_the_record_and_the_broken_rule(tracktik) -> None:
+    [(period, client, position, shift, session)] = tracktik.query(
+        "select fact.billing_period_id, fact.client_id, fact.position_id, fact.shift_id, issue.key"
+        " from etl.quality_issue as issue"
+        " inner join tracktik_typed.stg_work_sessions as session on issue.key = session.work_session_id::text"
+        " inner join tracktik.fact_shifts as fact on session.shift_id = fact.shift_id"
+        " where issue.relation = 'tracktik_staging.work_sessions' and issue.status = 'open'"
+        " and fact.status = 'ACTIVE' and not fact.is_vacant order by fact.shift_id limit 1"
+    )
+    where = f"billing_period_id={period} and client_id={client} and position_id={position}"
+    words = ("tracktik.mart_hours", "--where", where, "--column", "shifts", "--most", "1000")
+    lines = tracktik.etl("explain", *words, expected=0).splitlines()
+    [at] = [at for at, line in enumerate(lines) if f"shift_id {shift}: shifts 1" in line]
+    of_shift = lines[at + 1 : at + 4]
+    assert of_shift[0].startswith(f"    tracktik_staging.shifts id {shift}: batch ")
+    assert of_shift[1].startswith(f"    tracktik_staging.work_sessions id {session}: batch ")
+    assert "SessionNeverEnded (endedOn)" in of_shift[2]

@@ -1,5 +1,6 @@
 """Lacrei Saude's models on its stand-in: the counts that are known, the same in both schemas of the source."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from etl_assets import cli
 from etl_assets.loading.database.pseudonyms import PseudonymKey, rotate
 from etl_assets.orchestration.models.dbt_project import source_manifest
 from etl_assets.sandbox.lacrei_saude.community import Community
 from etl_assets.sandbox.lacrei_saude.drawing import draw
 from etl_assets.sources.lacrei_saude import SOURCE
-from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.connection import TRANSFORMER, connect
+from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt
 from etl_assets_tests.sql.lacrei_saude_answers import expected_marts
@@ -246,3 +249,32 @@ def test_every_column_there_is_is_described_and_the_marts_say_it_in_comments(net
         MARTS,
     )
     assert without == []
+
+
+def test_every_cell_is_what_its_rows_give(network: Network) -> None:
+    with connect(network.settings, role=TRANSFORMER) as connection:
+        assert differing_cells(connection, SOURCE.name) == {}
+
+
+def test_a_published_mart_is_not_explained_and_an_exact_one_without_its_rows(
+    network: Network, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ETL_HOME", str(network.settings.home))
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", network.settings.warehouse_url or "")
+    [(month, specialty)] = network.query(
+        f"select month, specialty from {MARTS}.mart_feedback where specialty <> 'N/I' order by completed desc limit 1"
+    )
+    where = f"month={month} and specialty='{specialty}'"
+    assert cli.main(["explain", "lacreisaude_mart.mart_feedback", "--where", where, "--personal"]) == 1
+    assert "is published: cells of few persons are hidden in it" in capsys.readouterr().err
+    assert cli.main(["explain", f"{MARTS}.mart_feedback", "--where", where]) == 1
+    assert "--personal" in capsys.readouterr().err
+    assert cli.main(["explain", f"{MARTS}.mart_feedback", "--where", where, "--personal"]) == 0
+    told = capsys.readouterr().out
+    assert "Each may be one person's, and is not told." in told
+    keys = network.query(
+        f"select appointment_id from {MODEL}.fact_lacreisaude_appointments"
+        f" union select report_id from {MODEL}.dim_report where report_id is not null"
+    )
+    assert len(keys) > 1
+    assert [key for (key,) in keys if re.search(rf"\b{re.escape(key)}\b", told) and not key.isdigit()] == []

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.open_dental_rows import change, make_staging, put_all, take
@@ -372,3 +373,7 @@ def test_no_note_and_no_text_leaves_staging(warehouse: psycopg.Connection, built
         found = str(rows(warehouse, f"select to_jsonb(t) from {relation} as t"))
         assert "sister" not in found
         assert "moved" not in found
+
+
+def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    assert differing_cells(warehouse, "open_dental", ("mart_schedule_utilisation", "mart_care_continuity")) == {}

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from etl_assets.sandbox.open_dental.practice import TODAY, Practice
+from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.open_dental_rows import change, make_staging, put, take
@@ -52,6 +53,10 @@ def rows(warehouse: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
 def test_every_identity_holds(built: dict[str, Outcome]) -> None:
     """A warning counts too: nobody at this practice makes the mistakes that the warnings are about."""
     assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass"}} == {}
+
+
+def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    assert differing_cells(warehouse, "open_dental", ("mart_daily_financials", "mart_ar_aging")) == {}
 
 
 def test_a_day_of_a_provider_is_what_the_books_say(

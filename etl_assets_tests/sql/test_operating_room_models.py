@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.dbt_runs import OPERATING_ROOM, Dbt, Outcome
 from etl_assets_tests.sql.staging_rows import BOOKING, block, case, put
 
@@ -93,6 +94,10 @@ def built(warehouse: psycopg.Connection, dbt: Dbt) -> dict[str, Outcome]:
 
 def test_the_project_builds_and_all_its_tests_pass(built: dict[str, Outcome]) -> None:
     assert {name: outcome for name, outcome in built.items() if outcome.status not in {"success", "pass"}} == {}
+
+
+def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    assert differing_cells(warehouse, "operating_room") == {}
 
 
 EXPECTED: dict[str, tuple[str, list[tuple[Any, ...]]]] = {

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.tracktik_documents import (
     back_office,
@@ -297,3 +298,8 @@ def test_overtime_that_is_paid_and_not_billed_is_told(warehouse: psycopg.Connect
         (104, "First104 Last104", "North", "Harbour", 48.0, 0.0, 0.0, 0.0, 0.0, 8.0, 160.0),
         (108, "First108 Last108", "North", "Harbour", 44.0, 4.0, 4.0, 40.0, 0.0909, 0.0, 0.0),
     ]
+
+
+def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    marts = ("mart_hours", "mart_billing_summary", "mart_overtime", "mart_unfilled_shifts", "v_current_employees")
+    assert differing_cells(warehouse, "tracktik", marts) == {}

@@ -7,7 +7,10 @@ import psycopg
 import pytest
 import yaml
 
+from etl_assets.orchestration.models.explanations import explanations
+from etl_assets.quality.explanation import contributing_rows
 from etl_assets.sources.tracktik.tables import CALENDAR
+from etl_assets_tests.explained_cells import differing_cells, unlisted_parts
 from etl_assets_tests.sql.dbt_runs import SQL, Dbt
 from etl_assets_tests.sql.tracktik_documents import (
     Document,
@@ -219,6 +222,18 @@ def test_a_total_is_null_where_a_part_of_it_is_not_known(warehouse: psycopg.Conn
         " incomplete_shifts from tracktik.mart_billing_summary"
     )
     assert found.fetchall() == [("2026_02", None, None, None, True, 5 * (len(NOT_COMPUTED) + 1))]
+
+
+def test_a_total_that_is_not_known_is_explained_by_the_shifts_whose_part_is_not(
+    warehouse: psycopg.Connection, runs: Runs
+) -> None:
+    marts = ("mart_hours", "mart_billing_summary", "mart_overtime")
+    assert differing_cells(warehouse, "tracktik", marts) == {}
+    assert unlisted_parts(warehouse, "tracktik", marts) == {}
+    total = explanations("tracktik")["tracktik.mart_billing_summary"].only("bill_total")
+    listed = contributing_rows(warehouse, total, total.rows[0], {}, key=["shift_id"], most=10_000)
+    unknown = [row for row in listed if row.parts == {"bill_total": None}]
+    assert len(unknown) == 5 * (len(NOT_COMPUTED) + 1) < len(listed)
 
 
 def test_what_is_not_computed_is_a_finding(runs: Runs) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl_assets_tests.explained_cells import differing_cells
 from etl_assets_tests.sql.column_types import check_column_types
 from etl_assets_tests.sql.dbt_runs import Dbt, Outcome
 from etl_assets_tests.sql.trialsync_records import SOUTH, put, take, vanish
@@ -340,3 +341,7 @@ def test_fault_7_versions_follow_one_another_without_a_gap(
 def test_the_same_records_again_write_nothing(rebuilt: list[int | None]) -> None:
     assert rebuilt[-1] == 0
     assert min(rebuilt[:-1]) > 0
+
+
+def test_every_cell_is_what_its_rows_give(warehouse: psycopg.Connection, built: dict[str, Outcome]) -> None:
+    assert differing_cells(warehouse, "trialsync") == {}

@@ -169,6 +169,8 @@ class _Reader:
         """All that makes the node what it is; the name of the database is not of it."""
         sql = node.get("compiled_code") or node.get("checksum", {}).get("checksum", "")
         config = {name: node["config"].get(name) for name in _SPELLED_BY}
+        # How a cell is explained makes no other cell of it.
+        config["meta"] = {name: value for name, value in (config["meta"] or {}).items() if name != "explain"}
         columns = {name: (column["description"], column.get("meta")) for name, column in node["columns"].items()}
         views = [
             self._code(parent)

@@ -44,6 +44,16 @@ def known_deliveries(connection: psycopg.Connection, source: str, *, failed: boo
     return {DeliveredFile(file_name=name, size_bytes=size, modified_at=moment) for name, size, moment in rows}
 
 
+def was_delivered(connection: psycopg.Connection, source: str, file_name: str, *, size_bytes: int) -> bool:
+    """Whether the newest delivery of a file that was loaded had this size."""
+    row = connection.execute(
+        "select size_bytes = %s from etl.source_file where source = %s and file_name = %s and status = 'loaded'"
+        " order by file_id desc limit 1",
+        [size_bytes, source, file_name],
+    ).fetchone()
+    return row == (True,)
+
+
 def failed_files(connection: psycopg.Connection, source: str) -> int:
     """How many deliveries of a source could not be read, or loaded."""
     row = connection.execute(
