@@ -15,6 +15,7 @@ from etl_assets.cli import (
     runs,
     sandboxes,
     validation,
+    workers,
 )
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
@@ -40,6 +41,7 @@ def parser() -> Parser:
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
+    workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
     return root
 
