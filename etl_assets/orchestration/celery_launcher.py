@@ -1,9 +1,9 @@
 """Sends runs to Celery workers, whole. Named by the dagster.yaml of an installation with a broker.
 
-It is dagster-celery's launcher, but for three things. Whether a run's process lives is asked of the warehouse, where that
-holds a lock: the broker does not know of a worker that was killed. A run is terminated by a mark that its process looks
-for, and not by a signal to whatever the worker does then. And a message carries the id of a run alone, and starts no
-run a second time. See docs/decisions/0028.
+It is dagster-celery's launcher, but for three things. Whether a run's process lives is asked of the warehouse, where
+that holds a lock: the broker does not know of a worker that was killed. A run is terminated by a mark that its process
+looks for, and not by a signal to whatever the worker does then. And a message carries the id of a run alone, and starts
+no run a second time. See docs/decisions/0028-runs-on-workers.md.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,7 @@ DEFAULT_QUEUE = "etl"
 TASK = "etl_assets.execute_run"
 WORKER_TAG = "etl/worker"
 """The tag of a run that says which worker has taken it."""
+NO_WORKER = "none yet"
 _CONFIG: Mapping[str, Any] = {
     "task_ignore_result": True,  # Dagster's records say what became of a run
     "task_default_queue": DEFAULT_QUEUE,
@@ -49,10 +50,10 @@ _NOT_YET_STARTED = {dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTIN
 
 
 class WorkerRunLauncher(CeleryRunLauncher):
-    """Launches each run on a Celery worker; the tag `dagster-celery/queue` says on which queue, `etl` where it is not set."""
+    """Launches each run on a Celery worker, by the queue that the tag `dagster-celery/queue` names, or `etl`."""
 
     @classmethod
-    def config_type(cls) -> dict[str, object]:  # type: ignore[override]
+    def config_type(cls) -> dict[str, object]:
         """Nothing is configured in dagster.yaml: the broker's URL has a password."""
         return {}
 
@@ -76,6 +77,9 @@ class WorkerRunLauncher(CeleryRunLauncher):
             TransientError: The broker cannot be reached.
         """
         run = context.dagster_run
+        self._instance.add_run_tags(
+            run.run_id, {WORKER_TAG: NO_WORKER}
+        )  # a run that is tried again has the first one's
         message = self.celery.signature(TASK, args=(run.run_id,), immutable=True)
         try:
             self._launch_celery_task_run(run=run, task_signature=message, routing_key=TASK)
@@ -108,14 +112,14 @@ class WorkerRunLauncher(CeleryRunLauncher):
         with connect(read_settings(), autocommit=True) as connection:
             if is_session_alive(connection, run.run_id):
                 return CheckRunHealthResult(WorkerStatus.RUNNING)
-        worker = run.tags.get(WORKER_TAG)
-        return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process on {worker} holds its lock no more.")
+        return CheckRunHealthResult(
+            WorkerStatus.FAILED, f"Its process on {run.tags.get(WORKER_TAG)} holds its lock no more."
+        )
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
         """The worker that has taken a run."""
         del include_container_logs
-        worker = run.tags.get(WORKER_TAG)
-        return f"Worker: {worker}" if worker else "No worker has taken it."
+        return f"The worker that has taken it: {run.tags.get(WORKER_TAG)}"
 
 
 def run_worker(settings: Settings, *, name: str, concurrency: int, queues: str) -> None:

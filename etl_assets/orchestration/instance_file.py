@@ -11,7 +11,7 @@ from etl_assets.errors import EtlError
 from etl_assets.settings import PROJECT, Settings
 
 START_SECONDS_ON_WORKERS = 3_600
-"""A run may wait for a worker to become free. One whose message the broker lost is failed after that, and tried again."""
+"""A run may wait for a worker to become free. One whose message was lost is failed after that, and tried again."""
 
 
 def instance_config(settings: Settings) -> dict[str, Any]:
@@ -24,7 +24,9 @@ def instance_config(settings: Settings) -> dict[str, Any]:
     config["concurrency"]["runs"]["max_concurrent_runs"] = settings.max_runs
     if settings.celery_broker_url:
         if find_spec("dagster_celery") is None:
-            raise EtlError("ETL_CELERY_BROKER_URL is set, and Celery is not installed: pip install 'etl-assets[celery]'")
+            raise EtlError(
+                "ETL_CELERY_BROKER_URL is set, and Celery is not installed: pip install 'etl-assets[celery]'"
+            )
         config["run_launcher"] = {
             "module": "etl_assets.orchestration.celery_launcher",
             "class": "WorkerRunLauncher",
@@ -34,7 +36,7 @@ def instance_config(settings: Settings) -> dict[str, Any]:
 
 
 def write_instance_file(settings: Settings, folder: Path) -> None:
-    """Write dagster.yaml into a folder, where it says something else there; who reads it meanwhile sees the one or the other."""
+    """Write dagster.yaml into a folder, unless it is there already; who reads it meanwhile reads a whole one."""
     path = folder / "dagster.yaml"
     text = "# Written by etl, from the project's dagster.yaml and settings.\n" + yaml.safe_dump(
         instance_config(settings), sort_keys=False

@@ -10,9 +10,9 @@ from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 
 _LOCK = "hashtextextended('etl batch ' || %s, 0)"
-"""Of a batch, which is a session too, of a run of the terminal, and of one on a worker: their ids are never the same."""
+"""Of a batch, which is a session too, of a run of the terminal, and of one on a worker: no two ids are the same."""
 _FIND_DEAD_HOST = "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
-"""The server lets go of the lock of a host that lost its power after a minute; the system's own default is two hours."""
+"""The lock of a host that lost its power is let go of after a minute; the system's own default is two hours."""
 
 
 @contextmanager
