@@ -26,6 +26,7 @@ from etl_assets.sandbox.tracktik.service import serve
 from etl_assets.settings import PROJECT
 from etl_assets.sources import SOURCES
 from etl_assets.warehouse import embedded
+from etl_assets.warehouse.connection import connect
 from etl_assets_tests.orchestration.celery_cluster import Cluster, children_of, cluster, end, free_port, wait_until
 from etl_assets_tests.orchestration.installation import Installation, install
 from etl_assets_tests.orchestration.test_run_launcher import SLEEP, create, is_alive, wait_for, wait_for_end_of
@@ -34,7 +35,7 @@ FIRST = date(2026, 1, 5)
 PERIOD = Span(FIRST, FIRST)
 BY_NAME = {source.name: source for source in SOURCES if source.name in {"operating_room", "tracktik", "lacrei_saude"}}
 WORKERS = ("one", "two")
-ROWS = 40_000
+ROWS = 500
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,7 @@ def test_two_workers_run_the_whole_graph_and_hold_the_rows_of_one_machine(
         return built == modelled and all(run.is_finished for run in instance.get_runs())
 
     (modelled,) = alone.query("select count(distinct relation) from etl.model_state")
-    wait_until(all_is_built, lambda: str(states(instance)))
+    wait_until(all_is_built, lambda: str(states(instance)), seconds=300)
     runs = instance.get_runs()
     assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}, states(instance)
     assert {worker_of(run) for run in runs} == set(WORKERS)
@@ -205,30 +206,33 @@ def test_a_worker_that_is_killed_in_the_midst_of_a_run_loses_nothing_and_the_oth
 ) -> None:
     installation = workers.installation
     before = {run.run_id for run in instance.get_runs()}
-    write_many_cases(installation.landing)
-    loading = "select status from stg.file_tracking where file_name = 'or_case_many.csv'"
-    wait_until(lambda: installation.query(loading) == [("STARTED",)], lambda: str(installation.query(loading)))
-    (run,) = (run for run in instance.get_runs() if run.run_id not in before and not run.is_finished)
-    killed = worker_of(run)
-    process = workers.workers[killed]
-    children = children_of(process.pid)
-    assert children
-    os.kill(process.pid, signal.SIGKILL)  # the worker alone
-    process.wait()
-    for child in children:
-        wait_for_end_of(str(child))
-    assert installation.query(loading) == [("STARTED",)], "it was not killed in the midst"
+    with connect(installation.settings, role=None) as held:
+        held.execute("lock table stg.or_case in share mode")  # the load gets as far as to its first row, and waits
+        write_cases(installation.landing)
+        waits = "select count(*) from pg_locks where relation = 'stg.or_case'::regclass and not granted"
+        wait_until(lambda: installation.query(waits) == [(1,)], lambda: str(states(instance)))
+        (run,) = (run for run in instance.get_runs() if run.run_id not in before and not run.is_finished)
+        killed = worker_of(run)
+        process = workers.workers[killed]
+        children = children_of(process.pid)
+        assert children
+        os.kill(process.pid, signal.SIGKILL)  # the worker alone
+        process.wait()
+        for child in children:
+            wait_for_end_of(str(child))
+    loading = "select status from stg.file_tracking where file_name = 'or_case_later.csv'"
+    assert installation.query(loading) == [("STARTED",)]
 
-    many = "select count(*), count(distinct case_id) from {} where case_id like 'many%%'"
+    later = "select count(*), count(distinct case_id) from {} where case_id like 'later%%'"
     wait_until(
         lambda: (
-            installation.query(many.format("operating_room.fact_case")) == [(ROWS, ROWS)]
+            installation.query(later.format("operating_room.fact_case")) == [(ROWS, ROWS)]
             and all(run.is_finished for run in instance.get_runs())
         ),
         lambda: str(states(instance)),
-        seconds=240,
+        seconds=300,
     )
-    assert installation.query(many.format("stg.or_case")) == [(ROWS, ROWS)]
+    assert installation.query(later.format("stg.or_case")) == [(ROWS, ROWS)]
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
     again = [each for each in instance.get_runs() if each.run_id not in {*before, run.run_id}]
     assert {worker_of(each) for each in again} == {*WORKERS} - {killed}
@@ -237,9 +241,9 @@ def test_a_worker_that_is_killed_in_the_midst_of_a_run_loses_nothing_and_the_oth
     assert installation.query("select count(*) from etl.batch where status = 'running'") == [(0,)]
 
 
-def write_many_cases(folder: Path) -> None:
+def write_cases(folder: Path) -> None:
     lines = ["case_id,surgery_date,room_id,or_in,or_out"]
     for number in range(ROWS):
         day = FIRST + timedelta(days=28 + number % 5)
-        lines.append(f"many{number},{day},{number // 5},{day} 08:00,{day} 11:00")  # each in a room of its own
-    (folder / "or_case_many.csv").write_text("\n".join(lines) + "\n")
+        lines.append(f"later{number},{day},{number // 5},{day} 08:00,{day} 11:00")  # each in a room of its own
+    (folder / "or_case_later.csv").write_text("\n".join(lines) + "\n")
