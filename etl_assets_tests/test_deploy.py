@@ -3,7 +3,9 @@
 import os
 import re
 import shlex
+import shutil
 from pathlib import Path
+from tempfile import mkdtemp
 
 import psycopg
 import pytest
@@ -169,13 +171,13 @@ def test_the_instance_s_file_is_the_project_s_with_what_settings_say(tmp_path: P
     assert "a-secret" not in (tmp_path / "dagster.yaml").read_text()
 
 
-def test_the_owner_that_the_cluster_has_is_no_superuser_and_migrates(tmp_path: Path) -> None:
+def test_the_owner_that_the_cluster_has_is_no_superuser_and_migrates() -> None:
     """On a server of its own: on that of the tests the roles are made already, by its superuser."""
     (role,) = CLUSTER["spec"]["managed"]["roles"]
     assert CLUSTER["spec"]["bootstrap"]["initdb"]["owner"] == role["name"]
     words = " ".join(word for word in ("login", "createrole", "createdb", "superuser") if role.get(word))
-    tmp_path.chmod(0o755)
-    folder = tmp_path / "postgres"
+    folder = Path(mkdtemp(prefix="etl-own-"))
+    folder.chmod(0o755)  # the server is another user's
     try:
         embedded.start_server(folder)
         with psycopg.connect(embedded.server_url(folder, "postgres"), autocommit=True) as admin:
@@ -183,7 +185,7 @@ def test_the_owner_that_the_cluster_has_is_no_superuser_and_migrates(tmp_path: P
             admin.execute("grant owner to current_user")
             admin.execute("create database owned owner owner")
         url = re.sub(r"//[^@]*@", "//owner:p@", embedded.server_url(folder, "owned"))
-        settings = read_settings({"ETL_HOME": str(tmp_path), "ETL_WAREHOUSE_URL": url})
+        settings = read_settings({"ETL_HOME": str(folder), "ETL_WAREHOUSE_URL": url})
         assert migrate_quietly(settings)
         assert migrate_quietly(settings) == []
         for name in (LOADER, TRANSFORMER):
@@ -191,6 +193,7 @@ def test_the_owner_that_the_cluster_has_is_no_superuser_and_migrates(tmp_path: P
                 assert connection.execute("select current_user, session_user").fetchone() == (name, "owner")
     finally:
         embedded.stop_server(folder)
+        shutil.rmtree(folder)
 
 
 def test_the_columns_that_tables_would_be_distributed_by_are_in_their_keys() -> None:

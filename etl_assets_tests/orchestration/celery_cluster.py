@@ -38,9 +38,10 @@ class Cluster:
     folder: Path
     workers: dict[str, "subprocess.Popen[bytes]"]
 
-    def start_worker(self, name: str) -> None:
+    def start_worker(self, name: str, queues: str = "etl") -> None:
         """Start a worker, and wait until it is ready for a run."""
-        self.workers[name] = self.start(name, sys.executable, "-m", "etl_assets.cli", "worker", "--name", name)
+        words = ("worker", "--name", name, "--queues", queues)
+        self.workers[name] = self.start(name, sys.executable, "-m", "etl_assets.cli", *words)
         wait_until(lambda: f"{name}@" in self.log(name) and "ready." in self.log(name), self.log_of(name))
 
     def start(self, name: str, *command: str) -> "subprocess.Popen[bytes]":

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.launcher.base import LaunchRunContext
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import TransientError
@@ -169,6 +169,31 @@ def test_a_run_is_terminated_on_whatever_worker_it_is(instance, tmp_path) -> Non
     assert not instance.run_launcher.terminate(run_id)
 
 
+def test_a_run_whose_process_was_killed_is_failed_by_the_daemon_and_its_worker_goes_on(instance, tmp_path) -> None:
+    """No ledger knows of this run: its lock alone tells."""
+    run_id, launcher = launch_op(instance, tmp_path, SLEEP), instance.run_launcher
+    run = wait_for(instance, run_id, lambda run: "pid" in run.tags)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    os.kill(int(run.tags["pid"]), signal.SIGKILL)
+    ended = wait_for(instance, run_id, lambda run: run.is_finished)
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+    health = launcher.check_run_worker_health(run)
+    assert (health.status, health.msg) == (
+        WorkerStatus.FAILED,
+        f"Its process on {run.tags[WORKER_TAG]} holds its lock no more.",
+    )
+    for _ in range(2):  # the worker of the killed one takes the first or the second
+        again = wait_for(instance, launch_op(instance, tmp_path), lambda run: run.is_finished)
+        assert again.status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_of_a_run_that_no_worker_was_sent_nothing_is_known(instance, tmp_path) -> None:
+    """Such as one of the terminal; the sensor looks for its session."""
+    run = create(instance, tmp_path, "pass")
+    assert instance.run_launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    instance.delete_run(run.run_id)
+
+
 def test_a_message_that_comes_twice_starts_a_run_once(workers, instance, tmp_path) -> None:
     run_id = launch_op(instance, tmp_path, "time.sleep(2)")
     again = [instance.run_launcher.celery.send_task(TASK, args=(run_id,), queue="etl").id for _ in range(2)]
@@ -188,6 +213,27 @@ def test_a_run_that_was_terminated_while_it_waited_for_a_worker_never_begins(ins
     ended = wait_for(instance, run.run_id, lambda run: run.is_finished)
     assert ended.status is dg.DagsterRunStatus.CANCELED
     assert "pid" not in ended.tags
+
+
+@pytest.mark.parametrize(
+    ("signalled", "action", "ended"),
+    [
+        pytest.param(signal.SIGTERM, "time.sleep(3)", dg.DagsterRunStatus.SUCCESS, id="TERM waits for runs"),
+        pytest.param(signal.SIGQUIT, SLEEP, dg.DagsterRunStatus.FAILURE, id="QUIT ends them"),
+    ],
+)
+def test_a_worker_serves_its_queue_and_is_stopped(workers, instance, signalled, action, ended) -> None:
+    name = f"aside-{signalled.name}"
+    workers.start_worker(name, queues=name)
+    run = create(instance, workers.folder, action)
+    instance.add_run_tags(run.run_id, {"dagster-celery/queue": name})
+    instance.launch_run(run.run_id, workspace=None)
+    run = wait_for(instance, run.run_id, lambda run: "pid" in run.tags)
+    assert worker_of(run) == name
+    workers.workers[name].send_signal(signalled)
+    assert wait_for(instance, run.run_id, lambda run: run.is_finished).status is ended
+    assert workers.workers[name].wait(timeout=60) == 0
+    wait_for_end_of(run.tags["pid"])
 
 
 def test_a_broker_that_is_not_there_is_named_without_its_password(instance, tmp_path, monkeypatch) -> None:
