@@ -23,8 +23,10 @@ OF_THE_LOAD = (
     "tracktik.etl_sync_status",
     # Where the source has no moment of its own, a version begins when it was first loaded.
     "open_dental_mart.dim_clinic.valid_from", "open_dental_mart.dim_definition.valid_from",
-    "open_dental_mart.dim_user.valid_from", "tracktik_typed.stg_overtime_rule_items.effective_at",
-    "tracktik_typed.stg_overtime_rules.effective_at",
+    "open_dental_mart.dim_user.valid_from", "tracktik_typed.stg_back_office_settings.effective_at",
+    "tracktik_typed.stg_employment_profiles.effective_at", "tracktik_typed.stg_holiday_groups.effective_at",
+    "tracktik_typed.stg_overtime_rule_items.effective_at", "tracktik_typed.stg_overtime_rules.effective_at",
+    "tracktik_typed.stg_payroll_codes.effective_at",
 )  # fmt: skip
 RELATIONS = """
     select nspname, relname, array_agg(attname::text order by attname)

@@ -46,6 +46,10 @@ class Settings:
     """ETL_TOMBSTONE_DIR: where it is kept who was erased, a file a source; `tombstones` in the home."""
     sources: tuple[str, ...]
     """ETL_SOURCES: the sources that a code location holds, with commas between; all there are, where it is not set."""
+    max_runs: int
+    """ETL_MAX_RUNS: how many runs there may be at once, the others wait in the queue; 4."""
+    celery_broker_url: str | None = field(repr=False)
+    """ETL_CELERY_BROKER_URL: the broker of Celery workers; unset, the daemon's machine runs the runs."""
     given: Mapping[str, str] = field(repr=False)
     """Every other variable ETL_<SOURCE>_<WORD>, which say how a source is reached; secrets are among them."""
 
@@ -88,6 +92,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         warehouse_disk_bytes=_number(given, "ETL_WAREHOUSE_DISK_BYTES", 0.0),
         tombstone_dir=Path(given.get("ETL_TOMBSTONE_DIR") or home / "tombstones").resolve(),
         sources=tuple(name for name in given.get("ETL_SOURCES", "").replace(",", " ").split()),
+        max_runs=int(_number(given, "ETL_MAX_RUNS", 4)),
+        celery_broker_url=given.get("ETL_CELERY_BROKER_URL") or None,
         given={name: value for name, value in given.items() if name.startswith("ETL_") and value},
     )
 

@@ -29,6 +29,8 @@ MAY_KNOW = {
 CUSTOMS = {
     "dagster": {"orchestration"},
     "dagster_dbt": {"orchestration"},
+    "celery": {"orchestration/celery_launcher"},
+    "dagster_celery": {"orchestration/celery_launcher"},
     "requests": {"readers/rest/client"},
     "openpyxl": {"readers"},
     "pyarrow": {"readers"},

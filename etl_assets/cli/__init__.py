@@ -19,6 +19,7 @@ from etl_assets.cli import (
     runs,
     sandboxes,
     validation,
+    workers,
 )
 from etl_assets.cli.arguments import Parser
 from etl_assets.errors import EtlError
@@ -47,6 +48,7 @@ def parser() -> Parser:
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
+    workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
     drills.add_drill_commands(commands)
     return root

@@ -23,7 +23,7 @@ def validate(options: argparse.Namespace) -> None:
 
     del options
     settings = read_settings()
-    wrong = [f"{name}: its name is none of a setting or a source" for name in _strangers(settings)]
+    wrong = [f"{name}: its name is none of a setting or a source" for name in unknown_variables(settings)]
     sources = chosen_sources(settings.sources)
     for source in sources:
         problems = list(_problems(settings, source))
@@ -37,7 +37,7 @@ def validate(options: argparse.Namespace) -> None:
     print("All declarations, models and settings are in order.")
 
 
-def _strangers(settings: Settings) -> list[str]:
+def unknown_variables(settings: Settings) -> list[str]:
     """Variables that are called like ours, and are no setting: most often a name that is misspelt."""
     ours = {f"ETL_{name}".upper() for name in vars(settings)} | {"ETL_SECRETS_FILE"}
     ours |= {HEARTBEAT, *(f"ETL_ALERTS_{word}".upper() for word in ALERT_SETTINGS)}

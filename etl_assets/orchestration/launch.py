@@ -20,6 +20,7 @@ from etl_assets.loading.files.landing import ScanResult
 from etl_assets.loading.load import LoadOptions
 from etl_assets.orchestration.asset_keys import asset_key, staging_keys
 from etl_assets.orchestration.checks import check_keys
+from etl_assets.orchestration.instance_file import write_instance_file
 from etl_assets.orchestration.kinds import kind_of
 from etl_assets.orchestration.layers import LAYER_TAG, assets_of_layer
 from etl_assets.orchestration.models.dbt_assets import MODE_TAG
@@ -53,7 +54,7 @@ def dagster_environment(settings: Settings) -> dict[str, str]:
     """The environment variables of Dagster's processes besides our own settings; no secret is among them."""
     home = settings.home / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
+    write_instance_file(settings, home)
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
     return {
         "DAGSTER_HOME": str(home),

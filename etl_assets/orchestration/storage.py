@@ -60,6 +60,10 @@ _STAND = """
     where held.id = latest.id
     returning held.asset_key, held.check_name
 """
+_MAKE_POOL = """
+    insert into concurrency_limits (concurrency_key, "limit", using_default_limit) values (:pool, :limit, true)
+    on conflict (concurrency_key) do update set "limit" = excluded."limit"
+"""
 _IN_FORCE = """
     select max(id) from event_logs
     where dagster_event_type = 'ASSET_MATERIALIZATION' group by asset_key, partition
@@ -132,6 +136,16 @@ class KeptEventLogStorage(_AsSettingsSay, PostgresEventLogStorage):
             connection.execute(SqlEventLogStorageTable.insert(), rows)
             for event in events:
                 self._store_asset_event(connection, event, event_id=0)  # what is planned notes no id there
+
+    def initialize_concurrency_limit_to_default(self, concurrency_key: str) -> bool:
+        """Make a pool. Dagster's own way fails a run that comes upon it at the same moment as another."""
+        limit = self._instance.global_op_concurrency_default_limit
+        if limit is None:
+            return bool(super().initialize_concurrency_limit_to_default(concurrency_key))
+        with self.index_transaction() as connection:
+            connection.execute(text(_MAKE_POOL), {"pool": concurrency_key, "limit": limit})
+            self._allocate_concurrency_slots(connection, concurrency_key, limit)
+        return True
 
     def let_stand(self, checks: Collection[dg.AssetCheckKey]) -> set[dg.AssetCheckKey]:
         """Say of the latest results of these checks that they are of what their assets are now; returns their keys.

@@ -10,14 +10,17 @@ from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 
 _LOCK = "hashtextextended('etl batch ' || %s, 0)"
-"""Of a batch, which is a session too, and of a run of the terminal: their ids are never the same."""
+"""Of a batch, which is a session too, of a run of the terminal, and of one on a worker: no two ids are the same."""
+_FIND_DEAD_HOST = "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
+"""The lock of a host that lost its power is let go of after a minute; the system's own default is two hours."""
 
 
 @contextmanager
-def open_session(settings: Settings) -> Iterator[str]:
-    """Hold a lock of this process's own for the time of the `with` block, and give the session's id."""
-    session = str(uuid4())
+def open_session(settings: Settings, session: str | None = None) -> Iterator[str]:
+    """Hold a session, a new one where none is named, for the time of the `with` block; gives its id."""
+    session = session or str(uuid4())
     with connect(settings, autocommit=True) as connection:
+        connection.execute(_FIND_DEAD_HOST)
         hold_session(connection, session)
         yield session
 

@@ -1,6 +1,7 @@
 """What Dagster's own database keeps of runs, and what it lets go of; the database is real."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -251,3 +252,19 @@ def test_of_events_that_no_run_logged_the_old_go_but_for_the_last(records: Recor
     records.query("update event_logs set timestamp = timestamp - interval '60 days' where run_id = ''")
     records.keep_house()
     assert records.query(f"{runless} where run_id = ''") == [("late",)]
+
+
+def test_two_runs_that_come_upon_a_pool_at_once_both_go_on(records) -> None:
+    """The second waits for the first one's transaction; Dagster's own way fails there."""
+    storage = records.instance.event_log_storage
+    with psycopg.connect(records.url) as first, ThreadPoolExecutor(1) as pool:
+        first.execute(
+            """insert into concurrency_limits (concurrency_key, "limit", using_default_limit) values ('new', 1, true)"""
+        )
+        second = pool.submit(storage.initialize_concurrency_limit_to_default, "new")
+        while not first.execute("select 1 from pg_locks where not granted").fetchone():
+            assert not second.done()
+        first.commit()
+        assert second.result(timeout=30)
+    assert [each.limit for each in storage.get_pool_limits() if each.name == "new"] == [1]
+    assert storage.get_concurrency_info("new").slot_count == 1

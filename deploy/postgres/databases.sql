@@ -1,0 +1,2 @@
+-- Dagster's own records, beside the warehouse; run once, when the server's volume is empty.
+create database dagster;
