@@ -13,6 +13,7 @@ from etl_assets.cli import (
     inventory,
     jobs,
     operating,
+    preview,
     privacy,
     proof,
     reports,
@@ -45,6 +46,7 @@ def parser() -> Parser:
     reports.add_report_command(commands)
     explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
+    preview.add_preview_command(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
