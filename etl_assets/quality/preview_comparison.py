@@ -1,6 +1,6 @@
 """A model as it is and as a preview has built it: columns, rows, keys, values and totals that differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -27,6 +27,8 @@ class PreviewedModel:
     """The columns that an example is named by; without them none is given."""
     not_compared: Sequence[str] = ()
     """Columns that say when and by whom a row was written."""
+    written: Collection[str] | None = None
+    """The columns that a build writes; None where nobody knows."""
     has_totals: bool = False
     """Whether its numbers are measures that can be added up."""
 
@@ -53,6 +55,8 @@ class ModelDifference:
     columns_removed: Mapping[str, str] = field(default_factory=dict)
     columns_retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The type now, and that of the preview."""
+    columns_given_up: Sequence[str] = ()
+    """Those that the model has lost, and its table keeps: no build writes them any more."""
     only_now: Presence = Presence()
     only_previewed: Presence = Presence()
     values_changed: Mapping[str, int] = field(default_factory=dict)
@@ -66,9 +70,8 @@ class ModelDifference:
         return (
             self.is_new
             or self.only_now.rows + self.only_previewed.rows > 0
-            or any(
-                (self.columns_added, self.columns_removed, self.columns_retyped, self.values_changed, self.totals),
-            )
+            or any((self.columns_added, self.columns_removed, self.columns_retyped, self.columns_given_up))
+            or any((self.values_changed, self.totals))
         )
 
 
@@ -101,6 +104,9 @@ def compare_preview(connection: psycopg.Connection, model: PreviewedModel) -> Mo
         columns_retyped={
             name: (now[name], previewed[name]) for name in now if previewed.get(name, now[name]) != now[name]
         },
+        columns_given_up=[
+            name for name in now if model.written is not None and name in previewed and name not in model.written
+        ],
         only_now=Presence(rows=only_now, examples=compared.examples(here=True) if only_now and shown else ()),
         only_previewed=Presence(
             rows=only_previewed, examples=compared.examples(here=False) if only_previewed and shown else ()

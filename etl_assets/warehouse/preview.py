@@ -28,6 +28,12 @@ def preview_relation(relation: Relation) -> Relation:
     return Relation(preview_schema(relation.schema), relation.name)
 
 
+def require_previewer(connection: psycopg.Connection) -> None:
+    """Raise an EtlError where the warehouse is older than previews are."""
+    if connection.execute("select to_regrole(%s)", [PREVIEWER]).fetchone() == (None,):
+        raise EtlError(f"The warehouse has no role {PREVIEWER} yet: a preview needs it. Run: etl migrate")
+
+
 @contextmanager
 def preview_schemas(connection: psycopg.Connection, schemas: Collection[str]) -> Iterator[None]:
     """Make the schemas of a preview for the time of the `with` block; what a killed one left is dropped first.
@@ -54,7 +60,8 @@ def preview_schemas(connection: psycopg.Connection, schemas: Collection[str]) ->
             connection.execute(sql.SQL("set role {}").format(sql.Identifier(PREVIEWER)))
         except psycopg.errors.InsufficientPrivilege as error:
             raise EtlError(
-                f"A preview makes schemas for {PREVIEWER}, and the login may not: {error.diag.message_primary}. Run it with the login that owns the database."
+                f"A preview makes schemas for {PREVIEWER}, and the login may not: {error.diag.message_primary}."
+                " Run it with the login that owns the database."
             ) from None
         yield
     finally:

@@ -122,7 +122,7 @@ select
 from (
     select distinct on (relation, rule, parameter) *
     from etl.rule_setting
-    order by relation, rule, parameter, setting_id desc
+    order by relation asc, rule asc, parameter asc, setting_id desc
 ) as newest
 where value is not null;
 comment on view etl.rule_threshold is 'The thresholds of rules that are set now, in place of the declared ones.';

@@ -70,7 +70,9 @@ def run_dbt(settings: Settings, batch: Batch | None, request: BuildRequest) -> l
     }
     with TemporaryDirectory() as folder, temporary_environment(environment):
         try:
-            done = dbtRunner(manifest=manifest).invoke(_words(Path(folder)))
+            done = dbtRunner(manifest=manifest).invoke(
+                [*_words(Path(folder)), *(("--log-level", "none") if request.previewed else ())]
+            )
         except BaseException:  # the run is interrupted: what its threads ask of the warehouse ends, too
             for adapter in FACTORY.adapters.values():
                 list(cast("Any", adapter).cancel_open_connections())

@@ -25,7 +25,7 @@ from etl_assets.quality.preview_comparison import ModelDifference, PreviewedMode
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import ModelState, missing_relations, model_states, newest_changes
-from etl_assets.warehouse.preview import copy_table, models_given_up, preview_schemas
+from etl_assets.warehouse.preview import copy_table, models_given_up, preview_schemas, require_previewer
 from etl_assets.warehouse.relation import Relation
 
 _PERSON = re.compile(
@@ -33,7 +33,12 @@ _PERSON = re.compile(
     r"|phone",
 )
 """What a column is called that may say who somebody is."""
-_WRITTEN_BY_US = ("etl_batch_id", "updated_at")
+_ROW_WRITTEN = ("etl_batch_id", "updated_at")
+_OWN_COLUMNS = {
+    "list_partitioned": {*_ROW_WRITTEN, "created_at"},
+    "scd2": {*_ROW_WRITTEN, "created_at", "surrogate_key", "valid_from", "valid_to", "is_current"},
+}
+"""What materializations add to the columns of their models."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +93,12 @@ def preview_models(settings: Settings, source: Source, named: Collection[str] = 
         named: Models that are built though their code is as it was; by name, or as relations.
 
     Raises:
-        EtlError: There is no such model, another preview is under way, or dbt itself failed.
+        EtlError: There is no such model, a migration waits, another preview is under way, or dbt itself failed.
     """
     builds = source_builds(source.name)
     asked = {_relation_named(builds, name) for name in named}
     with connect(settings, autocommit=True) as ledger:
+        require_previewer(ledger)
         states = model_states(ledger, builds)
         missing = missing_relations(ledger, builds)
         given_up = models_given_up(ledger, builds)
@@ -170,12 +176,14 @@ def _described(source: Source, node: Mapping[str, Any], relation: str) -> Previe
     shown = [*natural, "valid_from"] if is_dimension else unique
     exact = source.publication.exact_schema if source.publication else None
     may_be_shown = name.schema != exact and not any(_may_tell_of_a_person(node, column) for column in shown)
-    own = _WRITTEN_BY_US if config["materialized"] in {"scd2", "list_partitioned"} else ()
+    own = _OWN_COLUMNS.get(config["materialized"], set())
+    selected = source_manifest(source.name)["lineage"].get(relation)
     return PreviewedModel(
         relation=name,
         key=["surrogate_key"] if is_dimension else unique,
         shown_key=shown if may_be_shown else [],
-        not_compared=[column for column in own if column not in node["columns"]],
+        not_compared=[column for column in _ROW_WRITTEN if column in own - set(selected or ())],
+        written=None if selected is None else {*selected, *own},
         has_totals="mart" in node["tags"],
     )
 
