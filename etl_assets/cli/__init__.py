@@ -17,6 +17,7 @@ from etl_assets.cli import (
     privacy,
     proof,
     reports,
+    rules,
     runs,
     sandboxes,
     validation,
@@ -50,6 +51,7 @@ def parser() -> Parser:
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
+    rules.add_rule_commands(commands)
     workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
     drills.add_drill_commands(commands)
