@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from etl_assets.declare.rules import Finds, Rule
+from etl_assets.declare.rules import Finds, RowCheck, Rule
 
 BLOCKS_ABOVE = "blocks_above"
 
@@ -30,7 +30,7 @@ def with_thresholds(rule: Rule, given: Mapping[str, float]) -> Rule:
     own = declared_thresholds(rule)
     numbers = {name: _like(own[name], value) for name, value in given.items() if name in own}
     fields: dict[str, Any] = {}
-    if isinstance(rule, Finds):
+    if isinstance(rule, Finds | RowCheck):
         parameters = {name: value for name, value in numbers.items() if name != BLOCKS_ABOVE}
         if parameters:
             fields["parameters"] = {**rule.parameters, **parameters}
