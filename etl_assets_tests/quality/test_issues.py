@@ -16,7 +16,9 @@ from etl_assets.quality.issues import (
     list_issues,
     resolve_issue,
 )
-from etl_assets.warehouse.connection import Connection
+from etl_assets.warehouse.alerts import latest_alerts
+from etl_assets.warehouse.connection import Connection, connect
+from etl_assets.warehouse.ledger import open_batch
 from etl_assets_tests.quality.conftest import Ward
 
 LONG = Finds(
@@ -114,6 +116,21 @@ def test_the_issue_of_a_dbt_test_is_acknowledged_and_opened_again_like_any_other
     record_tests(ward.batch, "ward", [{**test, "status": "pass", "failures": 0}])
     record_tests(ward.batch, "ward", [test])
     assert (only(ward.connection).state, only(ward.connection).times_reopened) == ("open", 1)
+
+
+def test_what_is_acknowledged_opens_no_alert_and_what_is_new_does(settings) -> None:
+    test = {
+        "relation": "ward.fact_visit", "rule": "known", "why": "A visit has a day.", "severity": "error",
+        "status": "fail", "failures": 3, "message": "Got 3 results",
+    }  # fmt: skip
+    with open_batch(settings, "ward", "build") as batch:
+        record_tests(batch, "ward", [test])
+        acknowledge_rule(batch.connection, "ward", "known", **KNOWN)
+    with open_batch(settings, "ward", "build") as batch:
+        record_tests(batch, "ward", [test, {**test, "rule": "new"}])
+    with connect(settings) as connection:
+        (alert,) = latest_alerts(connection, 10)
+    assert [member.rule for member in alert.members] == ["new"]
 
 
 @pytest.mark.parametrize(("by", "why"), [(" ", "so"), ("Ada", " ")])

@@ -194,8 +194,8 @@ def _may_tell_of_a_person(node: Mapping[str, Any], column: str) -> bool:
     return bool(meta.get("personal") or meta.get("subject") or _PERSON.search(column))
 
 
-def _names(said: str | Sequence[str] | None) -> list[str]:
-    return [said] if isinstance(said, str) else list(said or ())
+def _names(configured: str | Sequence[str] | None) -> list[str]:
+    return [configured] if isinstance(configured, str) else list(configured or ())
 
 
 def _relation_named(builds: Mapping[str, ModelBuild], name: str) -> str:
