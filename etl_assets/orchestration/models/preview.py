@@ -138,7 +138,7 @@ def _build(settings: Settings, source: Source, models: Sequence[ModelBuild]) -> 
     """Build these models, which are in order, and run the tests that look at them; compare what could be built."""
     ids = {build.unique_id: build.relation for build in models}
     relations = set(ids.values())
-    tests = [name for name, read in source_manifest(source.name)["tests"].items() if not relations.isdisjoint(read)]
+    tests = source_manifest(source.name)["tests"]
     as_of = local_day(settings, source, datetime.now(UTC))
 
     def run(models: Collection[str], tests: Collection[str]) -> list[NodeResult]:
@@ -157,8 +157,11 @@ def _build(settings: Settings, source: Source, models: Sequence[ModelBuild]) -> 
         done = {each.unique_id: each for each in run(ids.keys(), ())}
         built = {name for name, each in done.items() if each.status == "success"}
         failed = {ids[name]: each.reason for name, each in done.items() if each.is_failure}
-        # Each after all models: one that fails keeps nobody from being shown.
-        results = run((), tests) if tests and built else []
+        # After all models: one that fails keeps nobody from being shown. Of what could not be built nothing is asked.
+        there = {ids[each] for each in built}
+        read_here = {name: relations.intersection(read) for name, read in tests.items()}
+        asked = [name for name, read in read_here.items() if read and read <= there]
+        results = run((), asked) if asked else []
         nodes = source_manifest(source.name)["manifest"]["nodes"]
         differences = [
             compare_preview(connection, _described(source, nodes[build.unique_id], build.relation))
