@@ -16,7 +16,6 @@ from etl_assets.orchestration.models.preview import preview_models
 from etl_assets.settings import PROJECT, Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import PREVIEWER, connect
-from etl_assets.warehouse.migrations import migrate
 from etl_assets.warehouse.preview import copy_table, drop_stale_previews, preview_schemas
 from etl_assets.warehouse.relation import Relation
 from etl_assets_tests.orchestration.test_model_run import FIRST, SECOND, build, load, query
@@ -254,33 +253,20 @@ def test_a_copy_is_partitioned_and_goes_on_with_its_keys(settings: Settings) -> 
         assert keys == [(1,), (2,), (3,)]
 
 
-ROLES = "etl_loader, etl_transformer, etl_reader, etl_personal_reader, etl_previewer, etl_keeper, etl_live"
-
-
-def test_the_owner_of_a_warehouse_makes_previews_and_who_loads_into_it_does_not(
-    empty_database: Callable[[], str], tmp_path: Path
-) -> None:
-    url = urlsplit(empty_database())
-    names = {"owner": f"owns_{os.getpid()}", "loads": f"loads_previews_{os.getpid()}"}
-    urls = {
-        each: urlunsplit(url._replace(netloc=f"{name}:p@{url.netloc.rpartition('@')[2]}"))
-        for each, name in names.items()
-    }
-    with psycopg.connect(urlunsplit(url), autocommit=True) as admin:
-        for name in names.values():
-            admin.execute(f"create role {name} login password 'p'; grant {ROLES} to {name}")
-        admin.execute(f"alter database {url.path[1:]} owner to {names['owner']}")
-        with psycopg.connect(urls["owner"], autocommit=True) as owner:
-            migrate(owner, PROJECT / "sql" / "migrations")
-            assert owner.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (False,)
-            with preview_schemas(owner, {"operating_room"}):
-                owner.execute("create table preview_operating_room.dim_room as select 1 as n")
-            assert owner.execute("select to_regnamespace('preview_operating_room')").fetchone() == (None,)
+def test_who_owns_a_warehouse_makes_previews_and_who_loads_into_it_does_not(settings: Settings) -> None:
+    # The tests' login owns the database, may create roles, and is no superuser.
+    assert query(settings, "select rolsuper from pg_roles where rolname = current_user") == [(False,)]
+    url, name = urlsplit(settings.warehouse_url or ""), f"loads_previews_{os.getpid()}"
+    login = urlunsplit(url._replace(netloc=f"{name}:p@{url.netloc.rpartition('@')[2]}"))
+    query(
+        settings, f"create role {name} login password 'p'; grant etl_loader, etl_transformer, etl_previewer to {name}"
+    )
+    try:
         with (
-            psycopg.connect(urls["loads"], autocommit=True) as loader,
+            psycopg.connect(login, autocommit=True) as loader,
             pytest.raises(EtlError, match="Run it with the login that owns the database"),
             preview_schemas(loader, {"operating_room"}),
         ):
             pass
-        for name in names.values():
-            admin.execute(f"reassign owned by {name} to current_user; drop owned by {name}; drop role {name}")
+    finally:
+        query(settings, f"drop role {name}")
