@@ -18,6 +18,7 @@ from etl_assets.cli import (
     reports,
     runs,
     sandboxes,
+    status,
     validation,
     workers,
 )
@@ -36,6 +37,7 @@ def parser() -> Parser:
     root = Parser(prog="etl", description=__doc__, epilog=EXIT_CODES)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     runs.add_run_commands(commands)
+    status.add_status_command(commands)
     alerts.add_alert_commands(commands)
     jobs.add_job_commands(commands)
     validation.add_validate_command(commands)

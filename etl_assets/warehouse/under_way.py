@@ -41,6 +41,13 @@ def loads_under_way(connection: psycopg.Connection) -> list[LoadUnderWay]:
     return [LoadUnderWay(*row) for row in connection.execute(_UNDER_WAY).fetchall()]
 
 
+def running_batches(connection: psycopg.Connection) -> list[tuple[str, str, datetime]]:
+    """The source, the kind and the beginning of each batch that is under way, the oldest first."""
+    return connection.execute(
+        "select source, kind, started_at from etl.batch where status = 'running' order by started_at"
+    ).fetchall()
+
+
 # Nobody needs the line after a crash: the disk is not waited for.
 _BEGIN = """
     insert into etl.load_under_way (batch_id, pid, relation, instance)
