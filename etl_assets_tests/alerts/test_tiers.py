@@ -38,7 +38,7 @@ def test_models_and_tables_of_other_sources_are_important_and_a_whole_source_is_
 
 def test_alert_on_failure_is_read() -> None:
     quiet = replace(OPEN_DENTAL.copied_table("patient"), monitoring=Monitoring(alert_on_failure=False))
-    source = replace(OPEN_DENTAL, tables=[quiet], rules=[])
+    source = replace(OPEN_DENTAL, tables=[quiet if each.name == quiet.name else each for each in OPEN_DENTAL.tables])
     relation = f"{source.schema}.patient"
     importance = Importance([source])
     assert importance.tier(source.name, "failed", relation) is STANDARD
