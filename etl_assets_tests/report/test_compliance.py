@@ -93,7 +93,7 @@ def test_decisions_are_shown_with_who_made_them_and_without_what_may_be_of_a_per
             resolve_issue(connection, issue, by="nurse", notes="Mary Poppins is right as she is")
         silence = add_silence(connection, "open_dental", "open_dental.claim", hours=2, by="ana", why="a restore")
         moment = datetime.now(UTC)
-        watch(connection, "tracktik", "late", [Member(relation="x", why="y", since=moment)])
+        watch(connection, "trialsync", "late", [Member(relation="x", why="y", since=moment)])
         (alert,) = alerts_since(connection, moment)
         acknowledge_alert(connection, alert.alert_id, by="ben", why="at it")
     decisions = found(settings).decisions
@@ -109,7 +109,7 @@ def test_decisions_are_shown_with_who_made_them_and_without_what_may_be_of_a_per
         ),
         ("2 findings of HasName resolved", "open_dental.patient", "nurse", ""),
         (f"alerts silenced until {silence.ends_at:%Y-%m-%d %H:%M} UTC", "open_dental.claim", "ana", "a restore"),
-        (f"alert {alert.alert_id} acknowledged", "tracktik", "ben", "at it"),
+        (f"alert {alert.alert_id} acknowledged", "trialsync", "ben", "at it"),
     }
     assert decisions == sorted(decisions, key=lambda each: each.at, reverse=True)
     assert decisions[0].at - datetime.now(UTC) < timedelta(minutes=1)
