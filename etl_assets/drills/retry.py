@@ -17,8 +17,8 @@ from etl_assets.warehouse.connection import warehouse_url
 
 PATIENTS_JOB, ALLERGIES_JOB = 3, 148
 """A list of patients, and a request for the allergies of each of them."""
-DAYS = 167
-"""Of each day three files."""
+DAYS = 212
+"""Some 500 files: three of a weekday, one of another day."""
 OPEN_DENTAL_PATIENTS = 40
 OTHERS = 2
 """Requests besides, such as the one that asks what a service is."""

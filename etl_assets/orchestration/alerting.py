@@ -15,8 +15,8 @@ from etl_assets.orchestration.reports import missed_reports
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.warehouse.alerts import Change, changes_since
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import runs_with_batches
 from etl_assets.warehouse.reports import last_written
+from etl_assets.warehouse.under_way import runs_with_batches
 
 SECONDS = 14
 FRESHNESS_MINUTES = 5
