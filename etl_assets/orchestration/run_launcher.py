@@ -115,7 +115,7 @@ class PreloadedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             with connect(read_settings(), autocommit=True) as connection:
                 if not is_session_alive(connection, run.run_id):
                     return CheckRunHealthResult(
-                        WorkerStatus.FAILED, f"Its process, {run.tags[WORKER_TAG]}, holds its lock no more."
+                        WorkerStatus.FAILED, f"Its {run.tags[WORKER_TAG]} holds its lock no more."
                     )
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 

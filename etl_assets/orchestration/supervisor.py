@@ -115,7 +115,7 @@ class Service:
 
 
 @dataclass
-class _Watch:
+class Watch:
     """Looks after one of those that are to run."""
 
     of: Supervised
@@ -177,7 +177,7 @@ def supervise(
         EtlError: Something does not go on running, however often it is started; all else was ended.
     """
     say = say or _say_on_stderr
-    watches = [_Watch(each, say) for each in those]
+    watches = [Watch(each, say) for each in those]
     with StopSignals() as stop:
         try:
             while stop.number is None:

@@ -123,10 +123,19 @@ def has_postmaster(folder: Path) -> bool:
     Without it nobody can connect, and the other processes of the server end at the next thing they wait for.
     """
     try:
-        process = psutil.Process(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]))
+        process = psutil.Process(postmaster_pid(folder))
         return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")
     except (OSError, IndexError, ValueError, psutil.Error):
         return False
+
+
+def postmaster_pid(folder: Path) -> int:
+    """The process id of the server's first process, by its postmaster.pid; it may be dead.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
 def _init_data_directory(folder: Path) -> None:
@@ -167,21 +176,23 @@ def _create_databases(folder: Path) -> None:
                 )
 
 
-def _end_orphans(data: Path) -> None:
+def _clear_after_kill(folder: Path) -> None:
     """End what a killed postmaster has left: as long as one of them is in its memory, no other can be started.
 
     They end by themselves when they next wait, which a long statement may not do for hours.
     """
-    orphans = [process for process in psutil.process_iter() if _works_in(process, data)]
-    _, left = psutil.wait_procs(orphans, timeout=ORPHANS_SECONDS)
-    for process in left:
-        with suppress(psutil.Error):
-            process.send_signal(signal.SIGQUIT)  # as a postmaster ends them when one of them has crashed
-    _, left = psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
-    for process in left:
-        with suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
+    data = folder / "data"
+    left = [process for process in psutil.process_iter() if _works_in(process, data)]
+    for number in (None, signal.SIGQUIT, signal.SIGKILL):  # by the second a postmaster ends all where one has crashed
+        for process in left if number else ():
+            with suppress(psutil.Error):
+                process.send_signal(number)
+        _, left = psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
+    with suppress(OSError, IndexError, ValueError):
+        # Its number may be that of another process by now, or of a dead one that nobody has waited for: PostgreSQL
+        # takes either for a server.
+        if psutil.pid_exists(postmaster_pid(folder)):
+            (data / "postmaster.pid").unlink()
 
 
 def _works_in(process: psutil.Process, data: Path) -> bool:
@@ -193,7 +204,7 @@ def _works_in(process: psutil.Process, data: Path) -> bool:
 
 def _start_postgres(folder: Path) -> None:
     if not has_postmaster(folder):
-        _end_orphans(folder / "data")
+        _clear_after_kill(folder)
     port = _choose_port(folder)
     # Command-line words win over every file: the port is the one thing that may change from start to start.
     _pg_ctl(folder, "start", "-t", "120", "-o", f"-p {port}", "-l", str(folder / "data" / "server.log"))
