@@ -1,6 +1,7 @@
 """Commands that rehearse what goes wrong, in installations of their own."""
 
 import argparse
+from functools import partial
 
 from etl_assets.cli.arguments import Commands, command
 
@@ -16,7 +17,20 @@ def drill(options: argparse.Namespace) -> bool:
     return drill_alerts(print)
 
 
+def drill_of_recovery(options: argparse.Namespace) -> bool:
+    """Kill processes of `etl dev` in the middle of runs, and say how soon all was well by itself; ten minutes.
+
+    Returns whether nothing was lost, nothing doubled, and nothing left running.
+    """
+    from etl_assets.drills.recovery import drill_recovery
+
+    del options
+    return drill_recovery(partial(print, flush=True))
+
+
 def add_drill_commands(commands: Commands) -> None:
     """The command `drill`."""
     made = commands.add_parser("drill", help="Rehearse what goes wrong, in an installation of its own.")
-    command(made.add_subparsers(required=True, metavar="WHAT"), "alerts", drill)
+    drills = made.add_subparsers(required=True, metavar="WHAT")
+    command(drills, "alerts", drill)
+    command(drills, "recovery", drill_of_recovery)

@@ -37,9 +37,7 @@ def differences(
     Returns:
         The rows that were compared, and the tables that differ.
     """
-    relations = {
-        name for each in (disturbed, undisturbed) for (name,) in each.query(_RELATIONS, list(schemas))
-    }
+    relations = {name for each in (disturbed, undisturbed) for (name,) in each.query(_RELATIONS, list(schemas))}
     compared, found = 0, []
     for relation in sorted(relations):
         is_there, should_be = (_rows(each, relation, without) for each in (disturbed, undisturbed))

@@ -183,8 +183,9 @@ def _clear_after_kill(folder: Path) -> None:
     """
     data = folder / "data"
     left = [process for process in psutil.process_iter() if _works_in(process, data)]
-    for number in (None, signal.SIGQUIT, signal.SIGKILL):  # by the second a postmaster ends all where one has crashed
-        for process in left if number else ():
+    _, left = psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
+    for number in (signal.SIGQUIT, signal.SIGKILL):  # by the first a postmaster ends all where one has crashed
+        for process in left:
             with suppress(psutil.Error):
                 process.send_signal(number)
         _, left = psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
