@@ -7,7 +7,7 @@ a database that is read. At the end every table is compared with that of an inst
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -143,18 +143,24 @@ class _Drill:
         return "nothing answers"
 
 
-def drill_recovery(say: Callable[[str], None]) -> bool:
-    """Kill processes in the middle of runs, and say how soon all was well, a line a fault; returns whether it was."""
+def drill_recovery(say: Callable[[str], None], faults: Collection[str] = ()) -> bool:
+    """Kill processes in the middle of runs, and say how soon all was well, a line a fault; returns whether it was.
+
+    Args:
+        say: Takes a line.
+        faults: Those of `FAULTS` that are wanted; all of them where none is named.
+    """
     sources = {"ETL_SOURCES": "open_dental,operating_room"}
     with scratch_installation(sources) as calm, scratch_installation(sources) as at:
         source_url = host(warehouse_url(calm.settings), patients=PATIENTS)
         for each in (calm, at):
             each.environment["ETL_OPEN_DENTAL_URL"] = source_url
-        at.etl("run", "open_dental", "--only-load")
+        for source in ("operating_room", "open_dental"):
+            at.etl("run", source)
         with running_dev(at) as dev:
             drill = _Drill(dev, source_url, say)
-            for fault, kill in FAULTS.items():
-                drill.disturb(fault, kill)
+            for fault in faults or FAULTS:
+                drill.disturb(fault, FAULTS[fault])
             _stop(drill)
         _compare(drill, at, calm)
     say("The drill went as it should." if drill.is_good else "The drill did NOT go as it should.")
