@@ -30,7 +30,8 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.sessions import is_session_alive, open_session
 
 WORKER_TAG = "etl/worker"
-"""The tag of a run that says which process has taken it."""
+"""The tag of a run that says which process has taken it, and holds the lock of a session by the run's id."""
+NO_WORKER = "none yet"
 PRELOADED = (
     "dagster._grpc.impl",
     "dagster_postgres",
