@@ -46,7 +46,7 @@ class _Drill:
     dev: Dev
     source_url: str
     say: Callable[[str], None]
-    files: int = 0
+    files: int = 1
     is_good: bool = True
 
     @property
@@ -58,7 +58,8 @@ class _Drill:
         """Have work under way, kill something, and wait until all is well again."""
         changed_at = self._change_source()
         run = self.dev.launch("open_dental", tags_of(OPEN_DENTAL, recent_span(OPEN_DENTAL, 1)))
-        self._drop_file()
+        _drop_file(self.dev.at, self.files)
+        self.files += 1
         is_under_way = wait_for(lambda: self._is_under_way(run), MOVES_SECONDS)
         lines, failures = len(self.dev.lines()), self.dev.failures()
         killed, moment = kill(self.dev), time.monotonic()
@@ -89,18 +90,6 @@ class _Drill:
             row = source.execute('select max("DateTStamp") from patient').fetchone()
         moment: datetime = row[0] if row else datetime.now(UTC)
         return moment
-
-    def _drop_file(self) -> None:
-        lines = ["case_id,surgery_date,room_id,or_in,or_out"]
-        for row in range(ROWS):
-            day = FIRST + timedelta(days=self.files * 7 + row % DAYS)
-            # Each in a room of its own.
-            lines.append(f"C{self.files}-{row},{day},{row // DAYS},{day} 08:00,{day} 11:00")
-        landing = self.dev.at.landing
-        made = landing.parent / f"or_case_{self.files}.csv"
-        made.write_text("\n".join(lines) + "\n")
-        made.replace(landing / made.name)
-        self.files += 1
 
     def _is_under_way(self, run: str) -> bool:
         """Whether a file is being loaded, and the run of the other source has begun."""
@@ -155,6 +144,7 @@ def drill_recovery(say: Callable[[str], None], faults: Collection[str] = ()) -> 
         source_url = host(warehouse_url(calm.settings), patients=PATIENTS)
         for each in (calm, at):
             each.environment["ETL_OPEN_DENTAL_URL"] = source_url
+        _drop_file(at, 0)
         for source in ("operating_room", "open_dental"):
             at.etl("run", source)
         with running_dev(at) as dev:
@@ -165,6 +155,17 @@ def drill_recovery(say: Callable[[str], None], faults: Collection[str] = ()) -> 
         _compare(drill, at, calm)
     say("The drill went as it should." if drill.is_good else "The drill did NOT go as it should.")
     return drill.is_good
+
+
+def _drop_file(at: Installation, number: int) -> None:
+    """A file of cases, of days that no other one has."""
+    lines = ["case_id,surgery_date,room_id,or_in,or_out"]
+    for row in range(ROWS):
+        day = FIRST + timedelta(days=number * 7 + row % DAYS)
+        lines.append(f"C{number}-{row},{day},{row // DAYS},{day} 08:00,{day} 11:00")  # each in a room of its own
+    made = at.landing.parent / f"or_case_{number}.csv"
+    made.write_text("\n".join(lines) + "\n")
+    made.replace(at.landing / made.name)
 
 
 def _stop(drill: _Drill) -> None:
