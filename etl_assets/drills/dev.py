@@ -27,8 +27,7 @@ ANSWER_SECONDS = 10
 FINISHED = ("SUCCESS", "FAILURE", "CANCELED")
 _LOCATIONS = """
     { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename
-      ... on RepositoryLocation { name repositories { name } } } } } }
-      instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } } }
+      ... on RepositoryLocation { name repositories { name } } } } } } }
 """
 _LAUNCH = """
     mutation ($parameters: ExecutionParams!) { launchRun(executionParams: $parameters) { __typename
@@ -87,14 +86,16 @@ class Dev:
                 return location["name"], location["repositories"][0]["name"]
         return None
 
-    def is_answering(self) -> bool:
-        """Whether the UI shows the code location, and every daemon as healthy."""
-        daemons = (self.graphql(_LOCATIONS).get("instance") or {}).get("daemonHealth", {}).get("allDaemonStatuses", [])
-        return (
-            self.repository() is not None
-            and bool(daemons)
-            and all(each["healthy"] for each in daemons if each["required"])
+    def has_ticked_since(self, moment: float) -> bool:
+        """Whether a sensor's tick that began after this moment (seconds of the epoch) went well.
+
+        That takes the daemon, the code server and the warehouse.
+        """
+        question = (
+            "select count(*) from job_ticks where status in ('SKIPPED', 'SUCCESS')"
+            " and timestamp > to_timestamp(%s) at time zone 'UTC'"
         )
+        return self.ask(question, moment, database="dagster") != [(0,)]
 
     def launch(self, job: str, tags: dict[str, str]) -> str:
         """Start a run of a job as the UI does; its id."""
@@ -191,6 +192,6 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
 
 def _answers(dev: Dev) -> bool:
     try:
-        return dev.process.poll() is None and dev.is_answering()
+        return dev.process.poll() is None and dev.repository() is not None
     except OSError:
         return False

@@ -62,10 +62,10 @@ class _Drill:
         self.files += 1
         is_under_way = wait_for(lambda: self._is_under_way(run), MOVES_SECONDS)
         lines, failures = len(self.dev.lines()), self.dev.failures()
-        killed, moment = kill(self.dev), time.monotonic()
+        killed, moment, killed_at = kill(self.dev), time.monotonic(), time.time()
         is_noticed = wait_for(lambda: self._is_noticed(lines, failures), MOVES_SECONDS)
         noticed_after = time.monotonic() - moment
-        is_well = wait_for(lambda: self._is_well(changed_at), HEALS_SECONDS)
+        is_well = wait_for(lambda: self._is_well(changed_at, killed_at), HEALS_SECONDS)
         healed_after = time.monotonic() - moment
         lost, doubled = self._counted() if is_well else (-1, -1)
         self.note(
@@ -101,7 +101,7 @@ class _Drill:
             return len(self.dev.lines()) > lines or self.dev.failures() > failures
         return False
 
-    def _is_well(self, changed_at: datetime) -> bool:
+    def _is_well(self, changed_at: datetime, killed_at: float) -> bool:
         """Whether everything answers, everything was loaded and built, and nothing is under way."""
         try:
             return (
@@ -109,7 +109,8 @@ class _Drill:
                 and self.dev.ask(_RUNNING) == [(0,)]
                 and self.dev.ask("select max(datetstamp) from open_dental.patient") == [(changed_at,)]
                 and self.dev.ask("select count(*) from operating_room.fact_case") == [(self.cases,)]
-                and self.dev.is_answering()
+                and self.dev.has_ticked_since(killed_at)
+                and self.dev.repository() is not None
             )
         except (OSError, psycopg.Error):
             return False
@@ -128,7 +129,7 @@ class _Drill:
 
     def _state(self) -> str:
         with suppress(OSError, psycopg.Error):
-            return f"runs {self.dev.unfinished()}, answers {self.dev.is_answering()}, ledger {self.dev.ask(_RUNNING)}"
+            return f"runs {self.dev.unfinished()}, code {self.dev.repository()}, ledger {self.dev.ask(_RUNNING)}"
         return "nothing answers"
 
 
