@@ -1,6 +1,7 @@
 """Commands that rehearse what goes wrong, in installations of their own."""
 
 import argparse
+from functools import partial
 
 from etl_assets.cli.arguments import Commands, command
 
@@ -13,7 +14,7 @@ def alert_drill(options: argparse.Namespace) -> bool:
     from etl_assets.drills.alerts import drill_alerts
 
     del options
-    return drill_alerts(print)
+    return drill_alerts(partial(print, flush=True))
 
 
 def retry_drill(options: argparse.Namespace) -> bool:
@@ -24,7 +25,18 @@ def retry_drill(options: argparse.Namespace) -> bool:
     from etl_assets.drills.retry import drill_retry
 
     del options
-    return drill_retry(print)
+    return drill_retry(partial(print, flush=True))
+
+
+def recovery_drill(options: argparse.Namespace) -> bool:
+    """Kill processes of `etl dev` in the middle of runs, and say how soon all was well by itself; ten minutes.
+
+    Returns whether nothing was lost, nothing doubled, and nothing left running.
+    """
+    from etl_assets.drills.recovery import drill_recovery
+
+    del options
+    return drill_recovery(partial(print, flush=True))
 
 
 def add_drill_commands(commands: Commands) -> None:
@@ -33,3 +45,4 @@ def add_drill_commands(commands: Commands) -> None:
     drills = made.add_subparsers(required=True, metavar="WHAT")
     command(drills, "alerts", alert_drill)
     command(drills, "retry", retry_drill)
+    command(drills, "recovery", recovery_drill)

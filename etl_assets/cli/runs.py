@@ -235,7 +235,7 @@ def dev(options: argparse.Namespace) -> None:
     settings = read_settings()
     migrate_quietly(settings)
     with stand_ins(settings):
-        code = launch.serve(settings, ["--host", options.host, "--port", str(options.port)])
+        code = launch.serve(settings, host=options.host, port=options.port)
     sys.exit(code)
 
 
