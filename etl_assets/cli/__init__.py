@@ -13,9 +13,11 @@ from etl_assets.cli import (
     inventory,
     jobs,
     operating,
+    preview,
     privacy,
     proof,
     reports,
+    rules,
     runs,
     sandboxes,
     status,
@@ -47,9 +49,11 @@ def parser() -> Parser:
     reports.add_report_command(commands)
     explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
+    preview.add_preview_command(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
+    rules.add_rule_commands(commands)
     workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
     drills.add_drill_commands(commands)

@@ -10,7 +10,8 @@ written twice.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import timedelta
 
 from etl_assets.declare.rule_sql import is_column, literal, message_sql, select_findings
@@ -295,16 +296,23 @@ class OneOf(ColumnRule):
 class RowCheck(ColumnRule):
     """CHECK constraint: the SQL condition `holds` is true of each row by itself. Null passes, as it does in SQL.
 
-    A finding is told under `column`, the one of the condition's columns to look at first.
+    A finding is told under `column`, the one of the condition's columns to look at first. What is a threshold stands as
+    `%(name)s` in the condition and in the message's braces, so that it can be set.
     """
 
     holds: str
     value: str | None = None
     """The SQL expression of the value found, of type text; the column's own where left out."""
+    parameters: Mapping[str, object] = dataclass_field(default_factory=dict)
 
     def breaking_rows(self) -> str:
         """The rows of which it is false."""
         return self.findings(f"not ({self.holds})", message=literal(f"{self.holds} does not hold"), value=self.value)
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """Its parameters."""
+        return self.parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,7 +320,7 @@ class Finds(Rule):
     """What no other kind can say: the SELECT itself, written out, with its own parameters."""
 
     query: str
-    parameters: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, object] = dataclass_field(default_factory=dict)
 
     def breaking_rows(self) -> str:
         """The query as it was written."""

@@ -64,7 +64,7 @@ def rule_checks(source: Source) -> dg.AssetChecksDefinition:
                 if result is None:
                     standing.append(key)
                 else:
-                    yield _result(key, rules[key], result)
+                    yield _result(key, result)
 
             for key in sorted(context.selected_asset_check_keys, key=str):
                 yield from result_of(key, run_due_rule if key.asset_key in loaded else run_rule)
@@ -88,7 +88,8 @@ def _description(rule: Rule) -> str:
     return rule.why + blocks
 
 
-def _result(key: dg.AssetCheckKey, rule: Rule, result: RuleResult) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, result: RuleResult) -> dg.AssetCheckResult:
+    rule = result.rule
     # Only an error can block: a blocking rule that is broken here and there warns.
     as_error = result.blocks if rule.blocks_above is not None else rule.severity == "error"
     resolved = result.rows_broken - result.open

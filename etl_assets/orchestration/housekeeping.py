@@ -7,6 +7,7 @@ import dagster as dg
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.warehouse.alerts import forget_alerts
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.preview import drop_stale_previews
 from etl_assets.warehouse.proof import fold_key_digests
 
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -49,9 +50,17 @@ def forget_old_alerts(warehouse: WarehouseResource) -> None:
         forget_alerts(connection)
 
 
+@dg.op
+def drop_left_preview(warehouse: WarehouseResource) -> None:
+    """Drop the schemas of a preview that was killed: they hold copies of tables, of persons' rows too."""
+    with connect(warehouse.settings(), role=None, autocommit=True) as connection:
+        drop_stale_previews(connection)
+
+
 @dg.job(description="Delete what Dagster keeps of runs of long ago; the ledger in the warehouse stays.")
 def housekeeping() -> None:
     """Delete old records, and keep the proof of completeness short."""
     forget_old_runs()
     add_up_key_digests()
     forget_old_alerts()
+    drop_left_preview()

@@ -81,7 +81,7 @@ def _health(source: Source, row: Mapping[str, Any]) -> Health:
         why = f"nothing has come within {hours}" if is_staging else f"what it is built of changed {hours} ago and more"
         return Health(relation=relation, state="late", since=row["late_since"], why=why, command=again)
     if row["broken_since"]:
-        command = f"etl issues list --source {source.name} --rule {row['rules'].split(', ')[0]}"
+        command = f"etl issues list --source {source.name} --rule {row['first_rule']}"
         return Health(relation=relation, state="degraded", since=row["broken_since"], why=row["rules"], command=command)
     return Health(relation=relation, state="healthy")
 
@@ -140,9 +140,18 @@ _HEALTH = """
     ),
 
     broken as (
-        select relation, min(first_seen_at) as since, string_agg(distinct rule, ', ' order by rule) as rules
-        from etl.quality_issue
-        where source = %(source)s and status = 'open' and severity = 'error'
+        select
+            relation,
+            min(since) as since,
+            string_agg(rule || case when is_known then ' (acknowledged)' else '' end, ', ' order by is_known, rule)
+                as rules,
+            (array_agg(rule order by is_known, rule))[1] as first_rule
+        from (
+            select relation, rule, min(first_seen_at) as since, bool_and(acknowledged_at is not null) as is_known
+            from etl.quality_issue
+            where source = %(source)s and status = 'open' and severity = 'error'
+            group by relation, rule
+        ) as by_rule
         group by relation
     )
 
@@ -156,7 +165,8 @@ _HEALTH = """
             when behind.since < now() - %(within)s::interval then behind.since + %(within)s::interval
         end as late_since,
         broken.since as broken_since,
-        broken.rules
+        broken.rules,
+        broken.first_rule
     from (
         select relation from loaded
         union

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -40,6 +41,15 @@ class Issue:
     first_seen_at: datetime
     resolved_by: str | None
     resolution_notes: str | None
+    acknowledged_by: str | None
+    acknowledged_why: str | None
+    times_reopened: int
+    reopened_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        """The status, or `acknowledged` of an open issue that somebody knows of."""
+        return "acknowledged" if self.status == "open" and self.acknowledged_by else self.status
 
 
 def upsert_issues(
@@ -86,6 +96,8 @@ class RuleIssues:
     """The findings of one rule."""
 
     findings: int
+    acknowledged: int
+    """Of the single ones that are kept, open and acknowledged by somebody."""
     severity: str
     relation: str
     rule: str
@@ -101,7 +113,9 @@ def count_issues(
 
     Open ones are counted as they were found, more than are kept; of other states those that are kept.
     """
-    rows = connection.execute(_COUNT_BY_RULE, {"source": source, "status": status})
+    rows = connection.execute(
+        sql.SQL(_COUNT_BY_RULE).format(in_state=sql.SQL(_IN_STATE)), {"source": source, "status": status}
+    )
     return [RuleIssues(*row) for row in rows]
 
 
@@ -115,10 +129,7 @@ def list_issues(
 ) -> list[Issue]:
     """Up to `most` issues, errors and newest dates first; of all sources, states or rules where one is None."""
     rows = connection.execute(
-        "select issue_id, status, severity, relation, rule, key, field, message, slice, first_seen_at, resolved_by,"
-        " resolution_notes from etl.quality_issue where (%(source)s::text is null or source = %(source)s)"
-        " and (%(status)s::text is null or status = %(status)s) and (%(rule)s::text is null or rule = %(rule)s)"
-        " order by severity, slice desc nulls last, relation, rule, key, field limit %(most)s",
+        sql.SQL(_LIST).format(in_state=sql.SQL(_IN_STATE)),
         {"source": source, "status": status, "rule": rule, "most": most},
     )
     return [Issue(*row) for row in rows]
@@ -137,6 +148,48 @@ def resolve_issue(connection: psycopg.Connection, issue: int, *, by: str, notes:
         raise EtlError(error.diag.message_primary or "The issue could not be resolved.") from None
 
 
+def acknowledge_issue(connection: psycopg.Connection, issue: int, *, by: str, why: str) -> None:
+    """Say of an open issue that somebody knows of it: it stays open, and is no news until it opens again.
+
+    Raises:
+        EtlError: There is no such issue, it is not open, or `by` or `why` is blank.
+    """
+    _acknowledge(connection, "select etl.acknowledge_issue(%(issue)s, %(by)s, %(why)s)", issue=issue, by=by, why=why)
+
+
+def acknowledge_rule(connection: psycopg.Connection, source: str, rule: str, *, by: str, why: str) -> int:
+    """As `acknowledge_issue`, of every issue of a rule that is open now and new; how many. Later ones are news.
+
+    Raises:
+        EtlError: None is open and new, or `by` or `why` is blank.
+    """
+    statement = """
+        select etl.acknowledge_issue(issue_id, %(by)s, %(why)s) from etl.quality_issue
+        where source = %(source)s and rule = %(rule)s and status = 'open' and acknowledged_at is null
+    """
+    number = _acknowledge(connection, statement, source=source, rule=rule, by=by, why=why)
+    if not number:
+        raise EtlError(f"{source} has no new issue of a rule {rule}. See: etl issues list --source {source}")
+    return number
+
+
+def _acknowledge(connection: psycopg.Connection, statement: LiteralString, **values: object) -> int:
+    try:
+        with connection.transaction():
+            return connection.execute(statement, values).rowcount
+    except psycopg.errors.RaiseException as error:
+        raise EtlError(error.diag.message_primary or "The issue could not be acknowledged.") from None
+
+
+_IN_STATE = """
+    (
+        %(status)s::text is null
+        or status = case when %(status)s in ('new', 'acknowledged') then 'open' else %(status)s end
+    )
+    and (%(status)s::text is distinct from 'new' or acknowledged_at is null)
+    and (%(status)s::text is distinct from 'acknowledged' or acknowledged_at is not null)
+"""
+"""New and acknowledged are those that are open, parted."""
 _UPSERT = """
     insert into etl.quality_issue as issue (
         source, relation, rule, why, key, field, value, exception_type, severity, message, slice,
@@ -201,6 +254,32 @@ _COUNT = """
         batch_id = excluded.batch_id,
         counted_at = now()
 """
+_LIST = """
+    select
+        issue_id,
+        status,
+        severity,
+        relation,
+        rule,
+        key,
+        field,
+        message,
+        slice,
+        first_seen_at,
+        resolved_by,
+        resolution_notes,
+        acknowledged_by,
+        acknowledged_why,
+        times_reopened,
+        reopened_at
+    from etl.quality_issue
+    where
+        (%(source)s::text is null or source = %(source)s)
+        and (%(rule)s::text is null or rule = %(rule)s)
+        and {in_state}
+    order by severity, slice desc nulls last, relation, rule, key, field
+    limit %(most)s
+"""
 _COUNT_BY_RULE = """
     with kept as (
         select
@@ -211,11 +290,12 @@ _COUNT_BY_RULE = """
             min(slice) as first_slice,
             max(slice) as last_slice,
             count(*) as issues,
-            count(*) filter (where status = 'open') as open
+            count(*) filter (where status = 'open') as open,
+            count(*) filter (where status = 'open' and acknowledged_at is not null) as acknowledged
         from etl.quality_issue
         where
             (%(source)s::text is null or source = %(source)s)
-            and (%(status)s::text is null or status = %(status)s)
+            and {in_state}
         group by relation, rule
     ),
 
@@ -230,13 +310,27 @@ _COUNT_BY_RULE = """
                     resolved.relation = counts.relation
                     and resolved.rule = counts.rule
                     and resolved.status = 'resolved'
-            ) as open
+            ) as open,
+            (
+                select count(*)
+                from etl.quality_issue as known
+                where
+                    known.relation = counts.relation
+                    and known.rule = counts.rule
+                    and known.status = 'open'
+                    and known.acknowledged_at is not null
+            ) as acknowledged
         from etl.finding_count as counts
         group by relation, rule
     )
 
     select
-        kept.issues - kept.open + case when kept.open > 0 then greatest(kept.open, counted.open) else 0 end as findings,
+        kept.issues - kept.open + case
+            when kept.open = 0 or %(status)s = 'acknowledged' then kept.open
+            when %(status)s = 'new' then greatest(kept.open, counted.open - counted.acknowledged)
+            else greatest(kept.open, counted.open)
+        end as findings,
+        kept.acknowledged,
         kept.severity,
         kept.relation,
         kept.rule,

@@ -13,6 +13,7 @@ from etl_assets.declare.tables import Field, Table
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import CheckedRule, count_findings, open_counts, upsert_issues
 from etl_assets.quality.rule_runs import NEIGHBOURS, begin_rule, dates_due, record_rule_run
+from etl_assets.quality.thresholds import rule_in_force
 from etl_assets.settings import MAX_FINDINGS
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.relation import MANY_ROWS
@@ -53,6 +54,8 @@ class RuleResult:
     """Issues whose row has been fixed since."""
     blocks: bool
     """Whether so many rows are broken that nothing may be built on the table."""
+    rule: Rule
+    """The rule as it was run: with the thresholds that are set."""
     sample: Sequence[Finding]
     looked_at: Span | None
     """The dates that were looked at; None where that was the whole table."""
@@ -78,7 +81,7 @@ def run_rule(
         connection: In autocommit mode, as the loader.
         batch: Whose work it is.
         source: Whose rule it is.
-        rule: The rule.
+        rule: The rule as it is declared; thresholds that somebody has set are put in place of its own.
         span: The dates to look at, or None for the whole table. A day on either side is looked at too: what happens
             overnight belongs to the day before or after.
         max_findings: How many issues are kept of each date; findings are counted all the same.
@@ -118,7 +121,7 @@ def _run(
     max_findings: int,
     only_due: bool,
 ) -> RuleResult | None:
-    table = source.table(rule.table)
+    table, rule = source.table(rule.table), rule_in_force(connection, source, rule)
     scope = span.extended(NEIGHBOURS) if span and rule.by_slice and table.partition_column else None
     checked_rule = CheckedRule(
         source=source.name,
@@ -170,6 +173,7 @@ def _run(
         open_elsewhere=all_open - still_open,
         closed=closed,
         blocks=blocks,
+        rule=rule,
         sample=sample,
         looked_at=scope,
     )

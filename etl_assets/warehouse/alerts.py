@@ -210,7 +210,8 @@ _OPEN = """
             from etl.quality_issue as issue
             where
                 issue.relation = looked.relation and issue.rule = looked.rule
-                and status = 'open' and severity = 'error'
+                -- What somebody knows of is no news.
+                and status = 'open' and severity = 'error' and acknowledged_at is null
         ) as broken
         where broken.since is not null
         union all

@@ -15,6 +15,7 @@ from etl_assets.warehouse import embedded
 __all__ = [
     "LOADER",
     "PERSONAL_READER",
+    "PREVIEWER",
     "READER",
     "TRANSFORMER",
     "Connection",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
-PERSONAL_READER = "etl_personal_reader"
+PERSONAL_READER, PREVIEWER = "etl_personal_reader", "etl_previewer"
 _MAY_PASS = ("08", "40", "53", "55006", "55P03", "57", "58")
 """SQLSTATEs: the connection, rollbacks, resources, objects in use, locks, the operator, and the system outside."""
 RECOVERING = ("database system is", "not yet accepting connections", "due to administrator command")

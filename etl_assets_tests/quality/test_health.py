@@ -9,7 +9,7 @@ from psycopg import sql
 
 from etl_assets.declare.source import Source
 from etl_assets.quality.health import Health, table_health
-from etl_assets.quality.issues import CheckedRule, upsert_issues
+from etl_assets.quality.issues import CheckedRule, acknowledge_rule, upsert_issues
 from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.sources.trialsync import SOURCE as TRIALSYNC
@@ -211,3 +211,13 @@ def test_a_table_whose_jobs_are_all_off_is_not_late(settings: Settings) -> None:
 def test_the_ledger_is_read_by_who_may_read_it_alone(settings: Settings) -> None:
     with connect(settings, role="etl_reader") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         table_health(connection, SOURCE)
+
+
+def test_what_somebody_knows_of_is_degraded_and_is_shown_behind_what_is_new(settings: Settings, batch: Batch) -> None:
+    load(batch, CASE)
+    for rule in ("Known", "New"):
+        find_issue(batch, CASE, rule, "error")
+    acknowledge_rule(batch.connection, SOURCE.name, "Known", by="Ada", why="until Monday")
+    found = health(settings)[CASE]
+    assert (found.state, found.why) == ("degraded", "New, Known (acknowledged)")
+    assert found.command == "etl issues list --source operating_room --rule New"

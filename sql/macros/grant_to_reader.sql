@@ -1,7 +1,7 @@
 {#- A post-hook: etl_reader may select every column of the relation but those marked `personal` in its yml, and
     nothing of the whole row; etl_personal_reader may select all of it. Grants that are right already are left alone. -#}
 {%- macro grant_to_reader(role='etl_reader', personal_role='etl_personal_reader') -%}
-    {%- if execute and is_new_code() -%}
+    {%- if execute and is_new_code() and not is_preview() -%}
         {#- dbt has a column's meta in one of two places, by how the yml says it. -#}
         {%- set personal = [] -%}
         {%- for name, column in model.columns.items() -%}

@@ -15,7 +15,9 @@ from etl_assets.errors import EtlError
 from etl_assets.orchestration.models.dbt_project import SQL, dbt_manifest, reach_warehouse
 from etl_assets.orchestration.models.dbt_results import NodeResult
 from etl_assets.settings import Settings, temporary_environment
+from etl_assets.warehouse.connection import PREVIEWER, TRANSFORMER
 from etl_assets.warehouse.ledger import Batch
+from etl_assets.warehouse.preview import preview_schema
 
 CURRENT = "CURRENT"
 """What a materialization answers of a table that turned out to be up to date."""
@@ -35,10 +37,17 @@ class BuildRequest:
     """`changed`: what something happened to; `asked`: all, in the span and where something changed; `full`: all."""
     as_of: date
     span: Span | None = None
+    previewed: Collection[str] = ()
+    """The unique ids of the models that lie in the schemas of a preview, whoever reads them."""
 
 
-def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[NodeResult]:
+def run_dbt(settings: Settings, batch: Batch | None, request: BuildRequest) -> list[NodeResult]:
     """Run `dbt build` of some nodes; what each came to, in the order in which they ended.
+
+    Args:
+        settings: Which warehouse.
+        batch: Whose work it is; None for a preview, which the ledger hears nothing of.
+        request: What is built. Where it is a preview, by the role that writes nothing else.
 
     Raises:
         EtlError: dbt itself failed, and not a node: it says why.
@@ -52,10 +61,18 @@ def run_dbt(settings: Settings, batch: Batch, request: BuildRequest) -> list[Nod
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         node.tags = [_PLANNED] if node.unique_id in request.models or node.unique_id in request.tests else []
         _set_database(node, database)
+        if node.unique_id in request.previewed:
+            _set_previewed(node)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
-    with TemporaryDirectory() as folder, temporary_environment({"PGOPTIONS": _options(batch, request)}):
+    environment = {
+        "PGOPTIONS": _options(batch, request),
+        "ETL_DBT_ROLE": PREVIEWER if request.previewed else TRANSFORMER,
+    }
+    with TemporaryDirectory() as folder, temporary_environment(environment):
         try:
-            done = dbtRunner(manifest=manifest).invoke(_words(Path(folder)))
+            done = dbtRunner(manifest=manifest).invoke(
+                [*_words(Path(folder)), *(("--log-level", "none") if request.previewed else ())]
+            )
         except BaseException:  # the run is interrupted: what its threads ask of the warehouse ends, too
             for adapter in FACTORY.adapters.values():
                 list(cast("Any", adapter).cancel_open_connections())
@@ -72,6 +89,14 @@ def _set_database(node: Any, name: str) -> None:
     node.database = name
 
 
+def _set_previewed(node: Any) -> None:
+    """Have a node be of a preview: what refers to it finds it there, and the ledger is told nothing."""
+    schema = preview_schema(node.schema)
+    node.relation_name = node.relation_name.replace(f'"{node.schema}".', f'"{schema}".', 1)
+    node.schema = schema
+    node.config.meta = {**{name: value for name, value in node.config.meta.items() if name != "build"}, "preview": True}
+
+
 def _words(folder: Path) -> list[str]:
     return [
         *("build", "--select", f"tag:{_PLANNED}", "--indirect-selection", "empty"),
@@ -82,9 +107,9 @@ def _words(folder: Path) -> list[str]:
     ]
 
 
-def _options(batch: Batch, request: BuildRequest) -> str:
+def _options(batch: Batch | None, request: BuildRequest) -> str:
     given = {
-        "batch_id": str(batch.id),
+        "batch_id": str(batch.id) if batch else "",
         "build": request.mode,
         "as_of": request.as_of.isoformat(),
         "start_date": request.span.first.isoformat() if request.span else "",

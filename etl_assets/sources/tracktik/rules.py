@@ -86,8 +86,9 @@ RULES = (
                 ('approved hours', approved_hours), ('billable hours', billable_hours),
                 ('payable hours', payable_hours)
             ) as said (field, hours)
-            where hours < 0 or (field = 'scheduled hours' and hours > lasts + 0.01)
+            where hours < 0 or (field = 'scheduled hours' and hours > lasts + %(tolerance)s)
         """,
+        parameters={"tolerance": ROUNDING_TOLERANCE},
         why="Hours are never negative, and nobody can be scheduled for longer than the shift lasts. There is no bound"
         " of 24: a live-in post runs for days, and the day the clocks go back has 25 hours.",
     ),
@@ -99,7 +100,8 @@ RULES = (
         column="approved_hours",
         field="approvedHours",
         where="status = 'ACTIVE' and paid_time_off is not true",
-        holds="abs(approved_hours - clocked_hours) <= 4",
+        holds="abs(approved_hours - clocked_hours) <= %(hours)s",
+        parameters={"hours": 4},
         message="approved are {approved_hours} hours and clocked {clocked_hours}",
         why="What is approved is billed. Four hours beside the clock is more than a forgotten clock-out.",
     ),
@@ -176,7 +178,8 @@ RULES = (
         by_slice=False,
         column="bill_total",
         field="billTotal",
-        holds=f"abs(bill_total - ({PARTS_OF_BILL})) <= {ROUNDING_TOLERANCE}",
+        holds=f"abs(bill_total - ({PARTS_OF_BILL})) <= %(tolerance)s",
+        parameters={"tolerance": ROUNDING_TOLERANCE},
         message=f"billTotal is {{bill_total}}, its parts make {{round({PARTS_OF_BILL}, 2)}}",
         why="The total of an invoice line is its base and its impacts; where it is not, a component is missing.",
     ),
@@ -194,8 +197,9 @@ RULES = (
         column="ended_on",
         field="endedOn",
         value="coalesce(ended_on::text, '')",
-        holds=f"coalesce(ended_on, now()) - started_on <= make_interval(hours => {MAX_SESSION_HOURS})",
-        message=f"began at {{started_on}} and lasts longer than {MAX_SESSION_HOURS} hours",
+        holds="coalesce(ended_on, now()) - started_on <= make_interval(hours => %(hours)s)",
+        parameters={"hours": MAX_SESSION_HOURS},
+        message="began at {started_on} and lasts longer than {%(hours)s} hours",
         why="Somebody forgot to clock out; the clocked hours of the shift say nothing.",
     ),
     RefersTo(

@@ -20,12 +20,19 @@
     {{ return(model.get('begun', 'new code') == 'new code') }}
 {%- endmacro -%}
 
+{#- Whether it is built for a preview, in a schema of its own: the ledger hears nothing of it, and no reader sees it. -#}
+{%- macro is_preview() -%}
+    {{ return(config.get('meta', {}).get('preview', false)) }}
+{%- endmacro -%}
+
 {#- Record that a relation is built, in the transaction that wrote it: `written` rows, and the date from which on rows
     may have changed, where the window does not say it. -#}
 {%- macro end_build(written, changed_from=none) -%}
     {%- set build = config.get('meta', {}).get('build') -%}
     {%- set margin = 13 if config.get('window_macro') else 0 -%}
-    {%- if build -%}
+    {%- if is_preview() -%}
+        {{ return('') }}
+    {%- elif build -%}
         {%- do run_query(
             "select etl.end_build('" ~ relation_name() ~ "', '" ~ tojson(build) ~ "', " ~ written ~ ", "
             ~ ("null" if changed_from is none else "'" ~ changed_from ~ "'") ~ ", "
@@ -61,7 +68,7 @@
 
 {#- A post-hook: record that a seed was loaded, in the transaction that loaded it. -#}
 {%- macro record_seed() -%}
-    {%- if execute -%}
+    {%- if execute and not is_preview() -%}
         {%- set build = config.get('meta', {}).get('build') -%}
         {%- set written = load_result('main')['response'].rows_affected -%}
         {%- if build -%}
