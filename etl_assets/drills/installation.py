@@ -21,6 +21,8 @@ class Installation:
     """One installation, and what a person may do with it from outside."""
 
     environment: dict[str, str]
+    program: tuple[str, ...] = (sys.executable, "-m", "etl_assets.cli")
+    """What is run as `etl`."""
 
     @property
     def settings(self) -> Settings:
@@ -61,10 +63,9 @@ class Installation:
         with connect(self.settings, role=None) as connection:
             return connection.execute(question, values or None).fetchall()
 
-    @staticmethod
-    def command(*words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         """The `etl` command with its words."""
-        return [sys.executable, "-m", "etl_assets.cli", *words]
+        return [*self.program, *words]
 
 
 @contextmanager

@@ -1,0 +1,21 @@
+"""Where data come from in a rehearsal: stand-ins that live on round by round, and know what they hold."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from etl_assets.declare.source import Source
+from etl_assets.drills.rehearsal.comparison import TableTruth
+
+
+class Place(Protocol):
+    """A stand-in of a source."""
+
+    source: Source
+    environment: Mapping[str, str]
+    """The settings by which a loader finds it."""
+
+    def change(self) -> None:
+        """Let it live on: rows are added, changed and deleted."""
+
+    def truths(self) -> Iterator[TableTruth]:
+        """What its tables of staging should hold now."""
