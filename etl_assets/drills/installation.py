@@ -63,6 +63,11 @@ class Installation:
         with connect(self.settings, role=None) as connection:
             return connection.execute(question, values or None).fetchall()
 
+    def execute(self, statement: str) -> None:
+        """Run a statement in the warehouse as its owner, outside of a transaction."""
+        with connect(self.settings, role=None, autocommit=True) as connection:
+            connection.execute(statement)
+
     def command(self, *words: str) -> list[str]:
         """The `etl` command with its words."""
         return [*self.program, *words]

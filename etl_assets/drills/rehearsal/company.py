@@ -1,7 +1,7 @@
 """A guard company whose people change things in the billing periods that are open, behind a service."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ class GuardCompany:
     """A company, and the service that tells of it. It ends with `close`."""
 
     source = SOURCE
+    run_words: Sequence[str] = ()
 
     def __init__(self, seed: int) -> None:
         today = CALENDAR.period_of(datetime.now(UTC).date())

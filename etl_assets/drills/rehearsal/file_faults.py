@@ -37,7 +37,7 @@ def file_is_cut_off(night: Night, place: Hospital) -> None:
         cut.write_bytes(whole[: len(whole) * 6 // 10])
         trouble.strike()
         done = night.etl(*night.words(place))
-        rejected = night.at.query("select count(*) from stg.data_load_error where file_name = %s", cut.name)
+        rejected = night.at.query("select count(*) from stg.data_load_error where source_file = %s", cut.name)
         refused = night.at.query("select count(*) from stg.file_tracking where status = 'FAILED'")
         trouble.expect(
             rejected != [(0,)] or refused != [(0,)], f"the line that breaks off is a rejected row (exit {done.code})"

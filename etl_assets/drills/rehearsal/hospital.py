@@ -20,6 +20,7 @@ class Hospital:
     """Files in a landing folder, and what they come to."""
 
     source = SOURCE
+    run_words: Sequence[str] = ()
     environment: Mapping[str, str] = {}
 
     def __init__(self, folder: Path, seed: int, *, rooms: int = ROOMS) -> None:

@@ -1,11 +1,19 @@
 """Faults of a load itself, whatever its source: it is killed, cut off, doubled, or has no room to write."""
 
+import errno
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etl_assets.drills.installation import Installation
+from etl_assets.drills.rehearsal.hospital import Hospital
 from etl_assets.drills.rehearsal.night import FINE, Night
 from etl_assets.drills.rehearsal.places import Place
 
-_UNUSED = (
-    "select 1 from etl.batch where source = %s and status = 'abandoned' and finished_at > now() - interval '1 minute'"
-)
+_ANOTHER_WAITS = "select 1 from pg_locks where locktype = 'advisory' and not granted"
 
 
 def run_is_killed(night: Night, place: Place) -> None:
@@ -44,13 +52,77 @@ def two_runs_at_once(night: Night, place: Place) -> None:
     with night.fault("two runs of the source at once", place) as trouble:
         place.change()
         with night.held_before_commit() as waiting:
-            processes = [night.begin(*night.words(place))]
+            first = night.begin(*night.words(place))
             waiting()
-            processes.append(night.begin(*night.words(place)))
-            night.wait_for("select 1 from pg_locks where locktype = 'advisory' and not granted")
-        codes = [night.end(process).code for process in processes]
+            second = night.begin(*night.words(place))
+            # It waits for the first, or finds nothing to do beside it.
+            while second.poll() is None and not night.at.query(_ANOTHER_WAITS):
+                time.sleep(0.1)
+        codes = [night.end(process).code for process in (first, second)]
         if all(code in FINE for code in codes):
-            trouble.pass_by("the second waits for the first")
+            trouble.pass_by("the second waits, or has nothing to do")
             trouble.healed = "both runs"
         else:
             trouble.wrong.append(f"both runs go through (they ended with {codes})")
+
+
+SMALL_DISK = "2m"
+TABLE = "or_case"
+
+
+def disk_is_full(night: Night, place: Hospital) -> None:
+    """A table lies on a disk of its own, a small one, on which nothing is left."""
+    with night.fault("the disk of the warehouse is full", place) as trouble, _small_disk(night.at, place) as disk:
+        _fill(disk)
+        place.deliver(place.new_day(), rooms=30)
+        trouble.strike()
+        done = night.etl(*night.words(place))
+        trouble.expect(done.code == 1 and "No space left" in done.output, "the run ends with 1 and says so")
+
+
+def may_mount() -> bool:
+    """Whether a small disk can be had: that takes root, and a kernel that lets it."""
+    with tempfile.TemporaryDirectory() as folder:
+        if _mount(folder):
+            return False
+        _run("umount", folder)
+        return True
+
+
+@contextmanager
+def _small_disk(at: Installation, place: Hospital) -> Iterator[Path]:
+    """Have the table lie on a disk that has two megabytes; it is moved back, and is whole, when the block ends."""
+    relation = f"{place.source.schema}.{TABLE}"
+    with tempfile.TemporaryDirectory(prefix="etl-drill-disk-") as folder:
+        Path(folder).chmod(0o755)
+        _mount(folder)
+        space = Path(folder) / "space"
+        space.mkdir()
+        _run("chown", f"--reference={at.settings.home / 'postgres'}", str(space))
+        try:
+            at.execute(f"create tablespace small location '{space}'")
+            at.execute(f"alter table {relation} set tablespace small")
+            yield Path(folder)
+        finally:
+            (Path(folder) / "filler").unlink(missing_ok=True)
+            at.execute(f"alter table {relation} set tablespace pg_default")
+            at.execute("drop tablespace small")
+            _run("umount", folder)
+
+
+def _fill(disk: Path) -> None:
+    try:
+        with (disk / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1024))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+
+
+def _mount(folder: str) -> int:
+    return _run("mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", folder)
+
+
+def _run(*words: str) -> int:
+    return subprocess.run(words, check=False, capture_output=True).returncode  # noqa: S603 (our own words)

@@ -93,7 +93,7 @@ class Night:
 
     def words(self, place: Place, *more: str) -> list[str]:
         """The words of a run of a source."""
-        return ["run", place.source.name, *more, *([] if self.builds else ["--only-load"])]
+        return ["run", place.source.name, *place.run_words, *more, *([] if self.builds else ["--only-load"])]
 
     def begin(self, *words: str) -> "subprocess.Popen[str]":
         """Start a command in a session of its own."""

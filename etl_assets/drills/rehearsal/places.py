@@ -1,6 +1,6 @@
 """Where data come from in a rehearsal: stand-ins that live on round by round, and know what they hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from etl_assets.declare.source import Source
@@ -13,6 +13,8 @@ class Place(Protocol):
     source: Source
     environment: Mapping[str, str]
     """The settings by which a loader finds it."""
+    run_words: Sequence[str]
+    """What a run of it is told besides, such as `--sweep`."""
 
     def change(self) -> None:
         """Let it live on: rows are added, changed and deleted."""

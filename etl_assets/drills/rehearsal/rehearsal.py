@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
-from etl_assets.drills.installation import Installation, scratch_installation
-from etl_assets.drills.rehearsal import file_faults, load_faults, service_faults
+from etl_assets.drills.installation import scratch_installation
+from etl_assets.drills.rehearsal import database_faults, file_faults, load_faults, service_faults
 from etl_assets.drills.rehearsal.company import GuardCompany
+from etl_assets.drills.rehearsal.databases import Network, Practice
 from etl_assets.drills.rehearsal.hospital import Hospital
 from etl_assets.drills.rehearsal.night import HEADER, Night
+from etl_assets.drills.rehearsal.places import Place
+from etl_assets.drills.rehearsal.trials import ContactBook, TrialOffice
 from etl_assets.sandbox.receivers import receivers
 
 
@@ -29,26 +32,51 @@ def rehearse(say: Callable[[str], None], *, short: bool = False, seed: int = 1) 
 def play(night: Night, *, short: bool, seed: int) -> bool:
     """As `rehearse`, in an installation that is there."""
     began = time.monotonic()
-    hospital = Hospital(night.at.landing, seed)
-    with closing(GuardCompany(seed)) as company:
-        night.at.environment.update(company.environment)
-        for place in (hospital, company):
-            night.load(place)
+    with ExitStack() as opened:
+        hospital, company = Hospital(night.at.landing, seed), opened.enter_context(closing(GuardCompany(seed)))
+        _begin(night, hospital, company)
         night.say(HEADER)
         load_faults.run_is_killed(night, hospital)
         service_faults.service_stumbles(night, company)
         file_faults.file_is_cut_off(night, hospital)
         load_faults.connection_is_cut(night, company)
         if not short:
-            file_faults.file_comes_twice(night, hospital)
-            file_faults.file_comes_late(night, hospital)
-            file_faults.lines_cannot_be_read(night, hospital)
-            file_faults.day_is_corrected(night, hospital)
-            load_faults.two_runs_at_once(night, hospital)
-            load_faults.two_runs_at_once(night, company)
-            service_faults.service_is_down(night, company)
+            _go_on(night, opened, hospital, company, seed)
     _say_result(night, time.monotonic() - began)
     return night.is_good
+
+
+def _begin(night: Night, *places: Place) -> None:
+    for place in places:
+        night.at.environment.update(place.environment)
+        night.load(place)
+
+
+def _go_on(night: Night, opened: ExitStack, hospital: Hospital, company: GuardCompany, seed: int) -> None:
+    """The faults that the short form leaves out."""
+    file_faults.file_comes_twice(night, hospital)
+    file_faults.file_comes_late(night, hospital)
+    file_faults.lines_cannot_be_read(night, hospital)
+    file_faults.day_is_corrected(night, hospital)
+    load_faults.two_runs_at_once(night, hospital)
+    if load_faults.may_mount():
+        load_faults.disk_is_full(night, hospital)
+    else:
+        night.say("NOT REHEARSED: a full disk; a small one can be mounted by root alone.")
+    load_faults.two_runs_at_once(night, company)
+    service_faults.page_comes_twice(night, company)
+    service_faults.service_is_down(night, company)
+    databases = Practice(night.at, seed), Network(night.at, seed)
+    _begin(night, *databases)
+    for database in databases:
+        load_faults.run_is_killed(night, database)
+        database_faults.source_cuts_connections(night, database)
+        database_faults.database_is_down(night, database)
+    services = opened.enter_context(closing(TrialOffice())), opened.enter_context(closing(ContactBook(seed)))
+    _begin(night, *services)
+    for service in services:
+        load_faults.run_is_killed(night, service)
+        load_faults.connection_is_cut(night, service)
 
 
 def _say_result(night: Night, seconds: float) -> None:

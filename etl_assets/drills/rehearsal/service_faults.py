@@ -2,20 +2,19 @@
 
 from urllib.parse import urlsplit
 
-from etl_assets.drills.rehearsal.company import GuardCompany
+from etl_assets.drills.rehearsal.company import PAGE, GuardCompany
 from etl_assets.drills.rehearsal.night import FINE, Night, channels_of
 
 
 def service_stumbles(night: Night, place: GuardCompany) -> None:
-    """It answers 500 and 429, breaks answers off, and shifts a list by a page while it is read."""
-    with night.fault("answers 500, 429, cut off, and a page twice", place) as trouble:
+    """It answers 500 and 429, and breaks answers off."""
+    with night.fault("answers 500, 429, cut off, and no JSON", place) as trouble:
         place.change()
         faults = place.service.faults
         faults.plan("status", status=500, path="clients")
         faults.plan("too_many", path="employees")
         faults.plan("cut_off", path="positions")
         faults.plan("not_json", path="regions")
-        faults.plan("list_shifts", path="shifts", nth=2, by=25)
         done = night.etl(*night.words(place))
         faults.clear()
         if done.code in FINE:
@@ -23,6 +22,17 @@ def service_stumbles(night: Night, place: GuardCompany) -> None:
             trouble.healed = "that run"
         else:
             trouble.tell(f"the run ends with {done.code}")
+
+
+def page_comes_twice(night: Night, place: GuardCompany) -> None:
+    """The second page of a list is the first once more: the service counts wrong, and its list is not believed."""
+    with night.fault("a page comes twice", place) as trouble:
+        place.change()
+        place.service.faults.plan("list_shifts", path="shifts", nth=2, by=PAGE)
+        done = night.etl(*night.words(place))
+        place.service.faults.clear()
+        trouble.expect(done.code == 1 and "page" in done.output, "the run ends with 1, the table stays as it was")
+        trouble.heals_by = ("retry", place.source.name)
 
 
 def service_is_down(night: Night, place: GuardCompany) -> None:
