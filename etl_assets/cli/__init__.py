@@ -15,6 +15,7 @@ from etl_assets.cli import (
     operating,
     privacy,
     proof,
+    rehearsal,
     reports,
     runs,
     sandboxes,
@@ -49,6 +50,7 @@ def parser() -> Parser:
     operating.add_operating_commands(commands)
     sandboxes.add_sandbox_commands(commands)
     drills.add_drill_commands(commands)
+    rehearsal.add_rehearse_command(commands)
     return root
 
 

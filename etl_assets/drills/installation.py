@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings, process_environment, read_settings
 from etl_assets.warehouse import embedded
-from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.connection import connect, warehouse_url
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ class Installation:
         with connect(self.settings, role=None) as connection:
             return connection.execute(question, values or None).fetchall()
 
-    def execute(self, statement: str) -> None:
-        """Run a statement in the warehouse as its owner, outside of a transaction."""
-        with connect(self.settings, role=None, autocommit=True) as connection:
-            connection.execute(statement)
+    def administer(self, statement: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]  # of any columns
+        """Run a statement as the server's owner, outside of a transaction; its rows, where it gives any."""
+        with psycopg.connect(warehouse_url(self.settings), user="postgres", autocommit=True) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
 
     def command(self, *words: str) -> list[str]:
         """The `etl` command with its words."""

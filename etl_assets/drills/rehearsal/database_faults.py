@@ -8,14 +8,14 @@ def database_is_down(night: Night, place: CopiedDatabase) -> None:
     """It takes no connection for a whole run; later it does again."""
     with night.fault("the database refuses all connections, then not", place) as trouble:
         place.change()
-        night.at.execute(f"alter database {place.name} with allow_connections false")
+        night.at.administer(f"alter database {place.name} with allow_connections false")
         _end_connections(night, place)
         trouble.strike()
         done = night.etl(*night.words(place))
         trouble.expect(done.code == 1, "the run ends with 1")
         told = night.look() or night.look(minutes=11)
         trouble.expect(any(place.source.name in each.title for each in told), channels_of(told))
-        night.at.execute(f"alter database {place.name} with allow_connections true")
+        night.at.administer(f"alter database {place.name} with allow_connections true")
     over = [each for each in night.look(minutes=12) if "RESOLVE" in (each.title + each.action).upper()]
     trouble.expect(over, "over")
 
@@ -37,4 +37,4 @@ def source_cuts_connections(night: Night, place: CopiedDatabase) -> None:
 
 
 def _end_connections(night: Night, place: CopiedDatabase) -> None:
-    night.at.query("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", place.name)
+    night.at.administer("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", place.name)

@@ -13,7 +13,9 @@ from etl_assets.drills.rehearsal.hospital import Hospital
 from etl_assets.drills.rehearsal.night import FINE, Night
 from etl_assets.drills.rehearsal.places import Place
 
-_ANOTHER_WAITS = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+_ANOTHER_WAITS = (
+    "select 1 from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0 having count(distinct pid) > 1"
+)
 
 
 def run_is_killed(night: Night, place: Place) -> None:
@@ -26,7 +28,9 @@ def run_is_killed(night: Night, place: Place) -> None:
             night.kill(process)
             trouble.strike()
         done = night.etl(*night.words(place))
-        left = night.at.query("select status from etl.batch where source = %s and status = 'running'", place.source.name)
+        left = night.at.query(
+            "select status from etl.batch where source = %s and status = 'running'", place.source.name
+        )
         abandoned = night.at.query(
             "select 1 from etl.batch where source = %s and status = 'abandoned'", place.source.name
         )
@@ -41,7 +45,7 @@ def connection_is_cut(night: Night, place: Place) -> None:
         with night.held_before_commit() as waiting:
             process = night.begin(*night.words(place))
             server_process = waiting()
-            night.at.query("select pg_terminate_backend(%s)", server_process)
+            night.at.administer("select pg_terminate_backend(%s)", server_process)
             trouble.strike()
         done = night.end(process)
         trouble.expect(done.code == 1 and "terminat" in done.output, "the run ends with 1 and says so")
@@ -83,31 +87,40 @@ def disk_is_full(night: Night, place: Hospital) -> None:
 def may_mount() -> bool:
     """Whether a small disk can be had: that takes root, and a kernel that lets it."""
     with tempfile.TemporaryDirectory() as folder:
-        if _mount(folder):
-            return False
-        _run("umount", folder)
-        return True
+        is_mounted = _mount(folder) == 0
+        if is_mounted:
+            _run("umount", folder)
+        return is_mounted
 
 
 @contextmanager
 def _small_disk(at: Installation, place: Hospital) -> Iterator[Path]:
     """Have the table lie on a disk that has two megabytes; it is moved back, and is whole, when the block ends."""
     relation = f"{place.source.schema}.{TABLE}"
-    with tempfile.TemporaryDirectory(prefix="etl-drill-disk-") as folder:
-        Path(folder).chmod(0o755)
-        _mount(folder)
-        space = Path(folder) / "space"
+    with _mounted() as disk:
+        space = disk / "space"
         space.mkdir()
-        _run("chown", f"--reference={at.settings.home / 'postgres'}", str(space))
+        ((data,),) = at.administer("show data_directory")
+        _run("chown", f"--reference={data}", str(space))
+        at.administer(f"create tablespace small location '{space}'")
+        at.administer(f"alter table {relation} set tablespace small")
         try:
-            at.execute(f"create tablespace small location '{space}'")
-            at.execute(f"alter table {relation} set tablespace small")
+            yield disk
+        finally:
+            (disk / "filler").unlink(missing_ok=True)
+            at.administer(f"alter table {relation} set tablespace pg_default")
+            at.administer("drop tablespace small")
+
+
+@contextmanager
+def _mounted() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="etl-drill-disk-") as folder:
+        Path(folder).chmod(0o755)  # the server runs as somebody else
+        _mount(folder)
+        try:
             yield Path(folder)
         finally:
-            (Path(folder) / "filler").unlink(missing_ok=True)
-            at.execute(f"alter table {relation} set tablespace pg_default")
-            at.execute("drop tablespace small")
-            _run("umount", folder)
+            _run("umount", "--lazy", folder)  # the server may have a file of it open for a while
 
 
 def _fill(disk: Path) -> None:
@@ -121,7 +134,7 @@ def _fill(disk: Path) -> None:
 
 
 def _mount(folder: str) -> int:
-    return _run("mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", folder)
+    return _run("mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK},mode=755", "tmpfs", folder)
 
 
 def _run(*words: str) -> int:
