@@ -25,6 +25,7 @@ class GuardCompany:
 
     source = SOURCE
     run_words: Sequence[str] = ()
+    whole_words: Sequence[str] = ()
 
     def __init__(self, seed: int) -> None:
         today = CALENDAR.period_of(datetime.now(UTC).date())

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import psycopg
 from psycopg import sql
 
+from etl_assets.declare.database import ERASURE_KEY, PSEUDONYM_KEY
 from etl_assets.declare.source import Source
 from etl_assets.drills.installation import Installation
 from etl_assets.drills.rehearsal.comparison import TableTruth
@@ -37,6 +38,7 @@ class CopiedDatabase:
         self.environment: Mapping[str, str] = {f"ETL_{source.name.upper()}_URL": url, **environment}
         self.run_words: Sequence[str] = ("--sweep",)
         """What moves no stamp, a sweep alone sees."""
+        self.whole_words: Sequence[str] = ()
         self._warehouse = warehouse_url(at.settings)
 
     def change(self) -> None:
@@ -91,8 +93,8 @@ class Network(CopiedDatabase):
 
     def __init__(self, at: Installation, seed: int) -> None:
         url = lacrei_saude.host(warehouse_url(at.settings), patients=PATIENTS, seed=seed)
-        secret = "of people who do not exist, and no secret"
-        words = {f"ETL_LACREI_SAUDE_{word}_KEY": secret for word in ("PSEUDONYM", "ERASURE")}
+        keys = dict.fromkeys((PSEUDONYM_KEY, ERASURE_KEY), "of people who do not exist, and no secret")
+        words = {f"ETL_LACREI_SAUDE_{name.upper()}": word for name, word in keys.items()}
         super().__init__(LACREI_SAUDE, at, url, words)
         self._step = 0
 

@@ -1,12 +1,7 @@
 """Faults of files: delivered twice, late, cut off, with lines that nobody can read, and corrected."""
 
-from datetime import timedelta
-
-from etl_assets.drills.rehearsal.hospital import FIRST, Hospital
+from etl_assets.drills.rehearsal.hospital import EARLIER, FIRST, Hospital
 from etl_assets.drills.rehearsal.night import Night
-
-EARLIER = FIRST - timedelta(days=7)
-"""A day from before all that were delivered."""
 
 
 def file_comes_twice(night: Night, place: Hospital) -> None:

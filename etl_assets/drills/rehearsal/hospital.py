@@ -14,6 +14,8 @@ from etl_assets.warehouse.relation import Relation
 
 FIRST = date(2026, 1, 5)
 ROOMS = 4
+EARLIER = FIRST - timedelta(days=7)
+"""A day from before all that are delivered in their turn."""
 
 
 class Hospital:
@@ -21,6 +23,7 @@ class Hospital:
 
     source = SOURCE
     run_words: Sequence[str] = ()
+    whole_words: Sequence[str] = ("--from", "2025-12-01", "--to", "2026-03-31")
     environment: Mapping[str, str] = {}
 
     def __init__(self, folder: Path, seed: int, *, rooms: int = ROOMS) -> None:

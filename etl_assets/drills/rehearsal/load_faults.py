@@ -38,6 +38,21 @@ def run_is_killed(night: Night, place: Place) -> None:
         trouble.healed = "that run"
 
 
+def build_is_killed(night: Night, place: Place) -> None:
+    """Its process ends while models are built of what it has loaded."""
+    with night.fault("a run is killed (-9) while it builds models", place) as trouble:
+        place.change()
+        with night.held_before_commit("etl.model_build") as waiting:
+            process = night.begin("run", place.source.name, *place.run_words)
+            waiting()
+            night.kill(process)
+            trouble.strike()
+        done = night.etl("run", place.source.name, *place.run_words)
+        left = night.at.query("select 1 from etl.batch where status = 'running'")
+        trouble.expect(not left and done.code in FINE, "the next run finds its batch abandoned, and builds")
+        trouble.healed = "that run"
+
+
 def connection_is_cut(night: Night, place: Place) -> None:
     """The warehouse ends the connection of a load that has written its rows."""
     with night.fault("the warehouse's connection is cut in mid-load", place) as trouble:

@@ -1,4 +1,4 @@
-"""The night of a rehearsal: faults one after another, and of each when it was told, when it was healed, and at what cost."""
+"""The night of a rehearsal: faults one after another; of each when it was told, when healed, and at what cost."""
 
 import os
 import signal
@@ -88,8 +88,8 @@ class Night:
 
     @property
     def is_good(self) -> bool:
-        """Whether no row was lost or doubled so far, and all was told that was to be."""
-        return not any(each.wrong or each.difference.where for each in self.troubles)
+        """Whether no row was lost or doubled so far, and all was told and healed that was to be."""
+        return not any(each.wrong or each.difference.where or "NOT" in each.healed for each in self.troubles)
 
     def words(self, place: Place, *more: str) -> list[str]:
         """The words of a run of a source."""
@@ -136,6 +136,12 @@ class Night:
             trouble.difference = self.compare(place)
             if is_through and not trouble.difference.where:
                 trouble.healed = f"{runs} run{'s' * (runs > 1)}, {time.monotonic() - began:.0f} s"
+        self.note(trouble)
+
+    def note(self, trouble: Trouble, *, is_right: bool = True) -> None:
+        """Count a fault, and say its line."""
+        if not is_right:
+            trouble.wrong.append("that it went through")
         self.troubles.append(trouble)
         self.say(_line(trouble))
 
@@ -165,13 +171,13 @@ class Night:
         return [each for each in found if "daily summary" not in each.title]
 
     @contextmanager
-    def held_before_commit(self) -> Iterator[Callable[[], int]]:
+    def held_before_commit(self, ledger: str = "etl.table_load") -> Iterator[Callable[[], int]]:
         """Let no load commit for as long as the block lasts: its rows are written, and its line of the ledger waits.
 
         What is given waits until one has come so far, and says which process of the server works for it.
         """
         with psycopg.connect(warehouse_url(self.at.settings)) as holder:
-            holder.execute("lock table etl.table_load in share mode")
+            holder.execute(f"lock table {ledger} in share mode")
 
             def waiting() -> int:
                 found = self.wait_for(

@@ -16,6 +16,9 @@ class Place(Protocol):
     run_words: Sequence[str]
     """What a run of it is told besides, such as `--sweep`."""
 
+    whole_words: Sequence[str]
+    """What a run is told that is to take all its dates."""
+
     def change(self) -> None:
         """Let it live on: rows are added, changed and deleted."""
 

@@ -1,11 +1,11 @@
-"""The rehearsal: an installation of its own, stand-ins of its sources, a night of faults, and a table of what came of it."""
+"""The rehearsal: an installation of its own, stand-ins of its sources, a night of faults, and what came of it."""
 
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 from etl_assets.drills.installation import scratch_installation
-from etl_assets.drills.rehearsal import database_faults, file_faults, load_faults, service_faults
+from etl_assets.drills.rehearsal import database_faults, dawn, file_faults, load_faults, service_faults
 from etl_assets.drills.rehearsal.company import GuardCompany
 from etl_assets.drills.rehearsal.databases import Network, Practice
 from etl_assets.drills.rehearsal.hospital import Hospital
@@ -26,7 +26,7 @@ def rehearse(say: Callable[[str], None], *, short: bool = False, seed: int = 1) 
     with ExitStack() as opened:
         heard = opened.enter_context(receivers())
         at = opened.enter_context(scratch_installation(heard.settings))
-        return play(Night(at, heard, say, builds=not short), short=short, seed=seed)
+        return play(Night(at, heard, say, builds=False), short=short, seed=seed)
 
 
 def play(night: Night, *, short: bool, seed: int) -> bool:
@@ -63,9 +63,14 @@ def _go_on(night: Night, opened: ExitStack, hospital: Hospital, company: GuardCo
         load_faults.disk_is_full(night, hospital)
     else:
         night.say("NOT REHEARSED: a full disk; a small one can be mounted by root alone.")
+    load_faults.build_is_killed(night, hospital)
     load_faults.two_runs_at_once(night, company)
     service_faults.page_comes_twice(night, company)
     service_faults.service_is_down(night, company)
+    by_day: tuple[Place, ...] = (hospital, company)
+    for place in by_day:
+        dawn.full_build_writes_nothing(night, place)
+    dawn.undisturbed_load_makes_the_same(night, hospital)
     databases = Practice(night.at, seed), Network(night.at, seed)
     _begin(night, *databases)
     for database in databases:
@@ -77,6 +82,8 @@ def _go_on(night: Night, opened: ExitStack, hospital: Hospital, company: GuardCo
     for service in services:
         load_faults.run_is_killed(night, service)
         load_faults.connection_is_cut(night, service)
+    for place in (*databases, services[0]):
+        dawn.full_build_writes_nothing(night, place)
 
 
 def _say_result(night: Night, seconds: float) -> None:

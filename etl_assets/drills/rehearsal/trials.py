@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from etl_assets.declare.endpoints import Job
 from etl_assets.declare.rest import RestTable
 from etl_assets.drills.rehearsal.comparison import TableTruth
 from etl_assets.sandbox.gohighlevel.contacts import Location
@@ -25,6 +26,7 @@ class TrialOffice:
 
     source = TRIALSYNC
     run_words: Sequence[str] = ()
+    whole_words: Sequence[str] = ()
 
     def __init__(self) -> None:
         self.instances = Instances(SCALE)
@@ -47,10 +49,12 @@ class TrialOffice:
         """The records of the lists that are asked for as such, of both instances together."""
         for table in TRIALSYNC.tables:
             rest = TRIALSYNC.rest_table(table.name)
-            if len(rest.jobs) == 1 and not rest.jobs[0].endpoint.per and not rest.never_load:
+            if len(rest.jobs) == 1 and _is_taken_whole(rest, rest.jobs[0]):
                 path = rest.jobs[0].endpoint.path.removeprefix("api/v1/").strip("/")
                 found = [
-                    document for service in self.instances.services.values() for document in service.documents(path)
+                    document if isinstance(document, dict) else {"name": document}
+                    for service in self.instances.services.values()
+                    for document in service.documents(path)
                 ]
                 yield _records(rest, TRIALSYNC.schema, found)
 
@@ -60,6 +64,7 @@ class ContactBook:
 
     source = GOHIGHLEVEL
     run_words: Sequence[str] = ()
+    whole_words: Sequence[str] = ()
 
     def __init__(self, seed: int) -> None:
         self.location = Location(seed, contacts=CONTACTS)
@@ -84,6 +89,11 @@ class ContactBook:
             fields = self.location.custom_fields()
         for table, found in zip(GOHIGHLEVEL.tables, (contacts, fields), strict=True):
             yield _records(GOHIGHLEVEL.rest_table(table.name), GOHIGHLEVEL.schema, found)
+
+
+def _is_taken_whole(table: RestTable, job: Job) -> bool:
+    """Whether a table has all that one list gives, as it gives it."""
+    return job.is_active and not job.endpoint.per and not table.never_load
 
 
 def _records(table: RestTable, schema: str, found: list[dict[str, Any]]) -> TableTruth:

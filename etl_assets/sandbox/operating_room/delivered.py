@@ -36,6 +36,10 @@ class Delivered:
             self._in_force[table, day] = lines
             self.files[table, day] = path
 
+    def in_force(self) -> list[Path]:
+        """The files that lines are in force of."""
+        return sorted(set(self.files.values()))
+
     def lines(self, table: str) -> Iterator[Line]:
         """The lines of a list that are in force."""
         for (name, _), lines in self._in_force.items():
