@@ -16,6 +16,7 @@ from etl_assets.cli import (
     preview,
     privacy,
     proof,
+    rehearsal,
     reports,
     rules,
     runs,
@@ -57,6 +58,7 @@ def parser() -> Parser:
     workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
     drills.add_drill_commands(commands)
+    rehearsal.add_rehearse_command(commands)
     return root
 
 
