@@ -8,6 +8,7 @@ from etl_assets.cli import (
     copies,
     discovery,
     drills,
+    emergency,
     erasure,
     explain,
     inventory,
@@ -45,6 +46,7 @@ def parser() -> Parser:
     reports.add_report_command(commands)
     explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
+    emergency.add_emergency_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
     operating.add_operating_commands(commands)
