@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from etl_assets.cli import (
     alerts,
+    backups,
     copies,
     discovery,
     drills,
@@ -49,6 +50,7 @@ def parser() -> Parser:
     emergency.add_emergency_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
+    backups.add_backup_commands(commands)
     operating.add_operating_commands(commands)
     workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
