@@ -21,10 +21,11 @@ from etl_assets.warehouse import embedded
 OLD_POSTGRES = "ETL_TEST_OLD_POSTGRES"
 """Names the folder of the programs of an older PostgreSQL, 17, such as /usr/lib/postgresql/17/bin."""
 ACL = "left join lateral (select array_agg(a::text order by a::text) as acl from unnest(%s) as a) on true"
+RELATION_ACL = """coalesce(relacl, acldefault(cast(case relkind when 'S' then 's' else 'r' end as "char"), relowner))"""
 PRIVILEGES = f"""
     select 'relation', oid::regclass::text, relowner::regrole::text, acl::text
     from pg_class
-    {ACL % "coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner))"}
+    {ACL % RELATION_ACL}
     where relnamespace::regnamespace::text !~ '^(pg_|information_schema)'
     union all
     select 'column', attrelid::regclass || '.' || attname, '', acl::text
