@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from etl_assets.cli import (
     alerts,
+    backups,
     copies,
     discovery,
     drills,
+    emergency,
     erasure,
     explain,
     inventory,
@@ -51,8 +53,10 @@ def parser() -> Parser:
     explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
     preview.add_preview_command(commands)
+    emergency.add_emergency_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
+    backups.add_backup_commands(commands)
     operating.add_operating_commands(commands)
     rules.add_rule_commands(commands)
     workers.add_worker_command(commands)

