@@ -14,6 +14,7 @@ from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.settings import Settings
 from etl_assets.warehouse.alerts import Alert, Member, alerts_since, end_alerts
+from etl_assets.warehouse.database.incidents import ROLLED_BACK
 from etl_assets.warehouse.outbox import (
     Message,
     become_sender,
@@ -128,7 +129,8 @@ def _subject(alert: Alert, look: _Look, retry_is_pending: Callable[[str], bool])
     heard = [
         member
         for member in alert.members
-        if not any(silence.covers(alert.source, member.relation) for silence in look.silences)
+        if alert.kind == ROLLED_BACK  # a person did it, and not the noise that another one silenced
+        or not any(silence.covers(alert.source, member.relation) for silence in look.silences)
     ]
     tier = look.importance.highest(alert.source, alert.kind, [each.relation for each in heard or alert.members])
     may_pass = alert.resolved_at is None and alert.run_id is not None and look.now - alert.opened_at < HOLD

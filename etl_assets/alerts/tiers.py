@@ -10,6 +10,7 @@ from datetime import timedelta
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.declare.source import Source
 from etl_assets.declare.tables import Table
+from etl_assets.warehouse.database.incidents import ROLLED_BACK
 
 DEFAULT_IMPORTANCE = "important"
 """Of tables that name none, of models, and of what runs all this."""
@@ -68,6 +69,8 @@ class Importance:
 
     def tier(self, source: str, kind: str, relation: str) -> Tier:
         """The tier of a table, a model, or of a whole source where `relation` is empty."""
+        if kind == ROLLED_BACK:
+            return CRITICAL
         table = self._tables.get(relation)
         if table is None:
             return self._of_source.get(source, IMPORTANT) if not relation else IMPORTANT

@@ -16,6 +16,7 @@ _HAPPENED = {
     "degraded": "checks stand failed",
     "hanging": "a load goes on for too long",
     "platform": "what runs the loads does not work",
+    "rolled_back": "rolled back to the old pipeline",
 }
 
 
@@ -66,6 +67,8 @@ def what_to_run(alert: Alert, members: Sequence[Member]) -> str:
         return f"etl issues list --source {alert.source} --rule {members[0].rule}"
     if alert.kind == "hanging":
         return "etl status --watch; if it does not go on, terminate its run in the UI: the next one goes on from there"
+    if alert.kind == "rolled_back":
+        return f"the incident report has the way forward; at its end: etl resume {alert.source} --by NAME --why WORDS"
     return "etl status; the page Deployment of the UI"
 
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 from etl_assets.cli import (
     alerts,
+    backups,
     copies,
     discovery,
     drills,
+    emergency,
     erasure,
     explain,
     inventory,
@@ -16,10 +18,12 @@ from etl_assets.cli import (
     preview,
     privacy,
     proof,
+    rehearsal,
     reports,
     rules,
     runs,
     sandboxes,
+    status,
     validation,
     workers,
 )
@@ -38,6 +42,7 @@ def parser() -> Parser:
     root = Parser(prog="etl", description=__doc__, epilog=EXIT_CODES)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     runs.add_run_commands(commands)
+    status.add_status_command(commands)
     alerts.add_alert_commands(commands)
     jobs.add_job_commands(commands)
     validation.add_validate_command(commands)
@@ -48,13 +53,16 @@ def parser() -> Parser:
     explain.add_explain_command(commands)
     copies.add_copy_commands(commands)
     preview.add_preview_command(commands)
+    emergency.add_emergency_commands(commands)
     privacy.add_privacy_commands(commands)
     erasure.add_erasure_commands(commands)
+    backups.add_backup_commands(commands)
     operating.add_operating_commands(commands)
     rules.add_rule_commands(commands)
     workers.add_worker_command(commands)
     sandboxes.add_sandbox_commands(commands)
     drills.add_drill_commands(commands)
+    rehearsal.add_rehearse_command(commands)
     return root
 
 

@@ -3,18 +3,21 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from etl_assets.cli.arguments import Commands, command, copied_table_named, copied_tables_named, day, source_named
 from etl_assets.declare.catalogue import parse_catalogue
 from etl_assets.declare.copied_table import IMPORTANCES
+from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.database.discovery import describe_left_out, discover, find_drift
 from etl_assets.loading.database.rollback import roll_back
 from etl_assets.quality.compare import TableComparison, compare
 from etl_assets.settings import read_settings
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.database.comparisons import LastComparison, record_comparison
 from etl_assets.warehouse.database.retention import apply_retention
 from etl_assets.warehouse.database.switch import switch, switch_states
 from etl_assets.warehouse.ledger import open_batch
@@ -84,11 +87,33 @@ def compare_tables(options: argparse.Namespace) -> bool:
         show_values=options.show_values,
     )
     for comparison in found:
+        _record(options.source, comparison)
         verdicts[comparison.verdict] = verdicts.get(comparison.verdict, 0) + 1
         is_equal &= comparison.is_as_the_old_one
         print("\n".join(_describe_comparison(comparison)))
     print("; ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(verdicts.items())) + ".")
     return is_equal
+
+
+def _record(source: Source, found: TableComparison) -> None:
+    """Write down how a table of ours compared, for the report of an incident."""
+    if found.importance is None:
+        return
+    with connect(read_settings(), autocommit=True) as connection:
+        record_comparison(
+            connection,
+            LastComparison(
+                relation=f"{source.schema}.{found.table}",
+                compared_at=datetime.now(UTC),
+                verdict=found.verdict,
+                old_rows=found.old_rows,
+                new_rows=found.new_rows,
+                keys_only_old=found.keys_only_old,
+                keys_only_new=found.keys_only_new,
+                rows_differing=found.rows_differing,
+                columns=[each.column for each in found.columns],
+            ),
+        )
 
 
 def _describe_comparison(found: TableComparison) -> Iterator[str]:

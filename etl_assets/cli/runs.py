@@ -2,18 +2,16 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from etl_assets.cli.alerts import send_unsent
-from etl_assets.cli.arguments import Commands, command, day, source_named, source_or_all, tables_named, tables_of_jobs
+from etl_assets.cli.arguments import Commands, command, day, source_or_all, tables_named, tables_of_jobs
 from etl_assets.cli.sandboxes import stand_ins, write_first_files
 from etl_assets.declare.copied_table import IMPORTANCES
 from etl_assets.declare.dates import Calendar, Span
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
 from etl_assets.loading.load import LoadOptions
-from etl_assets.quality.health import STATES, table_health
 from etl_assets.quality.report import Line, summary
 from etl_assets.settings import PROJECT, Settings, read_settings
 from etl_assets.sources import SOURCES, chosen_sources
@@ -237,27 +235,8 @@ def dev(options: argparse.Namespace) -> None:
     settings = read_settings()
     migrate_quietly(settings)
     with stand_ins(settings):
-        code = launch.serve(settings, ["--host", options.host, "--port", str(options.port)])
+        code = launch.serve(settings, host=options.host, port=options.port)
     sys.exit(code)
-
-
-def status(options: argparse.Namespace) -> bool:
-    """Show what the warehouse holds, how its last checks went, and the health of each table.
-
-    Returns whether none has failed, is late or degraded.
-    """
-    sources = options.source or SOURCES
-    report(sources, [])
-    with connect(read_settings()) as connection:
-        connection.execute("reset role")
-        healths = [health for source in sources for health in table_health(connection, source)]
-    counted = Counter(health.state for health in healths)
-    print("Health: " + ", ".join(f"{counted[state]:,} {state}" for state in reversed(STATES)) + ".")
-    ill = [health for health in healths if health.since]
-    for health in ill:
-        print(f"{health.state:8} since {health.since:%Y-%m-%d %H:%M} UTC  {health.relation}: {health.why}")
-        print(f"         {health.command}")
-    return not ill
 
 
 def migrate_quietly(settings: Settings) -> list[str]:
@@ -349,8 +328,6 @@ def add_run_commands(commands: Commands) -> None:
     made = command(commands, "retry", retry)
     made.add_argument("source", type=source_or_all, nargs="?", help="all of them where none is named")
 
-    made = command(commands, "status", status)
-    made.add_argument("source", nargs="*", type=source_named)
     made = command(commands, "dev", dev)
     made.add_argument("--host", default="127.0.0.1")
     made.add_argument("--port", type=int, default=3000)

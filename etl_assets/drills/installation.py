@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from etl_assets.errors import EtlError
 from etl_assets.settings import Settings, process_environment, read_settings
 from etl_assets.warehouse import embedded
-from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.connection import connect, warehouse_url
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Installation:
     """One installation, and what a person may do with it from outside."""
 
     environment: dict[str, str]
+    program: tuple[str, ...] = (sys.executable, "-m", "etl_assets.cli")
+    """What is run as `etl`."""
 
     @property
     def settings(self) -> Settings:
@@ -61,10 +65,15 @@ class Installation:
         with connect(self.settings, role=None) as connection:
             return connection.execute(question, values or None).fetchall()
 
-    @staticmethod
-    def command(*words: str) -> list[str]:
+    def administer(self, statement: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]  # of any columns
+        """Run a statement as the server's owner, outside of a transaction; its rows, where it gives any."""
+        with psycopg.connect(warehouse_url(self.settings), user="postgres", autocommit=True) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def command(self, *words: str) -> list[str]:
         """The `etl` command with its words."""
-        return [sys.executable, "-m", "etl_assets.cli", *words]
+        return [*self.program, *words]
 
 
 @contextmanager

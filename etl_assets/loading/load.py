@@ -30,6 +30,7 @@ from etl_assets.loading.report import LoadReport, TableCheck
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import is_transient
 from etl_assets.warehouse.ledger import Batch, Counts, RejectedRow, record_load, record_rejects, record_watermark
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation, lock_relation, refresh_statistics
 from etl_assets.warehouse.results import record_result
 from etl_assets.warehouse.under_way import loading
@@ -93,6 +94,10 @@ class Outcome:
     watermark: str | None = None
     notes: list[str] = field(default_factory=list)
     checks: list[TableCheck] = field(default_factory=list)
+    newest_slice: date | None = None
+    """The last date that was loaded, of what is loaded by date."""
+    is_news: bool = True
+    """Whether it was loaded for the first time, as far as is known."""
     source_said: dict[str, int] = field(default_factory=dict)
     """What the source itself says of what it gave: how many bytes, rows, records, ..."""
 
@@ -259,8 +264,9 @@ def _record(
         seconds=seconds,
         instance=unit.instance,
         file_id=unit.file_id,
-        left=outcome.moved_from,
-        changed=outcome.changed,
+        dates=LoadedDates(
+            changed=outcome.changed, left=outcome.moved_from, newest=outcome.newest_slice, is_news=outcome.is_news
+        ),
         source_said=outcome.source_said,
     )
     record_rejects(connection, batch, relation, unit.file_id, outcome.rejects)

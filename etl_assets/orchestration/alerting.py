@@ -1,8 +1,9 @@
 """The sensor that sends alerts, watches what no run ends with, and lets the world know that it does so itself."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -15,8 +16,8 @@ from etl_assets.orchestration.reports import missed_reports
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.warehouse.alerts import Change, changes_since
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import runs_with_batches
 from etl_assets.warehouse.reports import last_written
+from etl_assets.warehouse.under_way import runs_with_batches
 
 SECONDS = 14
 FRESHNESS_MINUTES = 5
@@ -78,7 +79,7 @@ def _shown(context: dg.SensorEvaluationContext, changes: Collection[Change]) -> 
     if not changes or context.repository_def is None:
         return
     graph = context.repository_def.asset_graph
-    keys = {graph.get(key).metadata.get("dagster/table_name"): key for key in graph.get_all_asset_keys()}
+    keys = {_relation(graph.get(key).metadata): key for key in graph.get_all_asset_keys()}
     for change in changes:
         if key := keys.get(change.relation):
             state = "healthy again" if change.ended_at else change.kind
@@ -87,3 +88,8 @@ def _shown(context: dg.SensorEvaluationContext, changes: Collection[Change]) -> 
                 description=f"{state}: {change.rule or change.why}",
                 metadata={"health": state, "since": dg.MetadataValue.timestamp(change.since), "why": change.why},
             )
+
+
+def _relation(metadata: Mapping[str, Any]) -> str:
+    """Schema and name of an asset's table; of a model dbt says the database in front."""
+    return ".".join(str(metadata.get("dagster/table_name", "")).split(".")[-2:])

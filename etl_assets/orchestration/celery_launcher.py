@@ -20,16 +20,13 @@ from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.orchestration.run_launcher import PRELOADED, execute_run
+from etl_assets.orchestration.run_launcher import NO_WORKER, PRELOADED, WORKER_TAG, execute_run
 from etl_assets.settings import Settings, read_settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.sessions import is_session_alive, open_session
 
 DEFAULT_QUEUE = "etl"
 TASK = "etl_assets.execute_run"
-WORKER_TAG = "etl/worker"
-"""The tag of a run that says which worker has taken it."""
-NO_WORKER = "none yet"
 _CONFIG: Mapping[str, Any] = {
     "task_ignore_result": True,  # Dagster's records say what became of a run
     "task_default_queue": DEFAULT_QUEUE,

@@ -27,10 +27,10 @@ from etl_assets.orchestration.models.dbt_assets import MODE_TAG
 from etl_assets.orchestration.models.dbt_project import TARGET
 from etl_assets.orchestration.orphaned_runs import SESSION_TAG, fail_orphaned_runs
 from etl_assets.orchestration.partitions import tags_of, today, whole_periods
-from etl_assets.orchestration.process_group import run_process_group
+from etl_assets.orchestration.services import serve_until_stopped
 from etl_assets.orchestration.staging_assets import load_config
 from etl_assets.orchestration.staleness import failed_keys, stale_in
-from etl_assets.settings import PROJECT, Settings, export_environment
+from etl_assets.settings import Settings, export_environment
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import abandon_dead_batches
 from etl_assets.warehouse.sessions import open_session
@@ -186,12 +186,15 @@ def _build_rest(
     return [rest.execute_in_process(instance=instance, raise_on_error=False, tags=tags, run_config=_QUIET_LOGGER)]
 
 
-def serve(settings: Settings, words: list[str]) -> int:
-    """Run the UI, its daemon and the code location until they are stopped, and leave none; returns their exit code."""
+def serve(settings: Settings, *, host: str, port: int) -> int:
+    """Run the UI, its daemon and the code location until they are stopped, and leave none; returns the exit code.
+
+    Raises:
+        EtlError: The port is taken; the code cannot be loaded; or something does not go on running.
+    """
     export_environment(dagster_environment(settings))
     TARGET.mkdir(exist_ok=True)
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", str(PROJECT / "workspace.yaml"), *words]
-    return run_process_group(command)
+    return serve_until_stopped(settings, host=host, port=port)
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> Iterator[str]:

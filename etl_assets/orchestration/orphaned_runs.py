@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from etl_assets.orchestration.run_launcher import NO_WORKER, WORKER_TAG
 from etl_assets.warehouse.connection import Connection
 from etl_assets.warehouse.ledger import abandoned_runs
 from etl_assets.warehouse.sessions import is_session_alive
@@ -17,6 +18,8 @@ SESSION_TAG = "etl/session"
 """The tag of a run of the terminal: the session of its process."""
 START_TIMEOUT = timedelta(minutes=10)
 """How long a run that is in no queue may take to start; dagster.yaml gives it half of that where a daemon runs."""
+LOCK_TIMEOUT = timedelta(minutes=1)
+"""How long the process of a run may take until it holds its lock: it is the first thing that it does."""
 MOST_RUNS = 1000
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -56,5 +59,10 @@ def _is_orphaned(record: dg.RunRecord, connection: Connection) -> bool:
     session = run.tags.get(SESSION_TAG)
     if session and run.parent_run_id is None:  # one that is run again has the tags of the first, and another process
         return not is_session_alive(connection, session)
-    created = record.create_timestamp.replace(tzinfo=record.create_timestamp.tzinfo or UTC)
-    return run.status is dg.DagsterRunStatus.NOT_STARTED and datetime.now(UTC) - created > START_TIMEOUT
+    if run.status is dg.DagsterRunStatus.STARTING and run.tags.get(WORKER_TAG, NO_WORKER) != NO_WORKER:
+        return _age(record.update_timestamp) > LOCK_TIMEOUT and not is_session_alive(connection, run.run_id)
+    return run.status is dg.DagsterRunStatus.NOT_STARTED and _age(record.create_timestamp) > START_TIMEOUT
+
+
+def _age(moment: datetime) -> timedelta:
+    return datetime.now(UTC) - moment.replace(tzinfo=moment.tzinfo or UTC)

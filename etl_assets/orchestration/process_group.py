@@ -1,114 +1,99 @@
-"""Run a command that starts processes of its own, and leave none of them behind, however this process is stopped."""
+"""Processes that start processes of their own, each in a group of its own, so that none of them is left behind."""
 
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """A person's Ctrl-C, a service manager, and a terminal that was closed."""
 GRACE_SECONDS = 30.0
-"""How long the command may take to end by itself, once it was told to; Dagster lets runs under way note that."""
+"""How long commands may take to end by themselves, once they were told to; Dagster lets runs under way note that."""
 LAST_GRACE_SECONDS = 5.0
-"""How long what it leaves behind may take, before it is killed."""
+"""How long what they leave behind may take, before it is killed."""
 POLL_SECONDS = 0.05
 
-
-class _Stopped(BaseException):
-    """This process was told to stop."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
+Process = subprocess.Popen[bytes]
 
 
-class _StopOnce:
-    """Signal handler: the first signal raises, once it may; no other one disturbs what is done about it."""
+class StopSignals:
+    """Notes that this process was told to stop, for the time of the `with` block. Main thread only.
+
+    Nothing is raised: a process that was just started is always known to whoever has to end it.
+    """
 
     def __init__(self) -> None:
-        self._number: int | None = None
-        self._may_raise = False
+        self.number: int | None = None
+        self._before: Mapping[int, Any] = {}
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Note a signal, and raise `_Stopped` where that is allowed."""
-        del frame
-        self._number = self._number or number
-        if self._may_raise:
-            self.disallow()
-            raise _Stopped(self._number)
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._note) for number in STOPPED_BY}
+        return self
 
-    def allow(self) -> None:
-        """Raise from now on, and at once where a signal came before."""
-        self._may_raise = True
-        if self._number:
-            self(self._number, None)
-
-    def disallow(self) -> None:
-        """Only note signals from now on."""
-        self._may_raise = False
-
-
-def run_process_group(command: Sequence[str], *, grace: float = GRACE_SECONDS) -> int:
-    """Run a command in a process group of its own, until it ends or this process is told to stop. Main thread only.
-
-    Args:
-        command: The program and its words.
-        grace: Seconds that it is given to end by itself, when this process is told to stop.
-
-    Returns:
-        Its exit code; 0 after Ctrl-C, and 128 and the signal's number after another signal, as shells have it.
-    """
-    stop = _StopOnce()
-    with _signals_handled_by(stop):
-        # Nothing is raised before it is known what is to be ended.
-        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 (the caller's own words)
-        try:
-            code = _wait(process, stop)
-        finally:
-            _end(process, grace)
-        return code
-
-
-def _wait(process: "subprocess.Popen[bytes]", stop: _StopOnce) -> int:
-    try:
-        stop.allow()
-        code = process.wait()
-        stop.disallow()
-    except _Stopped as stopped:
-        return 0 if stopped.number == signal.SIGINT else 128 + stopped.number
-    return code
-
-
-@contextmanager
-def _signals_handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in STOPPED_BY}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, earlier in self._before.items():
             signal.signal(number, earlier)
 
+    @property
+    def exit_code(self) -> int:
+        """0 after Ctrl-C or without a signal, and 128 and the signal's number after another one, as shells have it."""
+        return 0 if self.number is None or self.number == signal.SIGINT else 128 + self.number
 
-def _end(process: "subprocess.Popen[bytes]", grace: float) -> None:
-    """End a command, and then what is left of its group: by a request first, and by force where that does not help."""
-    if process.poll() is None:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(grace)
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.number = self.number or number
+
+
+def start_group(command: Sequence[str]) -> Process:
+    """Start a command as the leader of a process group of its own."""
+    return subprocess.Popen(command, start_new_session=True)  # noqa: S603 (the caller's own words)
+
+
+def has_members(leader: Process) -> bool:
+    """Whether there is anybody in the group of a command, which may have ended itself."""
+    return _signal_group(leader, 0)
+
+
+def end_groups(leaders: Iterable[Process], *, grace: float = GRACE_SECONDS) -> None:
+    """End commands, and then what is left of their groups: by a request first, by force where that does not help.
+
+    Args:
+        leaders: Commands that `start_group` started; they may have ended.
+        grace: Seconds that they have together to end by themselves.
+    """
+    groups = list(leaders)
+    for leader in groups:
+        if leader.poll() is None:
+            leader.terminate()
+    _wait_until(lambda: all(leader.poll() is not None for leader in groups), grace)
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if _signal_group(process, number):
-            end = time.monotonic() + LAST_GRACE_SECONDS
-            while _signal_group(process, 0) and time.monotonic() < end:
-                time.sleep(POLL_SECONDS)
+        left = [leader for leader in groups if _signal_group(leader, number)]
+        _wait_until(lambda: not any(map(has_members, left)), LAST_GRACE_SECONDS)  # noqa: B023 (called at once)
+    for leader in groups:
+        with suppress(subprocess.TimeoutExpired):
+            leader.wait(LAST_GRACE_SECONDS)
 
 
-def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> bool:
+def kill_group(leader: Process) -> None:
+    """Kill what a command that has ended has left in its group."""
+    _signal_group(leader, signal.SIGKILL)
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+
+
+def _signal_group(leader: Process, number: int) -> bool:
     """Send a signal to the whole group, 0 for none; whether there is anybody in it."""
-    process.poll()  # what has ended and was not waited for is in the group still
+    leader.poll()  # what has ended and was not waited for is in the group still
     try:
-        os.killpg(process.pid, number)
+        os.killpg(leader.pid, number)
     except ProcessLookupError:
         return False
     return True

@@ -7,6 +7,7 @@ of it. Of our own code nothing is among them but what warms dbt up: a run reads 
 
 import multiprocessing
 import os
+import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,13 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
+from etl_assets.settings import read_settings
+from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.sessions import is_session_alive, open_session
+
+WORKER_TAG = "etl/worker"
+"""The tag of a run that says which process has taken it, and holds the lock of a session by the run's id."""
+NO_WORKER = "none yet"
 PRELOADED = (
     "dagster._grpc.impl",
     "dagster_postgres",
@@ -72,12 +80,13 @@ class PreloadedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         """Start the process of a run. It ends with the daemon, at the latest."""
         run_id = context.dagster_run.run_id
         worker = self._context.Process(
-            target=execute_run, args=(run_id, self._instance.get_ref()), name=f"run {run_id}", daemon=True
+            target=execute_in_fork, args=(run_id, self._instance.get_ref()), name=f"run {run_id}", daemon=True
         )
         with self._lock:
             self._workers = {key: each for key, each in self._workers.items() if each.is_alive() or self._is_open(key)}
             worker.start()
             self._workers[run_id] = worker
+        self._instance.add_run_tags(run_id, {WORKER_TAG: f"process {worker.pid} of {socket.gethostname()}"})
 
     def terminate(self, run_id: str) -> bool:
         """Ask a run to end, whoever asks and wherever it runs: its own thread looks whether it was asked to."""
@@ -93,15 +102,33 @@ class PreloadedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the process of a run lives; of those that others started the ledger knows it."""
+        """Whether the process of a run lives; of those of the terminal the ledger knows it.
+
+        Of a run that a daemon started which has died since, the lock of its session says so.
+
+        Raises:
+            TransientError: The warehouse cannot be reached: nobody knows.
+        """
         worker = self._workers.get(run.run_id)
-        if worker is None or worker.is_alive():
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process ended with exit code {worker.exitcode}.")
+        if worker is not None and not worker.is_alive():
+            return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process ended with exit code {worker.exitcode}.")
+        if worker is None and WORKER_TAG in run.tags:
+            with connect(read_settings(), autocommit=True) as connection:
+                if not is_session_alive(connection, run.run_id):
+                    return CheckRunHealthResult(
+                        WorkerStatus.FAILED, f"Its {run.tags[WORKER_TAG]} holds its lock no more."
+                    )
+        return CheckRunHealthResult(WorkerStatus.RUNNING)
 
     def _is_open(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
         return run is not None and not run.is_finished
+
+
+def execute_in_fork(run_id: str, instance_ref: InstanceRef) -> None:
+    """Execute a run in this process, which holds a lock by which any daemon knows that it lives."""
+    with open_session(read_settings(), run_id):
+        execute_run(run_id, instance_ref)
 
 
 def execute_run(run_id: str, instance_ref: InstanceRef) -> None:

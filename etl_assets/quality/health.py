@@ -96,8 +96,8 @@ _HEALTH = """
         cross join lateral (
             select loaded_at
             from etl.table_load as load
-            where load.relation = named.relation
-            order by loaded_at desc
+            where load.relation = named.relation and is_news
+            order by loaded_at desc, load_id desc
             limit 1
         ) as last
     ),

@@ -230,6 +230,24 @@ _DECISIONS = """
         group by relation, rule, resolved_by, (resolved_at at time zone 'UTC')::date
         union all
         select
+            starts_at,
+            format('alerts silenced until %%s UTC', to_char(ends_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')),
+            coalesce(nullif(relation, ''), source),
+            created_by,
+            why
+        from etl.silence
+        where source = any(%(sources)s)
+        union all
+        select
+            acknowledged_at,
+            format('alert %%s acknowledged', alert_id),
+            source,
+            acknowledged_by,
+            acknowledged_why
+        from etl.alert
+        where acknowledged_at is not null and source = any(%(sources)s)
+        union all
+        select
             max(resolved_at),
             format('%%s rejected rows resolved', count(*)),
             relation,

@@ -1,5 +1,6 @@
 """Open connections to the warehouse, each in the role of the work it does."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -29,6 +30,11 @@ LOADER, TRANSFORMER, READER = "etl_loader", "etl_transformer", "etl_reader"
 PERSONAL_READER, PREVIEWER = "etl_personal_reader", "etl_previewer"
 _MAY_PASS = ("08", "40", "53", "55006", "55P03", "57", "58")
 """SQLSTATEs: the connection, rollbacks, resources, objects in use, locks, the operator, and the system outside."""
+RECOVERING = ("database system is", "not yet accepting connections", "due to administrator command")
+"""What a server says that is starting up, in recovery after a crash, or shutting down."""
+RECOVERY_SECONDS = 20.0
+"""How long a connection waits for that; a tick of a sensor may take a minute."""
+RECOVERY_POLL_SECONDS = 0.2
 OLDEST = 170000
 """PostgreSQL 17: the first whose COPY skips a row that does not fit and says which."""
 
@@ -54,13 +60,7 @@ def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool =
         TransientError: The server cannot be reached.
         EtlError: The server refused: a password, a database or a role is not there; or it is too old.
     """
-    try:
-        connection = psycopg.connect(
-            warehouse_url(settings), autocommit=autocommit, application_name="etl_assets", connect_timeout=15
-        )
-    except psycopg.OperationalError as error:
-        kind = EtlError if "FATAL" in str(error) else TransientError
-        raise kind(f"The warehouse cannot be reached: {_without_secret(error)}") from None
+    connection = _open(settings, autocommit=autocommit)
     if connection.info.server_version < OLDEST:
         connection.close()
         raise EtlError("The warehouse is older than PostgreSQL 17. Name another in ETL_WAREHOUSE_URL, or upgrade it.")
@@ -69,6 +69,22 @@ def connect(settings: Settings, *, role: str | None = LOADER, autocommit: bool =
         if not autocommit:
             connection.commit()
     return connection
+
+
+def _open(settings: Settings, *, autocommit: bool) -> psycopg.Connection:
+    end = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            return psycopg.connect(
+                warehouse_url(settings), autocommit=autocommit, application_name="etl_assets", connect_timeout=15
+            )
+        except psycopg.OperationalError as error:
+            is_recovering = any(words in str(error) for words in RECOVERING)
+            if is_recovering and time.monotonic() < end:
+                time.sleep(RECOVERY_POLL_SECONDS)
+                continue
+            kind = EtlError if "FATAL" in str(error) and not is_recovering else TransientError
+            raise kind(f"The warehouse cannot be reached: {_without_secret(error)}") from None
 
 
 @contextmanager

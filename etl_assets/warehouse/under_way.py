@@ -1,6 +1,6 @@
 """What is being loaded at this moment, table by table, for those who watch."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,19 @@ def loading(batch: Batch, session: psycopg.Connection, relation: Relation, insta
 def loads_under_way(connection: psycopg.Connection) -> list[LoadUnderWay]:
     """The tables that are being loaded, those that began first in front."""
     return [LoadUnderWay(*row) for row in connection.execute(_UNDER_WAY).fetchall()]
+
+
+def running_batches(connection: psycopg.Connection) -> list[tuple[str, str, datetime]]:
+    """The source, the kind and the beginning of each batch that is under way, the oldest first."""
+    return connection.execute(
+        "select source, kind, started_at from etl.batch where status = 'running' order by started_at"
+    ).fetchall()
+
+
+def runs_with_batches(connection: psycopg.Connection, runs: Collection[str]) -> set[str]:
+    """Those of Dagster's runs that began some work."""
+    rows = connection.execute("select distinct run_id from etl.batch where run_id = any(%s)", [list(runs)])
+    return {run for (run,) in rows}
 
 
 # Nobody needs the line after a crash: the disk is not waited for.

@@ -27,6 +27,7 @@ from etl_assets.orchestration.reports import missed_reports
 from etl_assets.settings import PROJECT, Settings
 from etl_assets.sources import SOURCES
 from etl_assets.sources.open_dental import SOURCE as OPEN_DENTAL
+from etl_assets.warehouse.alerts import Member, watch
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets.warehouse.reports import last_written, record_report
@@ -71,6 +72,15 @@ def look(instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
         found = repository.get_sensor_def("alerts")(context)
     assert isinstance(found, dg.SensorResult)
     return found
+
+
+def test_a_model_s_health_is_shown_at_its_asset_too(instance: dg.DagsterInstance, settings: Settings) -> None:
+    first = look(instance, None)
+    with connect(settings, autocommit=True) as connection, connection.transaction():
+        member = Member(relation="open_dental_mart.fact_claim", why="no build", since=datetime.now(UTC))
+        watch(connection, OPEN_DENTAL.name, "late", [member])
+    (shown,) = look(instance, first.cursor).asset_events
+    assert shown.asset_key == dg.AssetKey(["open_dental_mart", "fact_claim"])
 
 
 def test_a_change_of_health_is_shown_once_at_its_asset(instance: dg.DagsterInstance, settings: Settings) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from etl_assets.orchestration import orphaned_runs
 from etl_assets.orchestration.orphaned_runs import SESSION_TAG, START_TIMEOUT, fail_orphaned_runs
+from etl_assets.orchestration.run_launcher import NO_WORKER, WORKER_TAG
 from etl_assets.settings import Settings
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.sessions import open_session
@@ -72,6 +73,16 @@ def test_a_run_that_is_run_again_is_of_another_process(instance, ledger, setting
         again = left_behind(instance, dg.DagsterRunStatus.STARTED, parent=run, session=session)
     assert fail_orphaned_runs(instance, ledger) == [run]
     assert instance.get_run_by_id(again).status is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_whose_process_died_before_it_could_begin_is_failed(instance, ledger, settings, monkeypatch) -> None:
+    waits, dies, lives = (left_behind(instance, dg.DagsterRunStatus.STARTING) for _ in range(3))
+    for run, worker in ((waits, NO_WORKER), (dies, "process 1 of it"), (lives, "process 2 of it")):
+        instance.add_run_tags(run, {WORKER_TAG: worker})
+    with open_session(settings, lives):
+        assert fail_orphaned_runs(instance, ledger) == [], "it may be about to take its lock"
+        monkeypatch.setattr(orphaned_runs, "LOCK_TIMEOUT", timedelta(0))
+        assert fail_orphaned_runs(instance, ledger) == [dies]
 
 
 @pytest.mark.parametrize(

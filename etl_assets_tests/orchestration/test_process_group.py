@@ -15,8 +15,9 @@ from etl_assets_tests.orchestration.installation import Installation
 CALL = """
 import sys
 from etl_assets.orchestration import process_group
+from etl_assets.orchestration.supervisor import Service, supervise
 process_group.LAST_GRACE_SECONDS = 0.5
-sys.exit(process_group.run_process_group(sys.argv[2:], grace=float(sys.argv[1])))
+sys.exit(supervise([Service("it", sys.argv[2:])], grace=float(sys.argv[1])))
 """
 # A shell with a child that hears no request, and waits for it.
 DEAF = "(trap '' TERM INT HUP; echo ready; sleep 60) & trap '' TERM; wait"
@@ -55,13 +56,6 @@ def test_what_hears_no_request_is_ended_all_the_same(tmp_path, number, code) -> 
         process.send_signal(number)
         process.send_signal(number)  # whoever is impatient must not stop the cleaning up
         assert process.wait(timeout=15) == code
-    assert marked(str(tmp_path)) == set()
-
-
-@needs_proc
-def test_a_command_that_ends_leaves_nothing_and_its_exit_code_is_told(tmp_path) -> None:
-    with start(str(tmp_path), "sleep 60 & echo ready; exit 7") as process:
-        assert process.wait(timeout=15) == 7
     assert marked(str(tmp_path)) == set()
 
 

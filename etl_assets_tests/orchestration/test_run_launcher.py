@@ -15,7 +15,7 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 
-from etl_assets.orchestration.run_launcher import PRELOADED, PreloadedRunLauncher
+from etl_assets.orchestration.run_launcher import PRELOADED, WORKER_TAG, PreloadedRunLauncher
 from etl_assets.settings import PROJECT
 
 JOB = """
@@ -47,6 +47,7 @@ def instance(tmp_path: Path, dagster_url: str, monkeypatch: pytest.MonkeyPatch) 
     """As the project's own dagster.yaml makes it."""
     monkeypatch.setenv("ETL_HOME", str(tmp_path))
     monkeypatch.setenv("ETL_DAGSTER_URL", dagster_url)
+    monkeypatch.setenv("ETL_WAREHOUSE_URL", dagster_url)
     (tmp_path / "dagster.yaml").write_text((PROJECT / "dagster.yaml").read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance
@@ -125,6 +126,18 @@ def test_a_run_whose_process_was_killed_is_known(instance, tmp_path) -> None:
     wait_for(instance, run_id, lambda run: launcher.check_run_worker_health(run).status is not WorkerStatus.RUNNING)
     health = launcher.check_run_worker_health(run)
     assert (health.status, health.msg) == (WorkerStatus.FAILED, "Its process ended with exit code -9.")
+
+
+def test_a_run_whose_daemon_was_killed_is_known_by_its_lock(instance, tmp_path) -> None:
+    run_id = launch(instance, tmp_path, SLEEP)
+    wait_for(instance, run_id, lambda run: {"pid", WORKER_TAG} <= run.tags.keys())
+    with dg.DagsterInstance.from_ref(instance.get_ref()) as daemon:
+        run, launcher = daemon.get_run_by_id(run_id), daemon.run_launcher
+        assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+        os.kill(int(run.tags["pid"]), signal.SIGKILL)
+        wait_for(daemon, run_id, lambda run: launcher.check_run_worker_health(run).status is WorkerStatus.FAILED)
+        health = launcher.check_run_worker_health(run)
+        assert health.msg.startswith(f"Its process {run.tags['pid']} of ")
 
 
 def test_of_a_run_that_another_process_started_nothing_is_known(instance, tmp_path) -> None:

@@ -17,6 +17,7 @@ from etl_assets.quality.run import RuleResult, run_due_rule, run_rule
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Batch, Counts, open_batch, record_load
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation
 
 VISIT = FileTable(
@@ -45,7 +46,14 @@ class Ward:
     def loaded(self, table: str, *days: date, rows: int = 1) -> None:
         """A load has changed rows of these days, or nobody knows of which."""
         counts = Counts(rows_read=rows, rows_inserted=rows)
-        record_load(self.connection, self.batch, Relation(self.schema, table), counts, seconds=0.0, changed=set(days))
+        record_load(
+            self.connection,
+            self.batch,
+            Relation(self.schema, table),
+            counts,
+            seconds=0.0,
+            dates=LoadedDates(changed=set(days)),
+        )
 
     def visit(self, number: int, day: date, room: str | None = "a", hours: int = 1, at: int = 8) -> None:
         """One visit is loaded, in place of the one of that number."""

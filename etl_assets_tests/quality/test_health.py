@@ -1,7 +1,7 @@
 """How a table is: failed, late, degraded or healthy, by the ledger of a real warehouse."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,6 +15,7 @@ from etl_assets.sources.operating_room import SOURCE
 from etl_assets.sources.trialsync import SOURCE as TRIALSYNC
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Batch, Counts, open_batch, record_load
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.rest.job_ledger import decide, register_jobs
 from etl_assets.warehouse.table_failures import record_load_outcomes
@@ -119,6 +120,32 @@ def test_a_check_that_stands_failed_degrades_and_a_warning_does_not(settings: Se
     assert (found.state, found.why) == ("degraded", "AnotherOne, SurgeonKnown")
     assert found.command == "etl issues list --source operating_room --rule AnotherOne"
     assert hours_since(found) == 0.0
+
+
+def test_a_backfill_makes_nothing_fresh_and_nor_does_a_file_that_was_loaded_before(
+    settings: Settings, batch: Batch
+) -> None:
+    counts, newest, relation = Counts(rows_read=1, rows_updated=1), date(2026, 3, 9), Relation("stg", "or_case")
+
+    def arrive(slice_: date, *, is_news: bool = True) -> None:
+        record_load(
+            batch.connection, batch, relation, counts, seconds=0, dates=LoadedDates(newest=slice_, is_news=is_news)
+        )
+
+    arrive(newest - timedelta(days=30))
+    arrive(newest)
+    age(settings, 40)
+    arrive(newest - timedelta(days=1))  # an old date again
+    arrive(newest, is_news=False)  # the file that is in force, by hand
+    assert health(settings)[CASE].state == "late"
+    arrive(newest)  # a correction of the newest date
+    assert health(settings)[CASE].state == "healthy"
+    age(settings, 40)
+    arrive(date(2099, 1, 1))  # a mistyped date keeps none from being fresh after it
+    age(settings, 40)
+    assert health(settings)[CASE].state == "late"
+    arrive(datetime.now(UTC).date() - timedelta(days=2))
+    assert health(settings)[CASE].state == "healthy"
 
 
 def test_a_model_is_late_when_what_it_is_built_of_changed_long_ago(settings: Settings, batch: Batch) -> None:

@@ -12,6 +12,7 @@ from etl_assets.declare.rules_between import NoOverlap, RefersTo, SameAsParent, 
 from etl_assets.quality.issues import list_issues, resolve_issue
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Counts, record_load
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation
 from etl_assets_tests.quality.conftest import Ward, days_of
 
@@ -61,7 +62,14 @@ def test_a_rule_that_looked_at_all_there_is_need_not_look_again(loaded) -> None:
 def test_a_load_that_changed_nothing_is_no_reason_to_look(loaded) -> None:
     loaded.run_due(HAS_ROOM, ALL)
     counts = Counts(rows_read=9, rows_unchanged=9)
-    record_load(loaded.connection, loaded.batch, Relation("ward", "visit"), counts, seconds=0.0, changed={MON})
+    record_load(
+        loaded.connection,
+        loaded.batch,
+        Relation("ward", "visit"),
+        counts,
+        seconds=0.0,
+        dates=LoadedDates(changed={MON}),
+    )
     assert loaded.run_due(HAS_ROOM, ALL) is None
 
 
@@ -70,7 +78,14 @@ def test_whatever_a_load_wrote_is_a_reason_to_look(loaded, counted) -> None:
     loaded.run_due(HAS_ROOM, ALL)
     read = 1 if counted == "rows_updated" else 0
     counts = Counts(rows_read=read, **{counted: 1})
-    record_load(loaded.connection, loaded.batch, Relation("ward", "visit"), counts, seconds=0.0, changed={MON})
+    record_load(
+        loaded.connection,
+        loaded.batch,
+        Relation("ward", "visit"),
+        counts,
+        seconds=0.0,
+        dates=LoadedDates(changed={MON}),
+    )
     assert loaded.run_due(HAS_ROOM, ALL).looked_at == Span(MON, MON)
 
 
@@ -91,7 +106,13 @@ def test_a_file_s_dates_are_those_that_it_speaks_of(loaded) -> None:
     ((file,),) = loaded.execute("select file_id from etl.source_file")
     counts = Counts(rows_read=1, rows_updated=1)
     record_load(
-        loaded.connection, loaded.batch, Relation("ward", "visit"), counts, seconds=0.0, file_id=file, left=[TUE]
+        loaded.connection,
+        loaded.batch,
+        Relation("ward", "visit"),
+        counts,
+        seconds=0.0,
+        file_id=file,
+        dates=LoadedDates(left=[TUE]),
     )
     assert loaded.run_due(HAS_ROOM, ALL).looked_at == Span(TUE, WED)
 

@@ -11,9 +11,11 @@ from etl_assets.settings import Settings
 from etl_assets.sources.lacrei_saude import SOURCE as LACREI
 from etl_assets.sources.open_dental import SOURCE as OPEN_DENTAL
 from etl_assets.sources.trialsync import SOURCE as TRIALSYNC
+from etl_assets.warehouse.alerts import Member, acknowledge_alert, alerts_since, watch
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import open_batch
 from etl_assets.warehouse.rest.job_ledger import decide, register_jobs
+from etl_assets.warehouse.silences import add_silence
 from etl_assets.warehouse.table_failures import record_load_outcomes
 from etl_assets_tests.report import ledger
 
@@ -89,6 +91,11 @@ def test_decisions_are_shown_with_who_made_them_and_without_what_may_be_of_a_per
     with connect(settings) as connection:
         for (issue,) in connection.execute("select issue_id from etl.quality_issue limit 2").fetchall():
             resolve_issue(connection, issue, by="nurse", notes="Mary Poppins is right as she is")
+        silence = add_silence(connection, "open_dental", "open_dental.claim", hours=2, by="ana", why="a restore")
+        moment = datetime.now(UTC)
+        watch(connection, "trialsync", "late", [Member(relation="x", why="y", since=moment)])
+        (alert,) = alerts_since(connection, moment)
+        acknowledge_alert(connection, alert.alert_id, by="ben", why="at it")
     decisions = found(settings).decisions
     assert {(each.what, each.subject, each.done_by, each.why) for each in decisions} == {
         ("job 17 switched off", "trialsync", "okafor", "it is billed by the call"),
@@ -101,6 +108,8 @@ def test_decisions_are_shown_with_who_made_them_and_without_what_may_be_of_a_per
             "ten years",
         ),
         ("2 findings of HasName resolved", "open_dental.patient", "nurse", ""),
+        (f"alerts silenced until {silence.ends_at:%Y-%m-%d %H:%M} UTC", "open_dental.claim", "ana", "a restore"),
+        (f"alert {alert.alert_id} acknowledged", "trialsync", "ben", "at it"),
     }
     assert decisions == sorted(decisions, key=lambda each: each.at, reverse=True)
     assert decisions[0].at - datetime.now(UTC) < timedelta(minutes=1)

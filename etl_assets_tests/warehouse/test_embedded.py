@@ -1,6 +1,11 @@
+import os
 import re
+import signal
 import socket
 import subprocess
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,6 +54,68 @@ def test_it_takes_another_port_where_its_own_is_taken(folder) -> None:
         other.bind((embedded.HOST, taken))
         other.listen()
         assert urlsplit(embedded.start_server(folder)).port != taken
+
+
+def test_it_comes_back_after_its_first_process_was_killed_in_the_middle_of_a_statement(folder) -> None:
+    url = embedded.start_server(folder)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table if not exists committed (n int)")
+        connection.execute("insert into committed values (1)")
+    busy = psycopg.connect(url)
+    busy.execute("insert into committed values (2)")
+    # One that reads nothing from its client does not notice by itself.
+    asked = threading.Thread(target=forget, args=(busy, "select count(*) from generate_series(1, 10000000000)"))
+    asked.start()
+    time.sleep(0.3)
+    os.kill(embedded.postmaster_pid(folder), signal.SIGKILL)
+    end = time.monotonic() + 10
+    while embedded.has_postmaster(folder):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert asked.is_alive()
+    assert embedded.start_server(folder) == url
+    asked.join(timeout=10)
+    assert not asked.is_alive(), "what the old server was at is over"
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select array_agg(n) from committed").fetchone() == ([1],)
+
+
+def forget(connection: psycopg.Connection, statement: str) -> None:
+    with suppress(psycopg.Error):
+        connection.execute(statement)
+
+
+def test_it_starts_where_the_number_of_its_last_process_is_another_s_now(folder) -> None:
+    """As after a reboot, or where nobody waits for what was killed."""
+    embedded.stop_server(folder)
+    owner = (folder / "data").stat()
+    other = subprocess.Popen(["/bin/sleep", "60"], user=owner.st_uid)
+    try:
+        file = folder / "data" / "postmaster.pid"
+        file.write_text(f"{other.pid}\n{folder / 'data'}\n0\n1\n\n\n\n\n")
+        os.chown(file, owner.st_uid, owner.st_gid)
+        assert not embedded.has_postmaster(folder)
+        embedded.start_server(folder)
+        assert embedded.has_postmaster(folder)
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_connection_waits_for_a_server_that_recovers(folder, tmp_path, monkeypatch) -> None:
+    settings = read_settings({"ETL_HOME": str(tmp_path), "ETL_WAREHOUSE_URL": embedded.start_server(folder)})
+    opened = psycopg.connect
+    answers = ["the database system is starting up", "the database system is not yet accepting connections"]
+
+    def connect_after_recovery(*words, **options):
+        if answers:
+            raise psycopg.OperationalError(f"FATAL:  {answers.pop()}")
+        return opened(*words, **options)
+
+    monkeypatch.setattr(psycopg, "connect", connect_after_recovery)
+    with connect(settings, role=None) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert answers == []
 
 
 def test_nobody_comes_in_without_the_password(folder) -> None:

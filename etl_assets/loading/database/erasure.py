@@ -27,6 +27,7 @@ from etl_assets.warehouse.database.person_models import SubjectColumn
 from etl_assets.warehouse.database.person_rows import PersonRows, Persons
 from etl_assets.warehouse.database.staging import ExistingTable, existing_tables
 from etl_assets.warehouse.ledger import Batch, Counts, record_load
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.published_marts import forget_cells
 from etl_assets.warehouse.relation import Relation, lock_relation
 from etl_assets.warehouse.text_places import (
@@ -227,9 +228,14 @@ def _erase_staging(
         receipt.add(str(held.relation), deleted)
         receipt.add(f"the ledger's copies of {held.relation}", held.images)
         if deleted:
-            seconds = time.monotonic() - started
+            counts, seconds = Counts(rows_deleted=deleted), time.monotonic() - started
             record_load(
-                connection, batch, held.relation, Counts(rows_deleted=deleted), seconds=seconds, changed=held.dates
+                connection,
+                batch,
+                held.relation,
+                counts,
+                seconds=seconds,
+                dates=LoadedDates(changed=held.dates, is_news=False),
             )
     if PERSON_KEYS in existing_tables(connection, source.schema):
         for name, keys in person.keys.items():

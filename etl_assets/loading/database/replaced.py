@@ -12,6 +12,7 @@ from etl_assets.warehouse.database.extraction import reset_extraction
 from etl_assets.warehouse.database.rows import event_dates
 from etl_assets.warehouse.database.staging import StagingTable, existing_tables
 from etl_assets.warehouse.ledger import Batch, Counts, record_load
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation, lock_relation
 
 
@@ -48,4 +49,11 @@ def _empty(connection: psycopg.Connection, source: Source, batch: Batch, target:
         connection.execute("delete from etl.row_before where relation = %s", [str(target.relation)])
         reset_extraction(connection, target.relation)
         seconds = time.monotonic() - started
-        record_load(connection, batch, target.relation, Counts(rows_deleted=deleted), seconds=seconds, changed=dates)
+        record_load(
+            connection,
+            batch,
+            target.relation,
+            Counts(rows_deleted=deleted),
+            seconds=seconds,
+            dates=LoadedDates(changed=dates, is_news=False),
+        )

@@ -13,6 +13,7 @@ from etl_assets.warehouse.database.before_images import restore
 from etl_assets.warehouse.database.extraction import extraction, reset_extraction
 from etl_assets.warehouse.database.staging import StagingTable, existing_tables
 from etl_assets.warehouse.ledger import Batch, Counts, record_load
+from etl_assets.warehouse.loaded_dates import LoadedDates
 from etl_assets.warehouse.relation import Relation, lock_relation
 
 
@@ -63,7 +64,14 @@ def roll_back(settings: Settings, source: Source, table: str, batch: Batch) -> C
             )
             counts, dates = restore(connection, target, state.changed_by)
             reset_extraction(connection, relation)
-            record_load(connection, batch, relation, counts, seconds=time.monotonic() - started, changed=dates)
+            record_load(
+                connection,
+                batch,
+                relation,
+                counts,
+                seconds=time.monotonic() - started,
+                dates=LoadedDates(changed=dates, is_news=False),
+            )
     except psycopg.Error as error:
         if is_transient(error):
             raise TransientError(f"{relation}: the warehouse went away; nothing was changed: {error}") from error

@@ -130,6 +130,8 @@ class FileUnit:
             rejects=load.rejects,
             watermark=max(load.slices).isoformat() if load.slices else None,
             notes=_shrunken_notes(load),
+            newest_slice=max(load.slices, default=None),
+            is_news=self._file.status != "loaded",
             source_said={"bytes": self._file.size_bytes, "rows": load.counts.rows_read},
         )
 

@@ -139,6 +139,7 @@ class DocumentUnit:
             rejects=self._rejected.rows,
             watermark=(self._window.last if self._window else datetime.now(UTC)).isoformat(),
             notes=self._notes(),
+            newest_slice=self._window.last if self._window else None,
             source_said=self._counted,
         )
 

@@ -154,7 +154,7 @@ def _raise_failures(run: ModelRun) -> None:
     """
     failed = [result for result in run.results if result.is_failure]
     if failed:
-        named = [f"{node_name(each.unique_id)}: {each.message}" for each in failed[:MOST_NAMED]]
+        named = [f"{node_name(each.unique_id)}: {each.reason}" for each in failed[:MOST_NAMED]]
         more = [f"and {len(failed) - MOST_NAMED} more"] if len(failed) > MOST_NAMED else []
         skipped = sum(result.status == "skipped" for result in run.results) + len(run.waiting)
         raise EtlError(

@@ -3,6 +3,7 @@
 What varies from run to run reaches SQL by settings of the session, and never by vars: those would be part of the code.
 """
 
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +14,7 @@ from typing import Any, cast
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.models.dbt_project import SQL, dbt_manifest, reach_warehouse
-from etl_assets.orchestration.models.dbt_results import NodeResult
+from etl_assets.orchestration.models.dbt_results import NodeResult, without_values
 from etl_assets.settings import Settings, temporary_environment
 from etl_assets.warehouse.connection import PREVIEWER, TRANSFORMER
 from etl_assets.warehouse.ledger import Batch
@@ -70,9 +71,8 @@ def run_dbt(settings: Settings, batch: Batch | None, request: BuildRequest) -> l
     }
     with TemporaryDirectory() as folder, temporary_environment(environment):
         try:
-            done = dbtRunner(manifest=manifest).invoke(
-                [*_words(Path(folder)), *(("--log-level", "none") if request.previewed else ())]
-            )
+            callbacks: list[Any] = [] if request.previewed else [_write_event]
+            done = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(_words(Path(folder)))
         except BaseException:  # the run is interrupted: what its threads ask of the warehouse ends, too
             for adapter in FACTORY.adapters.values():
                 list(cast("Any", adapter).cancel_open_connections())
@@ -102,9 +102,15 @@ def _words(folder: Path) -> list[str]:
         *("build", "--select", f"tag:{_PLANNED}", "--indirect-selection", "empty"),
         *("--exclude-resource-type", "unit_test"),
         *("--project-dir", str(SQL), "--profiles-dir", str(SQL), "--target-path", str(folder)),
-        *("--log-path", str(folder), "--log-level-file", "none"),
+        *("--log-path", str(folder), "--log-level-file", "none", "--log-level", "none"),
         *("--no-write-json", "--no-version-check", "--no-use-colors", "--no-print"),
     ]
+
+
+def _write_event(event: Any) -> None:
+    """Write a line of dbt's log, as dbt would; its own would quote the row that a model failed of."""
+    if event.info.level in {"info", "warn", "error"}:
+        sys.stdout.write(f"{event.info.ts.ToDatetime():%H:%M:%S}  {without_values(event.info.msg)}\n")
 
 
 def _options(batch: Batch | None, request: BuildRequest) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _WRAPPER = re.compile(r"^(Database|Compilation|Runtime) Error in \w+ \S+ \([^)]*\) ?")
 _VALUES = re.compile(r': ".*| DETAIL: .*| CONTEXT: .*| LINE \d+: .*| compiled code at .*')
 """What PostgreSQL says of rows, and where; it comes behind the reason."""
+_VALUE_LINE = re.compile(r"^\s*(DETAIL|CONTEXT|LINE \d+):")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +34,9 @@ class NodeResult:
     def reason(self) -> str:
         """What a model failed of, in the server's words as far as they hold no value of a row."""
         return _VALUES.sub("", _WRAPPER.sub("", self.message)).strip() or self.status
+
+
+def without_values(message: str) -> str:
+    """A message of dbt's log as it may be shown: without the lines in which PostgreSQL quotes a row."""
+    lines = [line for line in message.splitlines() if not _VALUE_LINE.match(line)]
+    return "\n".join(_VALUES.sub("", line) for line in lines)

@@ -51,7 +51,7 @@ def _in_words(nodes: Mapping[str, Any], node: Mapping[str, Any], result: NodeRes
         "severity": "warning" if node["config"]["severity"].lower() == "warn" else "error",
         "status": result.status,
         "failures": result.failures,
-        "message": result.message,
+        "message": result.reason,
     }
 
 

@@ -4,6 +4,8 @@ A partition is described as a part of the table that its rows are read with. Tab
 tables by themselves: of each its own rows are read. Views and foreign tables are left out. Row headers can be read of
 an ordinary table that is kept as a heap, by an account that may read `xmin` and `ctid`, on PostgreSQL 14 or later.
 
+Rows and sizes are the planner's estimates: to ask for a table's size waits for whoever has it locked.
+
 No column of PostgreSQL is updated by itself. Where a trigger writes the moment of each change into one, a comment on
 the column that holds `on update current_timestamp` says so, in MySQL's words.
 """
@@ -25,7 +27,7 @@ _TABLES = f"""
 select
     c.relname,
     coalesce(leaves.rows, greatest(c.reltuples, 0))::bigint,
-    coalesce(leaves.size, pg_total_relation_size(c.oid))::bigint,
+    coalesce(leaves.pages, c.relpages)::bigint * current_setting('block_size')::integer,
     c.relkind = 'p',
     coalesce(above.relname, ''),
     c.relkind = 'r' and am.amname = 'heap'
@@ -33,7 +35,7 @@ select
     and current_setting('server_version_num')::integer >= {FIRST_VERSION}{_FROM}
 left join pg_am as am on am.oid = c.relam
 left join lateral (
-    select sum(greatest(leaf.reltuples, 0)) as rows, sum(pg_total_relation_size(leaf.oid)) as size
+    select sum(greatest(leaf.reltuples, 0)) as rows, sum(leaf.relpages) as pages
     from pg_partition_tree(c.oid) as tree
     join pg_class as leaf on leaf.oid = tree.relid and tree.isleaf
 ) as leaves on c.relkind = 'p'

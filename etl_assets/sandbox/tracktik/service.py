@@ -1,10 +1,12 @@
 """The service: answers as the workforce API does, bad manners included, for an invented company."""
 
+import json
 import shlex
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from etl_assets.sandbox.faults import Fault, Faults
 from etl_assets.sandbox.pace import Pace
@@ -77,6 +79,18 @@ class Service(RunningService):
         for offset in range(0, len(documents), query.limit):
             self._lists.page(replace(query, offset=offset), _about(path), gzip=True)
         return len(documents)
+
+    def documents(self, path: str, parameters: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Every document of a list as it would be sent, for whoever compares what a loader took of it.
+
+        Args:
+            path: Such as `shifts`.
+            parameters: As a caller sends them, but for `limit` and `offset`.
+
+        Raises:
+            Refused: The service would refuse it, too.
+        """
+        return [json.loads(each) for each in self._lists.listed(self._query(path, parameters.items(), "")).documents]
 
     def _answer(self, request: Request) -> tuple[Answer, Collection[str]]:
         path = _below_base(request.path)

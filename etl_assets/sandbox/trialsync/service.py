@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from etl_assets.readers.rest.specification import Operation, read_shapes, without_names
@@ -164,6 +165,22 @@ class Service(RunningService):
         except BadQuery as error:
             return _refusal(400, "BadRequest", str(error))
 
+    def documents(self, path: str) -> list[dict[str, Any]]:
+        """Every record of a list as it would be sent, for whoever compares what a loader took of it.
+
+        Args:
+            path: Such as `studies/odata`; of a list that this type of instance is not licensed for, there are none.
+        """
+        if path not in self.paths or (self.type != "CCE" and self._is_for_enterprises(path)):
+            return []
+        with self.books.lock:
+            found = self._lists.find(path, ())
+            texts = [found] if isinstance(found, str) else found.render(0, found.size) if found else []
+            return [json.loads(each) for each in texts]
+
+    def _is_for_enterprises(self, pattern: str) -> bool:
+        return self._operations[pattern].may_be_unlicensed or pattern in _UNDECLARED
+
     def _refused(self, request: Request, pattern: str) -> Answer | None:
         if request.headers.get("CCAPIKey") != self.api_key:
             return _problem(401, "Authorization has been denied for this request.")
@@ -172,7 +189,7 @@ class Service(RunningService):
             return _problem(404, f"No HTTP resource was found that matches the request URI '{where}'.")
         if request.method != "GET":
             return _problem(405, f"The requested resource does not support http method '{request.method}'.")
-        if self.type != "CCE" and (self._operations[pattern].may_be_unlicensed or pattern in _UNDECLARED):
+        if self.type != "CCE" and self._is_for_enterprises(pattern):
             return _problem(501, "This is only available for CCE instances")
         if pattern == "instance/topology" and not self._shows_topology:
             return _problem(403, "Forbidden")

@@ -11,6 +11,7 @@ from typing import Literal
 
 import psycopg
 from psycopg import errors, sql
+from psycopg.rows import class_row
 
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
@@ -40,6 +41,10 @@ class SwitchState:
     reads: str
     switched_at: datetime
     switched_by: str
+    old_schema: str | None
+    """Where the old table was when the view last read it; None where it never did."""
+    old_zone: str | None
+    """The time zone that its timestamps without one were read in then."""
 
 
 def switch(
@@ -88,13 +93,11 @@ def switch(
 
 def switch_states(connection: psycopg.Connection) -> list[SwitchState]:
     """Every view that was ever switched, by name."""
-    rows = connection.execute(
-        "select relation, reads, switched_at, switched_by from etl.table_switch order by relation"
-    )
-    return [
-        SwitchState(relation=relation, reads=reads, switched_at=switched_at, switched_by=switched_by)
-        for relation, reads, switched_at, switched_by in rows
-    ]
+    with connection.cursor(row_factory=class_row(SwitchState)) as cursor:
+        return cursor.execute(
+            "select relation, reads, switched_at, switched_by, old_schema, old_zone from etl.table_switch"
+            " order by relation"
+        ).fetchall()
 
 
 def _switch_view(
@@ -144,9 +147,12 @@ def _switch_view(
             " Drop the view, with what is built on it, and turn it again."
         ) from None
     connection.execute(
-        "insert into etl.table_switch (relation, reads, switched_by) values (%s, %s, %s) on conflict (relation)"
-        " do update set reads = excluded.reads, switched_at = now(), switched_by = excluded.switched_by",
-        [f"{source.schema}.{name}", to, by],
+        "insert into etl.table_switch as held (relation, reads, switched_by, old_schema, old_zone)"
+        " values (%s, %s, %s, %s, %s) on conflict (relation) do update"
+        " set reads = excluded.reads, switched_at = now(), switched_by = excluded.switched_by,"
+        " old_schema = coalesce(excluded.old_schema, held.old_schema),"
+        " old_zone = coalesce(excluded.old_zone, held.old_zone)",
+        [f"{source.schema}.{name}", to, by, *((old_schema, zone) if to == "old" else (None, None))],
     )
     missing = tuple(key for key, value in expressions.items() if value is None)
     return SwitchedView(view=f"{source.schema}{LIVE}.{name}", reads=to, rows=row[0] if row else 0, missing=missing)

@@ -111,6 +111,13 @@ def arrive(connection: psycopg.Connection, table: SourceTable, blocks: Iterator[
     copy_in(connection, sql.SQL("copy held from stdin"), blocks)
 
 
+def test_a_table_that_somebody_has_locked_keeps_none_from_being_described(source: str, reader: DatabaseReader) -> None:
+    free = reader.describe()
+    with psycopg.connect(source) as somebody:
+        somebody.execute("lock table held, pair in access exclusive mode")
+        assert reader.describe() == free
+
+
 def test_the_catalogue_says_keys_indexes_and_stamps_and_no_views(reader: DatabaseReader) -> None:
     described = reader.describe()
     assert list(described) == ["gone", "held", "keyless", "pair", "paysplit"]

@@ -1,0 +1,111 @@
+"""A day of simulated operation: it ends with every asset fresh, every check evaluated, no run left over.
+
+A second day on which nothing changes leaves Dagster's records no larger. `ETL_SIMULATED_DAY=all` has a service take
+part that is read every hour, which takes some minutes.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import psycopg
+import pytest
+
+from etl_assets.drills.rehearsal.company import GuardCompany
+from etl_assets.drills.rehearsal.hospital import Hospital
+from etl_assets.orchestration.launch import dagster_environment
+from etl_assets.quality.health import table_health
+from etl_assets.settings import Settings, read_settings
+from etl_assets.sources.operating_room import SOURCE as OPERATING_ROOM
+from etl_assets.sources.tracktik import SOURCE as TRACKTIK
+from etl_assets.warehouse.connection import connect
+from etl_assets_tests.orchestration.simulated_day import SimulatedDay
+
+SEED = 3
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+"""The weekly report is written on Mondays."""
+WHOLE = os.environ.get("ETL_SIMULATED_DAY") == "all"
+SOURCES = [OPERATING_ROOM, TRACKTIK] if WHOLE else [OPERATING_ROOM]
+
+
+@pytest.fixture
+def installed(settings: Settings, new_database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    with closing(GuardCompany(SEED)) as company:
+        environment = {
+            "ETL_HOME": str(settings.home),
+            "ETL_WAREHOUSE_URL": settings.warehouse_url or "",
+            "ETL_DAGSTER_URL": new_database(),
+            "ETL_FILE_QUIET_SECONDS": "0",
+            "ETL_DAGSTER_KEEP_DAYS": "1",
+            **company.environment,
+        }
+        made = read_settings(environment)
+        for name, value in {**environment, **dagster_environment(made)}.items():
+            monkeypatch.setenv(name, value)
+        made.landing(OPERATING_ROOM.name).mkdir(parents=True, exist_ok=True)
+        yield made
+
+
+@pytest.fixture
+def instance(installed: Settings) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.get() as made:
+        yield made
+
+
+def test_a_day_ends_with_all_fresh_and_evaluated_and_a_quiet_one_adds_nothing(
+    installed: Settings, instance: dg.DagsterInstance
+) -> None:
+    day = SimulatedDay(instance, SOURCES)
+    hospital = Hospital(installed.landing(OPERATING_ROOM.name), SEED)
+    day.live(MONDAY, {7: hospital.change, 15: hospital.change})
+    check_state(installed, day, MONDAY + timedelta(days=1))
+    first = count_records(installed)
+
+    a_day_passes(installed)
+    day.live(MONDAY + timedelta(days=7), {})
+    check_state(installed, day, MONDAY + timedelta(days=8))
+    second = count_records(installed)
+    assert {name: second[name] <= first[name] for name in first} == dict.fromkeys(first, True), (first, second)
+
+
+def check_state(installed: Settings, day: SimulatedDay, end: datetime) -> None:
+    instance, graph = day.instance, day.repository.asset_graph
+    assert day.failed == []
+    assert [run.run_id for run in instance.get_runs() if not run.is_finished] == []
+
+    stale = {}
+    for key in graph.executable_asset_keys:
+        made = instance.get_latest_materialization_event(key)
+        age = end - day.moment_of[made.run_id] if made else None
+        window = day.definitions.resolve_assets_def(key).specs_by_key[key].freshness_policy.fail_window
+        if age is None or age > window.to_timedelta():
+            stale[key.to_user_string()] = age
+    assert stale == {}
+
+    results = instance.event_log_storage.get_latest_asset_check_execution_by_key(sorted(graph.asset_check_keys))
+    never = [str(key) for key in graph.asset_check_keys if not (key in results and results[key].event)]
+    assert never == []
+
+    with connect(installed, role=None) as connection:
+        ill = [each for source in day.sources for each in table_health(connection, source) if each.state != "healthy"]
+        assert ill == []
+        assert connection.execute("select count(*) from etl.batch where status = 'running'").fetchone() == (0,)
+
+
+def count_records(installed: Settings) -> dict[str, int]:
+    tables = ("runs", "event_logs", "asset_check_executions", "run_tags")
+    with psycopg.connect(installed.dagster_url or "") as connection:
+        return {name: connection.execute(f"select count(*) from {name}").fetchone()[0] for name in tables}
+
+
+def a_day_passes(installed: Settings) -> None:
+    """Whatever Dagster has recorded so far is of yesterday."""
+    with psycopg.connect(installed.dagster_url or "") as connection:
+        for table, column in (
+            ("runs", "create_timestamp"),
+            ("event_logs", "timestamp"),
+            ("asset_check_executions", "create_timestamp"),
+        ):
+            connection.execute(f"update {table} set {column} = {column} - interval '25 hours'")
