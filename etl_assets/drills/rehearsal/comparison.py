@@ -100,7 +100,7 @@ def _difference(connection: psycopg.Connection, truth: TableTruth) -> Difference
     query = sql.SQL(_QUERY).format(
         columns=columns,
         relation=truth.relation.identifier,
-        current=sql.SQL(truth.current_rows),  # type: ignore[arg-type]  # our own words
+        current=sql.SQL(truth.current_rows),
         keys=sql.SQL(", ").join(map(sql.Identifier, truth.keys or truth.columns)),
         wanted=sql.SQL("greatest(wanted, 1)" if truth.retains_deleted else "wanted"),
     )

@@ -13,6 +13,7 @@ from etl_assets.drills.installation import Installation
 from etl_assets.drills.rehearsal.comparison import TableTruth
 from etl_assets.sandbox.lacrei_saude import fill as lacrei_saude
 from etl_assets.sandbox.lacrei_saude.live import advance
+from etl_assets.sandbox.lacrei_saude.schema import OLDER
 from etl_assets.sandbox.open_dental import fill as open_dental
 from etl_assets.sandbox.open_dental.live import live_on
 from etl_assets.sources.lacrei_saude import SOURCE as LACREI_SAUDE
@@ -89,7 +90,7 @@ class Practice(CopiedDatabase):
 class Network(CopiedDatabase):
     """A health network, a day a round."""
 
-    name = lacrei_saude.HOSTED[lacrei_saude.OLDER]
+    name = lacrei_saude.HOSTED[OLDER]
 
     def __init__(self, at: Installation, seed: int) -> None:
         url = lacrei_saude.host(warehouse_url(at.settings), patients=PATIENTS, seed=seed)
