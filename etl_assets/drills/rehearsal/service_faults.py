@@ -46,8 +46,8 @@ def service_is_down(night: Night, place: GuardCompany) -> None:
         trouble.expect(done.code == 1, "the run ends with 1")
         early = night.look(minutes=1)
         late = night.look(minutes=12)
-        told = [each for each in late if place.source.name in each.title]
-        trouble.expect(told and not early, f"{channels_of(told)} 10 min later")
+        news = [each for each in late if place.source.name in each.title]
+        trouble.expect(news and not early, f"{channels_of(news)} 10 min later")
         place.open(port)
     night.heard.received.clear()
     over = [each for each in night.look(minutes=13) if "RESOLVED" in each.title.upper()]
