@@ -128,7 +128,6 @@ def test_the_command_ends_with_1_where_it_failed(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_loader_that_skips_a_row_fails_the_rehearsal(
-    at: Installation,
     night: Night,
     hospital: Hospital,
     *,

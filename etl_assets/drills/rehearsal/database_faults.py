@@ -13,8 +13,8 @@ def database_is_down(night: Night, place: CopiedDatabase) -> None:
         trouble.strike()
         done = night.etl(*night.words(place))
         trouble.expect(done.code == 1, "the run ends with 1")
-        told = night.look() or night.look(minutes=11)
-        trouble.expect(any(place.source.name in each.title for each in told), channels_of(told))
+        news = night.look() or night.look(minutes=11)
+        trouble.expect(any(place.source.name in each.title for each in news), channels_of(news))
         night.at.administer(f"alter database {place.name} with allow_connections true")
     over = [each for each in night.look(minutes=12) if "RESOLVE" in (each.title + each.action).upper()]
     trouble.expect(over, "over")

@@ -42,7 +42,7 @@ class Trouble:
     """One fault: what was told of it, how it was healed, and what it has cost."""
 
     fault: str
-    told: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     """What was to be told, and was not."""
     healed: str = ""
@@ -57,7 +57,7 @@ class Trouble:
 
     def tell(self, words: str) -> None:
         """Note that it is told now, by what."""
-        self.told.append(f"{time.monotonic() - self._struck:.0f} s: {words}")
+        self.notices.append(f"{time.monotonic() - self._struck:.0f} s: {words}")
 
     def expect(self, is_told: object, words: str) -> None:
         """Note that it is told now, if it is; else it counts as not told."""
@@ -68,7 +68,7 @@ class Trouble:
 
     def pass_by(self, words: str) -> None:
         """Note that nobody is told, by design."""
-        self.told.append(f"no alert: {words}")
+        self.notices.append(f"no alert: {words}")
 
 
 class Night:
@@ -212,9 +212,9 @@ HEADER = f"{'fault':62} {'told in':58} {'healed in':20} {'lost':>6} {'doubled':>
 
 
 def _line(trouble: Trouble) -> str:
-    told = "; ".join([*trouble.told, *(f"NOT TOLD: {words}" for words in trouble.wrong)])
+    notices = "; ".join([*trouble.notices, *(f"NOT TOLD: {words}" for words in trouble.wrong)])
     differ = f"  in {', '.join(trouble.difference.where)}" * bool(trouble.difference.where)
     return (
-        f"{trouble.fault:62} {told:58} {trouble.healed:20} {trouble.difference.lost:>6,}"
+        f"{trouble.fault:62} {notices:58} {trouble.healed:20} {trouble.difference.lost:>6,}"
         f" {trouble.difference.doubled:>8,}{differ}"
     )
