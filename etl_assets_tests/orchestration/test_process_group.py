@@ -15,9 +15,9 @@ from etl_assets_tests.orchestration.installation import Installation
 CALL = """
 import sys
 from etl_assets.orchestration import process_group
-from etl_assets.orchestration.supervisor import Service, supervise
+from etl_assets.orchestration.supervisor import SupervisedProcess, supervise
 process_group.LAST_GRACE_SECONDS = 0.5
-sys.exit(supervise([Service("it", sys.argv[2:])], grace=float(sys.argv[1])))
+sys.exit(supervise([SupervisedProcess("it", sys.argv[2:])], grace=float(sys.argv[1])))
 """
 # A shell with a child that hears no request, and waits for it.
 DEAF = "(trap '' TERM INT HUP; echo ready; sleep 60) & trap '' TERM; wait"
