@@ -60,6 +60,18 @@ def test_what_hears_no_request_is_ended_all_the_same(tmp_path, number, code) -> 
 
 
 @needs_proc
+def test_what_was_started_ends_when_whoever_started_it_is_killed(tmp_path) -> None:
+    with start(str(tmp_path), "echo ready; exec sleep 60") as process:
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+        process.wait()
+        end = time.monotonic() + 10
+        while marked(str(tmp_path)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+@needs_proc
 def test_a_command_has_its_time_to_end_by_itself(tmp_path) -> None:
     with start(str(tmp_path), "trap 'sleep 0.5; echo done; exit 3' TERM; echo ready; sleep 60 & wait", "10") as process:
         assert process.stdout.readline() == "ready\n"
