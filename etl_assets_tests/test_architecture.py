@@ -38,7 +38,7 @@ CUSTOMS = {
     "csv": {"readers", "sandbox"},
     "gzip": {"readers"},
     "psycopg": {"warehouse", "quality", "loading", "alerts", "report", "drills", "readers/database"},
-    "psutil": {"warehouse/embedded", "drills/recovery"},
+    "psutil": {"warehouse/embedded", "drills"},
     "pymysql": {"readers/database"},
     "MySQLdb": {"readers/database"},
     "matplotlib": {"drawing", "report/charts"},

@@ -42,7 +42,7 @@ class Dev:
     at: Installation
     process: "subprocess.Popen[bytes]"
     port: int
-    said: Path
+    output: Path
 
     @property
     def postgres(self) -> Path:
@@ -51,7 +51,7 @@ class Dev:
 
     def lines(self) -> list[str]:
         """What `etl` itself has said since it was started."""
-        return re.findall(r"^etl: .*", self.said.read_text(), flags=re.MULTILINE)
+        return re.findall(r"^etl: .*", self.output.read_text(), flags=re.MULTILINE)
 
     def ask(self, question: str, *values: object, database: str = "warehouse") -> list[tuple[Any, ...]]:
         """The rows of a question to the embedded server, which is not started where it is down.
@@ -157,8 +157,8 @@ def running_dev(at: Installation) -> Iterator[Dev]:
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    said = at.settings.home / "said"
-    with said.open("w") as file:
+    output = at.settings.home / "output"
+    with output.open("w") as file:
         process = subprocess.Popen(  # noqa: S603 (our own words)
             at.command("dev", "--port", str(port)),
             env=at.environment,
@@ -166,10 +166,10 @@ def running_dev(at: Installation) -> Iterator[Dev]:
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    dev = Dev(at, process, port, said)
+    dev = Dev(at, process, port, output)
     try:
         if not wait_for(lambda: _answers(dev), STARTS_SECONDS):
-            raise EtlError(f"etl dev did not come up in {STARTS_SECONDS} seconds: {said.read_text()[-2000:]}")
+            raise EtlError(f"etl dev did not come up in {STARTS_SECONDS} seconds: {output.read_text()[-2000:]}")
         yield dev
     finally:
         process.terminate()

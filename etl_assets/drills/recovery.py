@@ -35,8 +35,11 @@ HEALS_SECONDS = 300
 """How long it may take until all is well again: a run that is tried again waits for its turn."""
 ENDS_SECONDS = 45
 SCHEMAS = ("stg", "operating_room", "open_dental", "open_dental_mart")
-OF_LOADS = ("etl_batch_id", "created_at", "updated_at", "surrogate_key")
-"""Columns that say when and by which load a row was written."""
+OF_LOADS = (
+    *("etl_batch_id", "created_at", "updated_at", "surrogate_key", "valid_from"),
+    *("load_datetime", "first_load_datetime", "last_update_datetime"),
+)
+"""Columns that say when and by which load a row was written, or first seen."""
 _RUNNING = "select count(*) from etl.batch where status = 'running'"
 _COUNTED = "select count(*), count(distinct {key}) from {relation}"
 

@@ -32,7 +32,7 @@ RELOAD_SECONDS = 300
 LONGEST_PAUSE = 60.0
 
 
-def main(words: Sequence[str]) -> None:
+def serve_code(words: Sequence[str]) -> None:
     """Serve until told to stop; `words` are those of `dagster code-server start`."""
     options = dict(pairwise(words))
     client = DagsterGrpcClient(
@@ -92,4 +92,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    serve_code(sys.argv[1:])

@@ -1,8 +1,10 @@
 """Processes that start processes of their own, each in a group of its own, so that none of them is left behind."""
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +18,8 @@ GRACE_SECONDS = 30.0
 LAST_GRACE_SECONDS = 5.0
 """How long what they leave behind may take, before it is killed."""
 POLL_SECONDS = 0.05
+SIGNAL_OF_PARENT_S_DEATH = 1
+"""PR_SET_PDEATHSIG of linux/prctl.h."""
 
 Process = subprocess.Popen[bytes]
 
@@ -49,8 +53,16 @@ class StopSignals:
 
 
 def start_group(command: Sequence[str]) -> Process:
-    """Start a command as the leader of a process group of its own."""
-    return subprocess.Popen(command, start_new_session=True)  # noqa: S603 (the caller's own words)
+    """Start a command as the leader of a process group of its own; on Linux it is told to end when we die."""
+    return subprocess.Popen(  # noqa: S603 (the caller's own words)
+        command,
+        start_new_session=True,
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (who starts has one thread)
+    )
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(SIGNAL_OF_PARENT_S_DEATH, signal.SIGTERM)
 
 
 def has_members(leader: Process) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from etl_assets.errors import EtlError
 from etl_assets.orchestration.code_server import CANNOT_LOAD
 from etl_assets.orchestration.process_group import Process
-from etl_assets.orchestration.supervisor import Service, Supervised, supervise
+from etl_assets.orchestration.supervisor import Supervised, SupervisedProcess, supervise
 from etl_assets.settings import PROJECT, Settings
 from etl_assets.warehouse import embedded
 
@@ -72,7 +72,7 @@ def _services(settings: Settings, workspace: Path, code_socket: Path, *, host: s
     def whereabouts() -> str | None:
         return embedded.server_url(postgres) if settings.embedded else None
 
-    code_server = Service(
+    code_server = SupervisedProcess(
         "the code server",
         [
             *python,
@@ -87,7 +87,7 @@ def _services(settings: Settings, workspace: Path, code_socket: Path, *, host: s
         is_listening=code_socket.exists,
         whereabouts=whereabouts,
     )
-    webserver = Service(
+    webserver = SupervisedProcess(
         "the webserver",
         [
             *python,
@@ -100,7 +100,7 @@ def _services(settings: Settings, workspace: Path, code_socket: Path, *, host: s
         ],
         whereabouts=whereabouts,
     )
-    daemon = Service(
+    daemon = SupervisedProcess(
         "the daemon",
         [*python, "dagster._daemon", "run", "--workspace", str(workspace), "--log-level", "info"],
         keeps_children=True,

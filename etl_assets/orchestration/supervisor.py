@@ -56,7 +56,7 @@ class Supervised(Protocol):
 
 
 @dataclass
-class Service:
+class SupervisedProcess:
     """A command that is to run."""
 
     name: str

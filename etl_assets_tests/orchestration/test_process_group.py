@@ -15,9 +15,9 @@ from etl_assets_tests.orchestration.installation import Installation
 CALL = """
 import sys
 from etl_assets.orchestration import process_group
-from etl_assets.orchestration.supervisor import Service, supervise
+from etl_assets.orchestration.supervisor import SupervisedProcess, supervise
 process_group.LAST_GRACE_SECONDS = 0.5
-sys.exit(supervise([Service("it", sys.argv[2:])], grace=float(sys.argv[1])))
+sys.exit(supervise([SupervisedProcess("it", sys.argv[2:])], grace=float(sys.argv[1])))
 """
 # A shell with a child that hears no request, and waits for it.
 DEAF = "(trap '' TERM INT HUP; echo ready; sleep 60) & trap '' TERM; wait"
@@ -57,6 +57,18 @@ def test_what_hears_no_request_is_ended_all_the_same(tmp_path, number, code) -> 
         process.send_signal(number)  # whoever is impatient must not stop the cleaning up
         assert process.wait(timeout=15) == code
     assert marked(str(tmp_path)) == set()
+
+
+@needs_proc
+def test_what_was_started_ends_when_whoever_started_it_is_killed(tmp_path) -> None:
+    with start(str(tmp_path), "echo ready; exec sleep 60") as process:
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+        process.wait()
+        end = time.monotonic() + 10
+        while marked(str(tmp_path)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 @needs_proc

@@ -14,7 +14,7 @@ from etl_assets.errors import EtlError
 from etl_assets.orchestration import supervisor
 from etl_assets.orchestration.process_group import Process, end_groups
 from etl_assets.orchestration.services import EmbeddedWarehouse, serve_until_stopped
-from etl_assets.orchestration.supervisor import MOST_TRIES, SETTLED_SECONDS, Service, Watch, supervise
+from etl_assets.orchestration.supervisor import MOST_TRIES, SETTLED_SECONDS, SupervisedProcess, Watch, supervise
 from etl_assets.settings import read_settings
 from etl_assets.warehouse import embedded
 
@@ -75,7 +75,7 @@ def wait_until(condition) -> None:
         time.sleep(0.01)
 
 
-def pid_of(service: Service) -> int:
+def pid_of(service: SupervisedProcess) -> int:
     return next(service.groups()).pid
 
 
@@ -111,7 +111,7 @@ def test_what_cannot_be_started_is_tried_again_and_then_given_up(lines) -> None:
 
 
 def test_what_is_killed_is_started_again_and_all_ends_with_a_signal(quick, lines) -> None:
-    service, seen = Service("the sleeper", SLEEP), []
+    service, seen = SupervisedProcess("the sleeper", SLEEP), []
 
     def say(line: str) -> None:
         lines.append(line)
@@ -134,8 +134,8 @@ def test_what_is_killed_is_started_again_and_all_ends_with_a_signal(quick, lines
 
 
 def test_what_cannot_run_ends_all_the_others(quick) -> None:
-    other = Service("the sleeper", SLEEP)
-    hopeless = Service("it", ["/bin/sh", "-c", "exit 70"], hopeless_code=70)
+    other = SupervisedProcess("the sleeper", SLEEP)
+    hopeless = SupervisedProcess("it", ["/bin/sh", "-c", "exit 70"], hopeless_code=70)
     with pytest.raises(EtlError, match="it ended with exit code 70, and cannot run"):
         supervise([other, hopeless], grace=1)
     with pytest.raises(ProcessLookupError):
@@ -144,12 +144,14 @@ def test_what_cannot_run_ends_all_the_others(quick) -> None:
 
 def test_what_needs_another_is_started_when_that_listens(quick, tmp_path) -> None:
     order = tmp_path / "order"
-    first = Service(
+    first = SupervisedProcess(
         "the first",
         ["/bin/sh", "-c", f"sleep 0.3; echo first >> {order}; sleep 60"],
         is_listening=order.exists,
     )
-    second = Service("the second", ["/bin/sh", "-c", f"echo second >> {order}; kill -TERM {os.getpid()}; sleep 60"])
+    second = SupervisedProcess(
+        "the second", ["/bin/sh", "-c", f"echo second >> {order}; kill -TERM {os.getpid()}; sleep 60"]
+    )
     assert supervise([first, second], grace=1) == 128 + signal.SIGTERM
     assert order.read_text() == "first\nsecond\n"
 
@@ -158,7 +160,7 @@ def test_what_needs_another_is_started_when_that_listens(quick, tmp_path) -> Non
 def test_what_a_killed_command_leaves_is_ended_unless_it_may_go_on(keeps_children, tmp_path) -> None:
     file = tmp_path / "child"
     command = ["/bin/sh", "-c", f"sleep 60 & echo $! > {file}.new; mv {file}.new {file}; wait"]
-    service = Service("it", command, keeps_children=keeps_children)
+    service = SupervisedProcess("it", command, keeps_children=keeps_children)
     service.start()
     wait_until(file.exists)
     leader, child = pid_of(service), int(file.read_text())
@@ -183,7 +185,7 @@ def is_over(pid: int) -> bool:
 
 def test_what_has_connected_to_a_database_is_started_again_when_that_is_elsewhere() -> None:
     port = [5432]
-    service = Service("it", SLEEP, whereabouts=lambda: port[0])
+    service = SupervisedProcess("it", SLEEP, whereabouts=lambda: port[0])
     service.start()
     assert service.fault() is None
     port[0] = 5433
