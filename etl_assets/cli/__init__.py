@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 
 from etl_assets.cli import (
     alerts,
@@ -28,6 +29,7 @@ from etl_assets.cli import (
     workers,
 )
 from etl_assets.cli.arguments import Parser
+from etl_assets.cli.printable import Printable
 from etl_assets.errors import EtlError
 
 FAILED, FINDINGS = 1, 2
@@ -68,10 +70,11 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code, as `EXIT_CODES` says; an `EtlError` is reported on stderr."""
-    options = parser().parse_args(arguments)
-    try:
-        is_clean = options.run(options)
-    except EtlError as error:
-        print(f"etl: {error}", file=sys.stderr)
-        return FAILED
+    with redirect_stdout(Printable(sys.stdout)), redirect_stderr(Printable(sys.stderr)):
+        options = parser().parse_args(arguments)
+        try:
+            is_clean = options.run(options)
+        except EtlError as error:
+            print(f"etl: {error}", file=sys.stderr)
+            return FAILED
     return FINDINGS if is_clean is False else 0

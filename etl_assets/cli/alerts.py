@@ -105,11 +105,12 @@ def alerts_test(options: argparse.Namespace) -> None:
 def alerts_send(options: argparse.Namespace) -> None:
     """Send what is due, and try again what did not arrive; the sensor does so by itself every quarter of a minute."""
     del options
-    send_unsent()
+    if not send_unsent():
+        print("alerts: nothing is due.")
 
 
-def send_unsent() -> None:
-    """Send what is due, and what did not arrive, and say how many messages that were."""
+def send_unsent() -> bool:
+    """Send what is due, and what did not arrive, and say how many messages that were; whether there were any."""
     settings = read_settings()
     with connect(settings, autocommit=True) as connection:
         now = datetime.now(UTC)
@@ -117,6 +118,8 @@ def send_unsent() -> None:
         sent = send_alerts(settings, SOURCES, connection, now)
     if again or sent.sent or sent.failed:
         print(f"alerts: {sent.sent} messages sent, {sent.failed} not taken.")
+        return True
+    return False
 
 
 def add_alert_commands(commands: Commands) -> None:

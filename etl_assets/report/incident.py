@@ -63,15 +63,15 @@ def _lines(source: Source, connection: psycopg.Connection, incident: Incident, s
     yield f"# Incident {incident.incident_id}: {source.title} was rolled back to the old pipeline"
     yield ""
     yield f"- since: {_moment(incident.began_at)}"
-    yield f"- by: {_cell(incident.began_by)}"
-    yield f"- why: {_cell(incident.began_why)}"
+    yield f"- by: {as_cell(incident.began_by)}"
+    yield f"- why: {as_cell(incident.began_why)}"
     if incident.ended_at:
-        yield f"- ended: {_moment(incident.ended_at)} by {_cell(incident.ended_by)}: {_cell(incident.ended_why)}"
+        yield f"- ended: {_moment(incident.ended_at)} by {as_cell(incident.ended_by)}: {as_cell(incident.ended_why)}"
     else:
         yield "- ended: not yet"
     yield f"- as of: {_moment(datetime.now(UTC))}"
     yield from _section("What was done")
-    yield from (f"- {_cell(step)}" for step in steps)
+    yield from (f"- {as_cell(step)}" for step in steps)
     now = {each.relation: each for each in views_of(connection, source)}
     yield from _section("What each view showed before, and shows now")
     yield from _table(
@@ -130,7 +130,7 @@ def _section(title: str) -> Iterator[str]:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    lines = [f"| {' | '.join(map(as_cell, row))} |" for row in rows]
     if not lines:
         yield "Nothing."
         return
@@ -142,10 +142,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator
         yield f"And {len(lines) - MOST:,} more."
 
 
-def _cell(value: object) -> str:
+def as_cell(value: object) -> str:
     """A value on one line, with nothing in it that Markdown or a browser would take for its own."""
     text = "" if value is None else "".join(letter if letter.isprintable() else " " for letter in str(value))
-    for letter, instead in {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "\\|", "`": "'"}.items():
+    for letter, instead in {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "`": "'"}.items():
         text = text.replace(letter, instead)
     return text
 

@@ -119,7 +119,7 @@ def test_views_read_the_old_tables_again_and_all_is_told_and_written_down(practi
     ]
     assert {each.channel for each in heard.received} == {"pagerduty", "email", "slack"}
     text = report(made)
-    assert "- by: Ana &lt;b&gt;\n- why: wrong numbers \\| in 'claims'" in text
+    assert "- by: Ana &lt;b&gt;\n- why: wrong numbers &#124; in 'claims'" in text
     assert "| open_dental.visit | new |" in text
     assert "| grace | old |" in text
     assert "| open_dental.visit | " in text.split("compared last")[1]

@@ -5,9 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 from etl_assets.drills.installation import Installation, scratch_installation
 from etl_assets.sandbox.operating_room.write import write_files
 from etl_assets.warehouse import embedded
+from etl_assets_tests.command_lines import watched
 
 OLD_POSTGRES = "ETL_TEST_OLD_POSTGRES"
 """Names the folder of the programs of an older PostgreSQL, 17, such as /usr/lib/postgresql/17/bin."""
@@ -64,34 +63,6 @@ def contents(at: Installation) -> dict[str, tuple]:
     }
 
 
-@contextmanager
-def watched(*secrets: str) -> Iterator[list[str]]:
-    """Every command line that any process has while the block runs, and that has one of these secrets in it."""
-    found: list[str] = []
-    ended = threading.Event()
-    seen = 0
-
-    def look() -> None:
-        nonlocal seen
-        while not ended.wait(0.02):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    words = path.read_bytes().decode(errors="replace")
-                except OSError:
-                    continue
-                seen += "pg_dump" in words or "psql" in words
-                found.extend(words for secret in secrets if secret in words)
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    try:
-        yield found
-    finally:
-        ended.set()
-        watcher.join()
-    assert seen, "no client program was ever seen: this proves nothing"
-
-
 def fill(at: Installation) -> None:
     write_files(at.landing, start=date(2026, 1, 5), days=4, rooms=2)
     at.etl("run", "operating_room")
@@ -115,7 +86,7 @@ def test_what_is_lost_is_restored_and_a_run_changes_nothing(drill: tuple[Install
     before, may = contents(at), set(at.query(PRIVILEGES))
     proof, status = at.etl("prove", "operating_room"), at.etl("status")
     assert before["stg.or_case"][0] > 0
-    with watched(password(at)) as shown:
+    with watched(password(at), seen=("pg_dump", "psql")) as shown:
         at.etl("backup", str(folder), expected=0)
     assert shown == []
 
@@ -124,7 +95,7 @@ def test_what_is_lost_is_restored_and_a_run_changes_nothing(drill: tuple[Install
     write_files(at.landing, start=date(2026, 1, 12), days=1, rooms=2)  # came since
 
     at.etl("url")
-    with watched(password(at)) as shown:
+    with watched(password(at), seen=("pg_dump", "psql")) as shown:
         said = at.etl("restore", str(folder), expected=0)
     assert shown == []
     assert "auditor was granted etl_reader, and is not on this server" in said

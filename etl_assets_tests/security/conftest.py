@@ -1,0 +1,1 @@
+from etl_assets_tests.orchestration.conftest import installation  # noqa: F401 (a fixture)
