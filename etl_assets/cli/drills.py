@@ -29,7 +29,7 @@ def retry_drill(options: argparse.Namespace) -> bool:
 
 
 def recovery_drill(options: argparse.Namespace) -> bool:
-    """Kill processes of `etl dev` in the middle of runs, and say how soon all was well by itself; ten minutes.
+    """Kill processes of `etl dev` in the middle of runs, and say how soon all was well by itself; a quarter of an hour.
 
     Returns whether nothing was lost, nothing doubled, and nothing left running.
     """

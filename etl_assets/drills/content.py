@@ -15,7 +15,7 @@ _ROWS = """
 
 
 @dataclass(frozen=True)
-class Difference:
+class ContentDifference:
     """How many rows a table lacks, and how many it has more of than the other one."""
 
     relation: str
@@ -23,9 +23,9 @@ class Difference:
     doubled: int
 
 
-def differences(
+def content_differences(
     disturbed: Installation, undisturbed: Installation, *, schemas: Iterable[str], without: Collection[str]
-) -> tuple[int, list[Difference]]:
+) -> tuple[int, list[ContentDifference]]:
     """Compare all tables of some schemas; a table that one does not have has no rows there.
 
     Args:
@@ -44,7 +44,7 @@ def differences(
         compared += should_be.total()
         lost, doubled = (should_be - is_there).total(), (is_there - should_be).total()
         if lost or doubled:
-            found.append(Difference(relation, lost, doubled))
+            found.append(ContentDifference(relation, lost, doubled))
     return compared, found
 
 

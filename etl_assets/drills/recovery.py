@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import psutil
 import psycopg
 
-from etl_assets.drills.content import differences
+from etl_assets.drills.content import content_differences
 from etl_assets.drills.dev import Dev, running_dev, wait_for
 from etl_assets.drills.installation import Installation, scratch_installation
 from etl_assets.orchestration.partitions import recent_span, tags_of
@@ -192,7 +192,7 @@ def _compare(drill: _Drill, at: Installation, calm: Installation) -> None:
     for source in ("operating_room", "open_dental"):
         for each in (at, calm):
             each.etl("run", source)
-    compared, found = differences(at, calm, schemas=SCHEMAS, without=OF_LOADS)
+    compared, found = content_differences(at, calm, schemas=SCHEMAS, without=OF_LOADS)
     for table in found:
         drill.say(f"      {table.relation}: {table.lost} rows lost, {table.doubled} doubled")
     drill.note(f"all tables and models beside an undisturbed load: {compared:,} rows, {len(found)} differ", not found)
