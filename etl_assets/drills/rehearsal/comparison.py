@@ -32,7 +32,7 @@ class TableTruth:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class Discrepancy:
     """How a relation, or several, differ from what they should hold."""
 
     rows: int = 0
@@ -44,8 +44,8 @@ class Difference:
     where: tuple[str, ...] = ()
     """The relations that differ."""
 
-    def __add__(self, other: "Difference") -> "Difference":
-        return Difference(
+    def __add__(self, other: "Discrepancy") -> "Discrepancy":
+        return Discrepancy(
             rows=self.rows + other.rows,
             lost=self.lost + other.lost,
             doubled=self.doubled + other.doubled,
@@ -53,14 +53,14 @@ class Difference:
         )
 
 
-def differences(connection: psycopg.Connection, truths: Iterable[TableTruth]) -> Difference:
+def find_discrepancies(connection: psycopg.Connection, truths: Iterable[TableTruth]) -> Discrepancy:
     """Compare relations with what they should hold, by key and content.
 
     Args:
         connection: As a role that may read them; its transaction is ended.
         truths: A relation each.
     """
-    found = Difference()
+    found = Discrepancy()
     for truth in truths:
         found += _difference(connection, truth)
         connection.rollback()
@@ -87,7 +87,7 @@ _QUERY = """
 """
 
 
-def _difference(connection: psycopg.Connection, truth: TableTruth) -> Difference:
+def _difference(connection: psycopg.Connection, truth: TableTruth) -> Discrepancy:
     columns = sql.SQL(", ").join(map(sql.Identifier, truth.columns))
     statement = sql.SQL("create temporary table should on commit drop as select {} from {} with no data")
     connection.execute(statement.format(columns, truth.relation.identifier))
@@ -106,4 +106,4 @@ def _difference(connection: psycopg.Connection, truth: TableTruth) -> Difference
     )
     rows, lost, doubled = connection.execute(query).fetchone() or (0, 0, 0)
     where = (str(truth.relation),) if lost or doubled else ()
-    return Difference(rows=rows, lost=lost, doubled=int(doubled), where=where)
+    return Discrepancy(rows=rows, lost=lost, doubled=int(doubled), where=where)

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from etl_assets.drills.installation import scratch_installation
-from etl_assets.drills.rehearsal.comparison import Difference, TableTruth, differences
+from etl_assets.drills.rehearsal.comparison import Discrepancy, TableTruth, find_discrepancies
 from etl_assets.drills.rehearsal.hospital import Hospital
 from etl_assets.drills.rehearsal.night import FINE, Night, Trouble
 from etl_assets.drills.rehearsal.places import Place
@@ -41,7 +41,7 @@ def full_build_writes_nothing(night: Night, place: Place) -> None:
     is_through = bool(built) and all(code in FINE for code in codes)
     trouble.healed = f"{time.monotonic() - began:.0f} s" if is_through else f"NOT: exit {codes}, {len(built)} built"
     trouble.pass_by(f"{len(built)} models, {sum(written.values())} rows written")
-    trouble.difference = Difference(rows=len(built), lost=sum(written.values()), where=tuple(written))
+    trouble.difference = Discrepancy(rows=len(built), lost=sum(written.values()), where=tuple(written))
     night.note(trouble, is_right=is_through)
 
 
@@ -54,10 +54,10 @@ def undisturbed_load_makes_the_same(night: Night, hospital: Hospital) -> None:
             shutil.copy(path, twin.landing)
         twin.etl("run", hospital.source.name)
         with connect(night.at.settings, role=None) as connection, connect(twin.settings, role=None) as other:
-            trouble.difference = differences(connection, _models(other, hospital.source.name))
-            trouble.difference += differences(connection, hospital.truths())
-            lost_here = differences(other, _models(connection, hospital.source.name))
-    trouble.difference += Difference(doubled=lost_here.lost, where=lost_here.where)
+            trouble.difference = find_discrepancies(connection, _models(other, hospital.source.name))
+            trouble.difference += find_discrepancies(connection, hospital.truths())
+            lost_here = find_discrepancies(other, _models(connection, hospital.source.name))
+    trouble.difference += Discrepancy(doubled=lost_here.lost, where=lost_here.where)
     trouble.healed = f"{time.monotonic() - began:.0f} s"
     trouble.pass_by(f"{trouble.difference.rows:,} rows of staging, facts and marts")
     night.note(trouble, is_right=trouble.difference.rows > 0)

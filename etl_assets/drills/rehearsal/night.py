@@ -15,7 +15,7 @@ import psycopg
 from etl_assets.alerts.dispatch import send_alerts
 from etl_assets.alerts.watch import watch_freshness, watch_loads
 from etl_assets.drills.installation import Installation
-from etl_assets.drills.rehearsal.comparison import Difference, differences
+from etl_assets.drills.rehearsal.comparison import Discrepancy, find_discrepancies
 from etl_assets.drills.rehearsal.places import Place
 from etl_assets.errors import EtlError
 from etl_assets.sandbox.receivers import Received, Receivers
@@ -46,7 +46,7 @@ class Trouble:
     wrong: list[str] = field(default_factory=list)
     """What was to be told, and was not."""
     healed: str = ""
-    difference: Difference = field(default_factory=Difference)
+    difference: Discrepancy = field(default_factory=Discrepancy)
     heals_by: Sequence[str] = ()
     """The words of the command that heals it; those of an ordinary run where none are said."""
     _struck: float = field(default_factory=time.monotonic)
@@ -155,10 +155,10 @@ class Night:
         if done.code not in FINE:
             raise EtlError(f"{place.source.name} could not be loaded undisturbed:\n{done.output}")
 
-    def compare(self, place: Place) -> Difference:
+    def compare(self, place: Place) -> Discrepancy:
         """What staging holds against what the source does."""
         with connect(self.at.settings, role=None) as connection:
-            return differences(connection, place.truths())
+            return find_discrepancies(connection, place.truths())
 
     def look(self, minutes: float = 0) -> Sequence[Received]:
         """Have the sender of alerts look, in so many minutes by its clock; the news that have arrived."""
