@@ -90,7 +90,9 @@ def new_database(server: Path) -> Callable[..., str]:
         with psycopg.connect(embedded.server_url(server, "postgres"), autocommit=True) as connection:
             if like:  # nobody may be in what is copied
                 connection.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [pattern]
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = %s and backend_type = 'client backend'",
+                    [pattern],
                 )
             connection.execute(f"create database {name} template {pattern}")
         return embedded.server_url(server, name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from etl_assets.cli.arguments import Commands, command
 from etl_assets.settings import PROJECT, read_settings
-from etl_assets.warehouse.backup import back_up, describe_backup, restore
+from etl_assets.warehouse.backup import back_up, describe_backup, restore_databases
 
 
 def make_backup(options: argparse.Namespace) -> None:
@@ -19,7 +19,7 @@ def make_backup(options: argparse.Namespace) -> None:
 def restore_backup(options: argparse.Namespace) -> None:
     """Restore a back-up into empty databases; nothing that is there is ever replaced."""
     known = [path.name for path in (PROJECT / "sql" / "migrations").glob("*.sql")]
-    for note in restore(read_settings(), options.folder, known_migrations=known):
+    for note in restore_databases(read_settings(), options.folder, known_migrations=known):
         print(f"Note: {note}")
     print("Restored. Now: etl migrate; etl prove SOURCE; etl run all; and only then the daemon.")
 

@@ -101,7 +101,7 @@ def read_backup(folder: Path) -> Backup:
     return made
 
 
-def restore(settings: Settings, folder: Path, *, known_migrations: Collection[str]) -> list[str]:
+def restore_databases(settings: Settings, folder: Path, *, known_migrations: Collection[str]) -> list[str]:
     """Restore both databases into empty ones, each in one transaction, and learn who was erased.
 
     Args:

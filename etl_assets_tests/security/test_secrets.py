@@ -28,6 +28,7 @@ from etl_assets.sandbox.operating_room.write import write_files
 from etl_assets.settings import PROJECT
 from etl_assets.warehouse import embedded
 from etl_assets_tests.command_lines import watched
+from etl_assets_tests.conftest import SERVER
 from etl_assets_tests.orchestration.installation import Installation, install
 
 MARK = re.compile(r"PLANTED[0-9a-f]{4}")
@@ -139,6 +140,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, server: Path, new_database: 
             patch.setenv(name, at.environment.get(name, ""))  # so that what a run exports goes with the fixture
         for name, value in at.environment.items():
             patch.setenv(name, value)
+        patch.delenv(SERVER)  # which is a setting of the tests, and not one that `etl validate` knows
         made = Night(at)
         write_files(at.landing, start=date(2026, 1, 5), days=2, rooms=2)
         with watched("PLANTED", _password(at), seen=("dagster-webserver", "pg_dump")) as made.command_lines:

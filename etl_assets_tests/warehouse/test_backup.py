@@ -12,7 +12,7 @@ import pytest
 
 from etl_assets.errors import EtlError
 from etl_assets.settings import PROJECT, Settings
-from etl_assets.warehouse.backup import back_up, read_backup, restore
+from etl_assets.warehouse.backup import back_up, read_backup, restore_databases
 from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.tombstones import Tombstone, append_tombstones, read_tombstone_file
 
@@ -71,7 +71,7 @@ def test_nothing_is_restored_over_what_is_there(installation: Settings, tmp_path
     with connect(installation, role=None, autocommit=True) as connection:
         before = connection.execute("select count(*), max(oid) from pg_class").fetchone()
         with pytest.raises(EtlError, match=r"The database of warehouse is not empty\. Nothing was restored"):
-            restore(installation, tmp_path / "b", known_migrations=MIGRATIONS)
+            restore_databases(installation, tmp_path / "b", known_migrations=MIGRATIONS)
         assert connection.execute("select count(*), max(oid) from pg_class").fetchone() == before
 
 
@@ -80,7 +80,7 @@ def test_who_was_erased_is_learnt_and_no_one_forgotten(installation: Settings, e
     back_up(installation, tmp_path / "b")
     path.unlink()
     append_tombstones(path, [tombstone("after")])
-    restore(empty, tmp_path / "b", known_migrations=MIGRATIONS)
+    restore_databases(empty, tmp_path / "b", known_migrations=MIGRATIONS)
     assert {each.digest for each in read_tombstone_file(path)} == {"before", "after"}
 
 
@@ -92,10 +92,10 @@ def test_a_dump_that_is_broken_leaves_its_database_empty(
     content = largest.read_bytes()
     largest.write_bytes(content[: len(content) // 2])
     with pytest.raises(EtlError, match="nothing"):
-        restore(empty, tmp_path / "b", known_migrations=MIGRATIONS)
+        restore_databases(empty, tmp_path / "b", known_migrations=MIGRATIONS)
     assert tables(empty) == 0
     largest.write_bytes(content)
-    restore(empty, tmp_path / "b", known_migrations=MIGRATIONS)
+    restore_databases(empty, tmp_path / "b", known_migrations=MIGRATIONS)
     assert tables(empty) == tables(installation)
 
 
@@ -115,7 +115,7 @@ def test_what_stands_in_the_way_is_told_before_anything_is_done(
     change(given)
     (tmp_path / "b" / "backup.json").write_text(json.dumps(given))
     with pytest.raises(EtlError, match=told):
-        restore(empty, tmp_path / "b", known_migrations=MIGRATIONS)
+        restore_databases(empty, tmp_path / "b", known_migrations=MIGRATIONS)
     assert tables(empty) == 0
 
 
