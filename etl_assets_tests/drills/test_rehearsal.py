@@ -100,7 +100,7 @@ def test_what_is_done_behind_the_loaders_back_is_found(  # noqa: PLR0917 (what p
         trouble.healed = "as it may seem"
     assert not night.is_good
     assert trouble.difference.where == ("stg.or_case",)
-    changed = night.at.query("select count(*) from kept where room_id = 'OR-01'")[0][0]
+    changed = night.at.administer("select count(*) from kept where room_id = 'OR-01'")[0][0]
     assert trouble.difference.lost == (changed if lost is ... else lost) != doubled
     assert trouble.difference.doubled == doubled
     assert "NOT in 0 runs" in lines[-1]
