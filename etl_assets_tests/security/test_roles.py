@@ -11,7 +11,7 @@ NOBODY = (
     "create database another",
     "alter system set log_statement = 'all'",
     "copy (select 1) to program 'id'",
-    "copy etl.batch to '/tmp/stolen'",
+    "copy etl.batch to '/etc/stolen'",
     "select pg_read_file('/etc/passwd')",
     "select pg_ls_dir('/')",
     "select lo_import('/etc/passwd')",
