@@ -17,6 +17,7 @@ from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.files.incoming import apply_date_settings
 from etl_assets.warehouse.files.ledger import LedgerFile, claim_file, files_covering, record_failed, record_loaded
 from etl_assets.warehouse.files.tables import file_layout
+from etl_assets.warehouse.ledger import missing_relations
 from etl_assets.warehouse.relation import Relation
 from etl_assets.warehouse.tables import ensure_table
 
@@ -40,15 +41,18 @@ class FileStrategy:
 
     @contextmanager
     def open(self) -> Iterator[FileSession]:
-        """Connect, and make the staging tables.
+        """Connect, and make the staging tables: all that the source has and are not there, for models read them all.
 
         Raises:
             SchemaDrift: A staging table is not what it is declared to be; nothing was loaded into it.
         """
         source = self._request.source
         with connect(self._request.settings) as connection:
-            for name in self._request.tables:
-                ensure_table(connection, Relation(source.schema, name), file_layout(source.file_table(name)))
+            relations = {name: Relation(source.schema, name) for name in (table.name for table in source.tables)}
+            missing = missing_relations(connection, list(map(str, relations.values())))
+            for name, relation in relations.items():
+                if name in self._request.tables or str(relation) in missing:
+                    ensure_table(connection, relation, file_layout(source.file_table(name)))
             connection.commit()
             yield FileSession(connection, {feed.name: feed for feed in feeds_of(self._request.settings, source)})
 

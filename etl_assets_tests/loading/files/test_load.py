@@ -16,7 +16,7 @@ from etl_assets.loading.files.load import FileStrategy, LoadReport
 from etl_assets.settings import Settings
 from etl_assets.sources.operating_room import SOURCE
 from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.ledger import abandon_dead_batches, open_batch
+from etl_assets.warehouse.ledger import abandon_dead_batches, missing_relations, open_batch
 from etl_assets_tests.loading.files.pipeline import EVER, HEADER, MONDAY, cases, drop, load, row, statuses
 from etl_assets_tests.loading.runs import load_by
 
@@ -238,3 +238,13 @@ def test_a_loaded_file_that_is_only_touched_stays_what_it_is(settings, landing, 
     assert load(settings).files == []
     assert statuses(warehouse) == {"or_case_1.csv": "COMPLETED"}
     assert warehouse.execute("select count(*) from etl.source_file").fetchone() == (1,)
+
+
+def test_a_first_file_of_one_table_makes_them_all_for_models_read_them_all(settings, landing, warehouse) -> None:
+    every = [f"{SOURCE.schema}.{table.name}" for table in SOURCE.tables]
+    for relation in every:
+        warehouse.execute(f"drop table if exists {relation} cascade")
+    warehouse.commit()
+    drop(landing, "or_case_1.csv", row("A"))
+    load(settings)
+    assert missing_relations(warehouse, every) == set()
