@@ -20,6 +20,7 @@ from dagster_webserver.cli import create_dagster_webserver_cli
 from etl_assets.cli import parser
 from etl_assets.cli.runs import migrate_quietly
 from etl_assets.cli.validation import unknown_variables
+from etl_assets.orchestration import code_server
 from etl_assets.orchestration.instance_file import instance_config, write_instance_file
 from etl_assets.settings import PROJECT, read_settings
 from etl_assets.sources import SOURCES
@@ -86,6 +87,10 @@ def test_every_command_is_one_with_options_that_it_has(words: list[str]) -> None
     if program == "etl":
         assert parser().parse_args(rest).run
         return
+    if program == "python":
+        dash, module, *rest = rest
+        assert (dash, module) == ("-m", code_server.__name__)  # it takes the words of Dagster's own
+        program, rest = "dagster", ["code-server", "start", *rest]
     cli: Group = {
         "dagster": create_dagster_cli,
         "dagster-daemon": create_dagster_daemon_cli,

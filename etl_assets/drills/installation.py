@@ -90,9 +90,12 @@ def scratch_installation(settings: Mapping[str, str]) -> Iterator[Installation]:
         made = Installation(
             {**kept, "ETL_HOME": str(home), "ETL_FILE_QUIET_SECONDS": "0", "PYTHONWARNINGS": "ignore", **settings}
         )
+        # A service manager's TERM leaves no server behind either.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             made.etl("migrate")
             made.landing.mkdir(parents=True, exist_ok=True)
             yield made
         finally:
+            signal.signal(signal.SIGTERM, before)
             embedded.stop_server(home / "postgres")
