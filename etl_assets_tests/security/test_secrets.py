@@ -140,7 +140,8 @@ def night(tmp_path_factory: pytest.TempPathFactory, server: Path, new_database: 
             patch.setenv(name, at.environment.get(name, ""))  # so that what a run exports goes with the fixture
         for name, value in at.environment.items():
             patch.setenv(name, value)
-        patch.delenv(SERVER)  # which is a setting of the tests, and not one that `etl validate` knows
+        for name in (SERVER, "ETL_REAL_DATA_DIR"):  # settings of the tests, which `etl validate` does not know
+            patch.delenv(name, raising=False)
         made = Night(at)
         write_files(at.landing, start=date(2026, 1, 5), days=2, rooms=2)
         with watched("PLANTED", _password(at), seen=("dagster-webserver", "pg_dump")) as made.command_lines:
