@@ -52,7 +52,7 @@ def channels(settings: Settings) -> Mapping[str, Channel]:
 
 
 def _by_apprise(name: str, url: str) -> Channel:
-    import apprise  # 0.2 s, which a look that sends nothing does without
+    import apprise  # 0.4 s, which who has no such channel does without
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it says where it sends, and that may be a secret
     receiver = apprise.Apprise()

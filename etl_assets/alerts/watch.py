@@ -1,7 +1,7 @@
 """What the clock shows, and no batch ends with: tables that are late, loads that hang, channels that are silent."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import psycopg
 
@@ -24,18 +24,15 @@ def watch_loads(connection: psycopg.Connection, sources: Collection[Source], now
         sources: Whose.
         now: The moment.
     """
-    under_way = loads_under_way(connection)
-    for source in sources:
-        limits = {f"{source.schema}.{table.name}": table.longest_load for table in source.tables}
-        members = {
-            (each.relation, each.instance): Member(
+    declared = {source.name: source for source in sources}
+    found: dict[str, dict[tuple[str, str], Member]] = {name: {} for name in declared}
+    for each in loads_under_way(connection):
+        if each.source in found and now - each.started_at > _allowed(declared[each.source], each.relation):
+            found[each.source][each.relation, each.instance] = Member(
                 relation=each.relation, rule=each.instance, why=_why_hanging(each, now), since=each.started_at
             )
-            for each in under_way
-            if each.source == source.name and now - each.started_at > limits.get(each.relation, LONGEST_LOAD)
-        }
-        with connection.transaction():
-            watch(connection, source.name, "hanging", members.values())
+    with connection.transaction():
+        watch(connection, "hanging", {name: members.values() for name, members in found.items()})
 
 
 def watch_freshness(connection: psycopg.Connection, sources: Collection[Source]) -> None:
@@ -45,16 +42,21 @@ def watch_freshness(connection: psycopg.Connection, sources: Collection[Source])
         connection: In autocommit mode.
         sources: Whose.
     """
-    for source in sources:
-        late = [health for health in table_health(connection, source) if health.state == "late" and health.since]
-        muted = stale_relations(connection) if late else set()
-        members = [
+    late = {
+        source.name: [health for health in table_health(connection, source) if health.state == "late"]
+        for source in sources
+    }
+    muted = stale_relations(connection) if any(late.values()) else set()
+    found = {
+        name: [
             Member(relation=each.relation, why=each.why, since=each.since)
-            for each in late
+            for each in healths
             if each.since and each.relation not in muted
         ]
-        with connection.transaction():
-            watch(connection, source.name, "late", members)
+        for name, healths in late.items()
+    }
+    with connection.transaction():
+        watch(connection, "late", found)
 
 
 def watch_platform(connection: psycopg.Connection, found: Collection[Member], now: datetime) -> None:
@@ -70,7 +72,12 @@ def watch_platform(connection: psycopg.Connection, found: Collection[Member], no
         for name, (since, error) in silent_channels(connection, now).items()
     ]
     with connection.transaction():
-        watch(connection, PLATFORM, "platform", [*found, *silent])
+        watch(connection, "platform", {PLATFORM: [*found, *silent]})
+
+
+def _allowed(source: Source, relation: str) -> timedelta:
+    limits = (table.longest_load for table in source.tables if f"{source.schema}.{table.name}" == relation)
+    return next(limits, LONGEST_LOAD)
 
 
 def _why_hanging(load: LoadUnderWay, now: datetime) -> str:

@@ -7,7 +7,7 @@ from etl_assets.alerts.channels import Note, channels
 from etl_assets.alerts.dispatch import send_alerts
 from etl_assets.alerts.tiers import IMPORTANT, Importance
 from etl_assets.alerts.wording import happened, what_to_run
-from etl_assets.cli.arguments import Commands, command, source_named, table_named
+from etl_assets.cli.arguments import Commands, add_author, command, source_named, table_named
 from etl_assets.errors import EtlError, TransientError
 from etl_assets.settings import read_settings
 from etl_assets.sources import SOURCES
@@ -131,18 +131,13 @@ def add_alert_commands(commands: Commands) -> None:
         listing.add_argument("--members", type=int, default=5, metavar="N", help="tables that are named of each")
     made = command(inner, "acknowledge", alerts_acknowledge)
     made.add_argument("id", type=int)
-    _add_author(made)
+    add_author(made)
     made = command(inner, "silence", alerts_silence)
     made.add_argument("source", type=source_named)
     made.add_argument("table", nargs="?")
     made.add_argument("--hours", type=float, required=True)
-    _add_author(made)
+    add_author(made)
     made = command(inner, "unsilence", alerts_unsilence)
     made.add_argument("id", type=int)
     command(inner, "test", alerts_test)
     command(inner, "send", alerts_send)
-
-
-def _add_author(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--by", required=True, help="who says so")
-    made.add_argument("--why", required=True)

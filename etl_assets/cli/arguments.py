@@ -113,6 +113,12 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"{text!r} is no date of the form 2026-01-31") from None
 
 
+def add_author(parser: argparse.ArgumentParser, *, by: str = "who says so", why: str | None = None) -> None:
+    """The words of what somebody decides, which must say who and why."""
+    parser.add_argument("--by", required=True, help=by)
+    parser.add_argument("--why", required=True, help=why)
+
+
 def planted(text: str) -> tuple[str, int]:
     """A defect and how often: `bad_date=3`."""
     kind, _, number = text.partition("=")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from etl_assets.alerts.channels import channels
 from etl_assets.cli.alerts import send_unsent
-from etl_assets.cli.arguments import Commands, command, source_named
+from etl_assets.cli.arguments import Commands, add_author, command, source_named
 from etl_assets.cli.runs import migrate_quietly
 from etl_assets.declare.source import Source
 from etl_assets.errors import EtlError
@@ -145,8 +145,7 @@ def add_emergency_commands(commands: Commands) -> None:
     for name, act in (("emergency-rollback", roll_source_back), ("resume", resume_source)):
         made = command(commands, name, act)
         made.add_argument("source", type=source_named)
-        made.add_argument("--by", required=True, help="who decided on it")
-        made.add_argument("--why", required=True, help="for which reason; it stands in the report and the alert")
+        add_author(made, by="who decided on it", why="for which reason; it stands in the report and the alert")
         if act is roll_source_back:
             made.add_argument(
                 "--old-schema", metavar="NAME", help="where the old tables are; else where each was read last, or raw"

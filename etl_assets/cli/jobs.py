@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from etl_assets.cli.arguments import Commands, command, source_named
+from etl_assets.cli.arguments import Commands, add_author, command, source_named
 from etl_assets.cli.runs import migrate_quietly
 from etl_assets.declare.endpoints import Job
 from etl_assets.errors import EtlError
@@ -100,5 +100,4 @@ def add_job_commands(commands: Commands) -> None:
         made = command(words, name, switch_job)
         made.set_defaults(on=on)
         made.add_argument("id", type=int)
-        made.add_argument("--by", required=True, help="who says so")
-        made.add_argument("--why", required=True, help="the reason, for those who come after")
+        add_author(made, why="the reason, for those who come after")

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator, Sequence
 
-from etl_assets.cli.arguments import Commands, command, source_named
+from etl_assets.cli.arguments import Commands, add_author, command, source_named
 from etl_assets.cli.runs import migrate_quietly
 from etl_assets.errors import EtlError
 from etl_assets.quality.issues import (
@@ -143,8 +143,7 @@ def add_operating_commands(commands: Commands) -> None:
     made.add_argument("id", type=int, nargs="?")
     made.add_argument("--rule", help="all that are open of it now")
     made.add_argument("--source", type=source_named)
-    made.add_argument("--by", required=True, help="who knows")
-    made.add_argument("--why", required=True, help="why it stays as it is for now")
+    add_author(made, by="who knows", why="why it stays as it is for now")
     made = command(issues, "resolve", issues_resolve)
     made.add_argument("id", type=int)
     made.add_argument("--by", required=True, help="who says so")

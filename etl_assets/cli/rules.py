@@ -2,7 +2,7 @@
 
 import argparse
 
-from etl_assets.cli.arguments import Commands, command, source_named
+from etl_assets.cli.arguments import Commands, add_author, command, source_named
 from etl_assets.declare.thresholds import declared_thresholds
 from etl_assets.quality.thresholds import list_thresholds, set_threshold
 from etl_assets.settings import read_settings
@@ -68,5 +68,4 @@ def add_rule_commands(commands: Commands) -> None:
         if name == "set":
             made.add_argument("value", type=float)
         made.add_argument("--table", help="whose rule, where several tables have one of that name")
-        made.add_argument("--by", required=True, help="who says so")
-        made.add_argument("--why", required=True)
+        add_author(made)

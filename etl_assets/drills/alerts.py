@@ -20,6 +20,7 @@ import psycopg
 
 from etl_assets.alerts.dispatch import send_alerts, summary_hour
 from etl_assets.alerts.watch import watch_freshness, watch_loads, watch_platform
+from etl_assets.drills.dev import wait_for
 from etl_assets.drills.installation import Installation, scratch_installation
 from etl_assets.orchestration.launch import dagster_environment
 from etl_assets.sandbox.open_dental.fill import HOSTED, host
@@ -153,7 +154,7 @@ def _load_hangs(drill: _Drill) -> None:
         with psycopg.connect(drill.at.environment["ETL_OPEN_DENTAL_URL"]) as source:
             source.execute('update patient set "DateTStamp" = now()')  # else there is nothing to load
         process = drill.at.start("run", "open_dental", CRITICAL, "--only-load")
-        _wait_for(lambda: any(each.relation == relation for each in loads_under_way(connection)), 60)
+        wait_for(lambda: any(each.relation == relation for each in loads_under_way(connection)), 60)
         drill.look()
         drill.expect("a load of a critical table waits", NO_CHANNEL)
         allowed = OPEN_DENTAL.copied_table(CRITICAL).monitoring.max_extraction_time_minutes
@@ -189,7 +190,7 @@ def _daemon_dies(drill: _Drill) -> None:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     daemon = subprocess.Popen(command, env=environment, start_new_session=True, **quiet)  # type: ignore[call-overload]  # noqa: S603
     try:
-        is_beating = _wait_for(lambda: drill.heard.heartbeats > 1, BEATS_SECONDS)
+        is_beating = wait_for(lambda: drill.heard.heartbeats > 1, BEATS_SECONDS)
     finally:
         os.killpg(daemon.pid, signal.SIGKILL)
         daemon.wait()
@@ -198,15 +199,6 @@ def _daemon_dies(drill: _Drill) -> None:
     time.sleep(SILENT_SECONDS)
     after = drill.heard.heartbeats - before
     drill.note(f"the daemon is killed: {before} heartbeats before, {after} after", is_beating and not after)
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.2)
-    return True
 
 
 @contextmanager

@@ -20,10 +20,16 @@ from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 
 from etl_assets.errors import EtlError, TransientError
-from etl_assets.orchestration.run_launcher import NO_WORKER, PRELOADED, WORKER_TAG, execute_run
+from etl_assets.orchestration.run_launcher import (
+    NO_WORKER,
+    PRELOADED,
+    WORKER_TAG,
+    ask_to_end,
+    execute_run,
+    health_by_lock,
+)
 from etl_assets.settings import Settings, read_settings
-from etl_assets.warehouse.connection import connect
-from etl_assets.warehouse.sessions import is_session_alive, open_session
+from etl_assets.warehouse.sessions import open_session
 
 DEFAULT_QUEUE = "etl"
 TASK = "etl_assets.execute_run"
@@ -74,9 +80,8 @@ class WorkerRunLauncher(CeleryRunLauncher):
             TransientError: The broker cannot be reached.
         """
         run = context.dagster_run
-        self._instance.add_run_tags(
-            run.run_id, {WORKER_TAG: NO_WORKER}
-        )  # a run that is tried again has the first one's
+        # A run that is tried again has the first one's.
+        self._instance.add_run_tags(run.run_id, {WORKER_TAG: NO_WORKER})
         message = self.celery.signature(TASK, args=(run.run_id,), immutable=True)
         try:
             self._launch_celery_task_run(run=run, task_signature=message, routing_key=TASK)
@@ -87,11 +92,7 @@ class WorkerRunLauncher(CeleryRunLauncher):
 
     def terminate(self, run_id: str) -> bool:
         """Ask a run to end, whoever asks and wherever it runs: its own thread looks whether it was asked to."""
-        run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
-            return False
-        self._instance.report_run_canceling(run)
-        return True
+        return ask_to_end(self._instance, run_id)
 
     @property
     def supports_resume_run(self) -> bool:
@@ -106,12 +107,7 @@ class WorkerRunLauncher(CeleryRunLauncher):
         """
         if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        with connect(read_settings(), autocommit=True) as connection:
-            if is_session_alive(connection, run.run_id):
-                return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(
-            WorkerStatus.FAILED, f"Its process on {run.tags.get(WORKER_TAG)} holds its lock no more."
-        )
+        return health_by_lock(run, f"Its process on {run.tags.get(WORKER_TAG)}")
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str | None:
         """The worker that has taken a run."""

@@ -90,11 +90,7 @@ class PreloadedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def terminate(self, run_id: str) -> bool:
         """Ask a run to end, whoever asks and wherever it runs: its own thread looks whether it was asked to."""
-        run = self._instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
-            return False
-        self._instance.report_run_canceling(run)
-        return True
+        return ask_to_end(self._instance, run_id)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -113,16 +109,33 @@ class PreloadedRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         if worker is not None and not worker.is_alive():
             return CheckRunHealthResult(WorkerStatus.FAILED, f"Its process ended with exit code {worker.exitcode}.")
         if worker is None and WORKER_TAG in run.tags:
-            with connect(read_settings(), autocommit=True) as connection:
-                if not is_session_alive(connection, run.run_id):
-                    return CheckRunHealthResult(
-                        WorkerStatus.FAILED, f"Its {run.tags[WORKER_TAG]} holds its lock no more."
-                    )
+            return health_by_lock(run, f"Its {run.tags[WORKER_TAG]}")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
     def _is_open(self, run_id: str) -> bool:
         run = self._instance.get_run_by_id(run_id)
         return run is not None and not run.is_finished
+
+
+def ask_to_end(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Ask a run to end: its own thread looks whether it was asked to. False where there is none that has not ended."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return False
+    instance.report_run_canceling(run)
+    return True
+
+
+def health_by_lock(run: dg.DagsterRun, process: str) -> CheckRunHealthResult:
+    """Whether the process of a run lives, by the lock of its session; `process` is what it is called where it does not.
+
+    Raises:
+        TransientError: The warehouse cannot be reached: nobody knows.
+    """
+    with connect(read_settings(), autocommit=True) as connection:
+        if is_session_alive(connection, run.run_id):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+    return CheckRunHealthResult(WorkerStatus.FAILED, f"{process} holds its lock no more.")
 
 
 def execute_in_fork(run_id: str, instance_ref: InstanceRef) -> None:

@@ -1,6 +1,6 @@
 """Alerts in the ledger: opened and ended in the transaction that ends a batch, and by what watches the clock."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -61,24 +61,25 @@ def end_alerts(connection: psycopg.Connection) -> None:
     _resolve(connection)
 
 
-def watch(connection: psycopg.Connection, source: str, kind: str, members: Collection[Member]) -> None:
+def watch(connection: psycopg.Connection, kind: str, found: Mapping[str, Collection[Member]]) -> None:
     """Have the alerts of a kind be about exactly these; one opens where some are new, and ends where none is left.
 
     Args:
         connection: With its transaction begun.
-        source: Whose.
-        kind: `late`, `hanging` or `platform`: what no batch ends with.
-        members: All that is so now.
+        kind: What no batch ends with: `late`, `hanging`, `platform`, ...
+        found: By source, all that is so now. Alerts of sources that are not named stay as they are.
     """
-    connection.execute(
-        "update etl.alert_member as member set ended_at = clock_timestamp() from etl.alert"
-        " where alert.alert_id = member.alert_id and alert.source = %s and alert.kind = %s and member.ended_at is null"
-        " and not (member.relation, member.rule) in (select * from unnest(%s::text[], %s::text[]))",
-        [source, kind, [each.relation for each in members], [each.rule for each in members]],
-    )
+    rows = [(source, each) for source, members in found.items() for each in members]
+    given = {
+        "kind": kind,
+        "minutes": TOGETHER_MINUTES,
+        "named": list(found),
+        "sources": [source for source, _ in rows],
+        **{name: [getattr(each, name) for _, each in rows] for name in ("relation", "rule", "why", "since")},
+    }
+    connection.execute(_END_WATCHED, given)
     _resolve(connection)
-    columns = [[getattr(each, name) for each in members] for name in ("relation", "rule", "why", "since")]
-    connection.execute(_WATCH, [source, kind, *columns, TOGETHER_MINUTES])
+    connection.execute(_WATCH, given)
 
 
 def _resolve(connection: psycopg.Connection) -> None:
@@ -186,9 +187,50 @@ _ALERTS = """
     order by alert.alert_id
 """
 
+# Behind a CTE `ill` with source, run_id, kind, relation, rule, since, why, cause, and `apart`: what stands for a cause
+# where there is none, and no alert of the same source and kind has lately opened.
+_ENTER = """
+    new as (
+        select ill.source, ill.run_id, ill.kind, ill.relation, ill.rule, ill.since, ill.why, coalesce(
+            ill.cause,
+            (
+                select alert.cause
+                from etl.alert
+                where
+                    alert.source = ill.source and alert.kind = ill.kind and resolved_at is null
+                    and opened_at > now() - make_interval(mins => %(minutes)s)
+                order by opened_at desc limit 1
+            ),
+            ill.apart
+        ) as cause
+        from ill
+        where not exists (
+            select from etl.alert_member as member
+            inner join etl.alert using (alert_id)
+            where
+                member.relation = ill.relation and member.rule = ill.rule and member.ended_at is null
+                and alert.source = ill.source and alert.kind = ill.kind
+        )
+    ),
+
+    opened as (
+        insert into etl.alert (source, kind, cause, since, run_id)
+        select source, kind, cause, min(since), min(run_id) from new group by source, kind, cause
+        on conflict (source, kind, cause) where resolved_at is null do update set since = alert.since
+        returning alert_id, source, kind, cause
+    )
+
+    insert into etl.alert_member as member (alert_id, relation, rule, why, since)
+    select alert_id, relation, rule, left(why, 400), since
+    from new inner join opened using (source, kind, cause)
+    on conflict (alert_id, relation, rule) do update
+    set why = excluded.why, since = excluded.since, noted_at = clock_timestamp(), ended_at = null
+"""
+
 # A cause is the error without the table's name and without numbers: what 440 tables fail of alike is one.
-_OPEN = """
-    with ill as (
+_OPEN = (
+    """
+    with found as (
         select
             'failed' as kind, relation, '' as rule, failed_since as since, error as why,
             left(regexp_replace(
@@ -223,43 +265,16 @@ _OPEN = """
             and not exists (select from etl.model_failure where batch_id = %(batch)s)
     ),
 
-    new as (
-        select ill.kind, ill.relation, ill.rule, ill.since, ill.why, batch.source, batch.run_id, coalesce(
-            ill.cause,
-            (
-                select alert.cause
-                from etl.alert
-                where
-                    alert.source = batch.source and alert.kind = ill.kind and resolved_at is null
-                    and opened_at > now() - make_interval(mins => %(minutes)s)
-                order by opened_at desc limit 1
-            ),
-            batch.batch_id::text
-        ) as cause
-        from ill
-        inner join etl.batch on batch.batch_id = %(batch)s
-        where not exists (
-            select from etl.alert_member as member
-            inner join etl.alert using (alert_id)
-            where
-                member.relation = ill.relation and member.rule = ill.rule and member.ended_at is null
-                and alert.source = batch.source and alert.kind = ill.kind
-        )
+    ill as (
+        select batch.source, batch.run_id, found.kind, relation, rule, since,
+            regexp_replace(why, '[[:space:]]+', ' ', 'g') as why, cause, batch_id::text as apart
+        from found
+        cross join etl.batch
+        where batch.batch_id = %(batch)s
     ),
-
-    opened as (
-        insert into etl.alert (source, kind, cause, since, run_id)
-        select source, kind, cause, min(since), min(run_id) from new group by source, kind, cause
-        on conflict (source, kind, cause) where resolved_at is null do update set since = alert.since
-        returning alert_id, source, kind, cause
-    )
-
-    insert into etl.alert_member as member (alert_id, relation, rule, why, since)
-    select alert_id, relation, rule, left(regexp_replace(why, '[[:space:]]+', ' ', 'g'), 400), since
-    from new inner join opened using (source, kind, cause)
-    on conflict (alert_id, relation, rule) do update
-    set why = excluded.why, since = excluded.since, noted_at = clock_timestamp(), ended_at = null
 """
+    + _ENTER
+)
 
 _END_MEMBERS = """
     update etl.alert_member as member set ended_at = clock_timestamp()
@@ -289,43 +304,25 @@ _END_MEMBERS = """
         end
 """
 
-_WATCH = """
-    with given (source, kind) as (values (%s, %s)),
-
-    new as (
-        select given.source, given.kind, ill.relation, ill.rule, ill.why, ill.since
-        from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) as ill (relation, rule, why, since)
-        cross join given
-        where not exists (
-            select from etl.alert_member as member
-            inner join etl.alert using (alert_id)
-            where
-                member.relation = ill.relation and member.rule = ill.rule and member.ended_at is null
-                and alert.source = given.source and alert.kind = given.kind
+_END_WATCHED = """
+    update etl.alert_member as member set ended_at = clock_timestamp()
+    from etl.alert
+    where
+        alert.alert_id = member.alert_id and alert.source = any(%(named)s) and alert.kind = %(kind)s
+        and member.ended_at is null
+        and (alert.source, member.relation, member.rule) not in (
+            select * from unnest(%(sources)s::text[], %(relation)s::text[], %(rule)s::text[])
         )
-    ),
-
-    opened as (
-        insert into etl.alert (source, kind, cause, since)
-        select new.source, new.kind, coalesce(
-            (
-                select alert.cause
-                from etl.alert
-                where
-                    alert.source = new.source and alert.kind = new.kind and resolved_at is null
-                    and opened_at > now() - make_interval(mins => %s)
-                order by opened_at desc limit 1
-            ),
-            clock_timestamp()::text
-        ), min(since)
-        from new
-        group by new.source, new.kind
-        on conflict (source, kind, cause) where resolved_at is null do update set since = alert.since
-        returning alert_id
-    )
-
-    insert into etl.alert_member as member (alert_id, relation, rule, why, since)
-    select alert_id, relation, rule, left(why, 400), since from new cross join opened
-    on conflict (alert_id, relation, rule) do update
-    set why = excluded.why, since = excluded.since, noted_at = clock_timestamp(), ended_at = null
 """
+
+_WATCH = (
+    """
+    with ill as (
+        select *, null as run_id, %(kind)s as kind, null as cause, statement_timestamp()::text as apart
+        from unnest(
+            %(sources)s::text[], %(relation)s::text[], %(rule)s::text[], %(why)s::text[], %(since)s::timestamptz[]
+        ) as listed (source, relation, rule, why, since)
+    ),
+"""
+    + _ENTER
+)

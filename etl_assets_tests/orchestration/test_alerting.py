@@ -78,7 +78,7 @@ def test_a_model_s_health_is_shown_at_its_asset_too(instance: dg.DagsterInstance
     first = look(instance, None)
     with connect(settings, autocommit=True) as connection, connection.transaction():
         member = Member(relation="open_dental_mart.fact_claim", why="no build", since=datetime.now(UTC))
-        watch(connection, OPEN_DENTAL.name, "late", [member])
+        watch(connection, "late", {OPEN_DENTAL.name: [member]})
     (shown,) = look(instance, first.cursor).asset_events
     assert shown.asset_key == dg.AssetKey(["open_dental_mart", "fact_claim"])
 

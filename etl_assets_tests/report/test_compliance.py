@@ -93,7 +93,7 @@ def test_decisions_are_shown_with_who_made_them_and_without_what_may_be_of_a_per
             resolve_issue(connection, issue, by="nurse", notes="Mary Poppins is right as she is")
         silence = add_silence(connection, "open_dental", "open_dental.claim", hours=2, by="ana", why="a restore")
         moment = datetime.now(UTC)
-        watch(connection, "trialsync", "late", [Member(relation="x", why="y", since=moment)])
+        watch(connection, "late", {"trialsync": [Member(relation="x", why="y", since=moment)]})
         (alert,) = alerts_since(connection, moment)
         acknowledge_alert(connection, alert.alert_id, by="ben", why="at it")
     decisions = found(settings).decisions

@@ -78,7 +78,7 @@ def begin_incident(connection: psycopg.Connection, source: Source, *, by: str, w
             raise TransientError(f"{source.name}: the incident was ended at this very moment; run it again.")
         why = f"rolled back to the old pipeline by {incident.began_by}: {incident.began_why}"
         rolled_back = Member(relation="", rule="emergency rollback", why=why, since=incident.began_at)
-        watch(connection, source.name, ROLLED_BACK, [rolled_back])
+        watch(connection, ROLLED_BACK, {source.name: [rolled_back]})
     return incident
 
 
@@ -103,7 +103,7 @@ def end_incident(connection: psycopg.Connection, incident: Incident, *, by: str,
             " where incident_id = %s and ended_at is null",
             [by, why, incident.incident_id],
         )
-        watch(connection, incident.source, ROLLED_BACK, [])
+        watch(connection, ROLLED_BACK, {incident.source: []})
         return cursor.execute(
             f"select {_COLUMNS} from etl.incident where incident_id = %s", [incident.incident_id]
         ).fetchall()[0]
