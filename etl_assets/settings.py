@@ -37,6 +37,8 @@ class Settings:
     """ETL_MAX_FINDINGS: how many single findings are kept of a rule and date; 1,000. They are counted all the same."""
     dagster_keep_days: float
     """ETL_DAGSTER_KEEP_DAYS: how long the runs of Dagster and the results of checks are kept; 30."""
+    ledger_keep_days: float
+    """ETL_LEDGER_KEEP_DAYS: how long the ledger keeps results of checks, and what changed nothing; 400."""
     report_dir: Path
     """ETL_REPORT_DIR: where reports are written, one folder a source; `reports` in the home."""
     warehouse_disk_bytes: float
@@ -88,6 +90,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         file_quiet_seconds=_number(given, "ETL_FILE_QUIET_SECONDS", 5.0),
         max_findings=int(_number(given, "ETL_MAX_FINDINGS", MAX_FINDINGS)),
         dagster_keep_days=_number(given, "ETL_DAGSTER_KEEP_DAYS", 30.0),
+        ledger_keep_days=_number(given, "ETL_LEDGER_KEEP_DAYS", 400.0),
         report_dir=Path(given.get("ETL_REPORT_DIR") or home / "reports").resolve(),
         warehouse_disk_bytes=_number(given, "ETL_WAREHOUSE_DISK_BYTES", 0.0),
         tombstone_dir=Path(given.get("ETL_TOMBSTONE_DIR") or home / "tombstones").resolve(),

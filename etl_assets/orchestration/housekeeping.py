@@ -1,4 +1,4 @@
-"""Retention of Dagster's own records: old runs, events and results of checks are deleted; sums of keys are added up."""
+"""Retention of records, Dagster's and the ledger's: what is old and over is deleted; sums of keys are added up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +7,7 @@ import dagster as dg
 from etl_assets.orchestration.resources import WarehouseResource
 from etl_assets.warehouse.alerts import forget_alerts
 from etl_assets.warehouse.connection import connect
+from etl_assets.warehouse.ledger_retention import forget_quiet_history
 from etl_assets.warehouse.preview import drop_stale_previews
 from etl_assets.warehouse.proof import fold_key_digests
 
@@ -51,16 +52,28 @@ def forget_old_alerts(warehouse: WarehouseResource) -> None:
 
 
 @dg.op
+def forget_old_ledger(context: dg.OpExecutionContext, warehouse: WarehouseResource) -> None:
+    """Delete from the ledger what says that nothing happened long ago: each hour writes some of each table."""
+    settings = warehouse.settings()
+    with connect(settings, autocommit=True) as connection:
+        rows = forget_quiet_history(connection, settings.ledger_keep_days)
+    context.log.info(f"{rows:,} rows of the ledger of more than {settings.ledger_keep_days:g} days ago deleted.")
+
+
+@dg.op
 def drop_left_preview(warehouse: WarehouseResource) -> None:
     """Drop the schemas of a preview that was killed: they hold copies of tables, of persons' rows too."""
     with connect(warehouse.settings(), role=None, autocommit=True) as connection:
         drop_stale_previews(connection)
 
 
-@dg.job(description="Delete what Dagster keeps of runs of long ago; the ledger in the warehouse stays.")
+@dg.job(
+    description="Delete what Dagster keeps of runs of long ago, and of the ledger what says that nothing happened then."
+)
 def housekeeping() -> None:
     """Delete old records, and keep the proof of completeness short."""
     forget_old_runs()
     add_up_key_digests()
     forget_old_alerts()
+    forget_old_ledger()
     drop_left_preview()

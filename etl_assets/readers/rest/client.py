@@ -8,6 +8,7 @@ exception: the errors of `requests` hold the whole request, so none of them leav
 nothing is repeated of what answers a form: it may echo a password, in a spelling that nobody thought of.
 """
 
+import socket
 import ssl
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +40,7 @@ from etl_assets.readers.rest.responses import (
     oauth_error_code,
     redact,
 )
-from etl_assets.readers.rest.retries import Call, FailedAttempt, RetryPolicy
+from etl_assets.readers.rest.retries import Call, CircuitBreaker, FailedAttempt, RetryPolicy
 from etl_assets.readers.rest.unreadable import Excerpt
 
 __all__ = ["HttpClient", "NotFound", "RateLimiter", "RequestRejected", "RetryPolicy"]
@@ -103,6 +104,7 @@ class HttpClient:
         self.requests = 0
         """Requests that were sent, those that failed and were repeated too."""
         self._counting = Lock()
+        self._breaker = CircuitBreaker()
         self._base_url = base_url.rstrip("/")
         self._auth = auth
         self._rate_limiter = rate_limiter or RateLimiter()
@@ -231,6 +233,7 @@ class HttpClient:
         call = Call(
             f"{request.method} {urlsplit(request.path).path}",
             cancellation or self.cancellation,
+            self._breaker,
             is_confidential=request.form is not None,
         )
         call.cancellation.check()
@@ -353,7 +356,7 @@ class HttpClient:
     def _to_failed_attempt(self, call: Call, error: Exception, connect: float, read: float) -> FailedAttempt | EtlError:
         root = _root_cause(error)
         if isinstance(error, requests.ConnectTimeout):
-            return FailedAttempt(f"no connection within {connect:g} s")
+            return FailedAttempt(f"no connection within {connect:g} s", is_unreachable=True)
         if isinstance(root, TimeoutError):
             return FailedAttempt(f"no answer within {read:g} s", may_be_too_large=True)
         if isinstance(root, ssl.SSLCertVerificationError):
@@ -363,7 +366,13 @@ class HttpClient:
             return EtlError(f"{call.name}: it cannot be sent ({type(error).__name__}).")
         if call.is_confidential and not isinstance(root, OSError):
             return FailedAttempt(type(root).__name__)  # its text may be what came
-        return FailedAttempt(redact(f"{type(root).__name__}: {root}", self._secrets()))
+        return FailedAttempt(
+            redact(f"{type(root).__name__}: {root}", self._secrets()), is_unreachable=isinstance(root, _NOBODY)
+        )
+
+
+_NOBODY = (ConnectionRefusedError, socket.gaierror)
+"""What a host says where nothing listens, and a resolver of a name that it does not know."""
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:

@@ -31,6 +31,8 @@ class FailedAttempt:
     """How the answer begins, where it came and is broken."""
     is_server_error: bool = False
     """Whether the service says that it failed itself (500): it may be what was asked that it cannot do."""
+    is_unreachable: bool = False
+    """Whether nobody took the connection."""
 
 
 class IncompleteAnswer(TransientError):
@@ -42,11 +44,21 @@ class ServerError(TransientError):
 
 
 @dataclass
+class CircuitBreaker:
+    """Circuit breaker of one service: open while nobody is there, it has each call made once and not retried."""
+
+    is_open: bool = False
+    """Whether a call was given up because nobody took the connection, and none has got through since."""
+
+
+@dataclass
 class Call:
     """One call, from its first attempt to its last."""
 
     name: str
     cancellation: CancellationToken
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    """Shared by the calls to a service."""
     is_confidential: bool = False
     """Whether what answers it may echo credentials, and must not be repeated."""
     is_divisible: bool = False
@@ -83,7 +95,8 @@ class RetryPolicy:
             IncompleteAnswer: It failed of its size, as it seems, and the call is divisible.
             BrokenAnswer: As TransientError, of an answer that came and cannot be read.
             ServerError: As TransientError, of a service that failed itself each time.
-            TransientError: It failed `max_attempts` times, or the next attempt would lie beyond `total_timeout`.
+            TransientError: It failed `max_attempts` times, or the next attempt would lie beyond `total_timeout`; at
+                the first failure where nobody was reached by the calls before.
             Cancelled: `cancellation` was cancelled.
         """
         failures: Counter[str] = Counter()
@@ -99,12 +112,15 @@ class RetryPolicy:
             jitter = random.uniform(0, self.initial_backoff.total_seconds())  # noqa: S311 (no secret)
             wait = max(backoff.total_seconds(), outcome.retry_after) + jitter
             spent = monotonic() - began - call.seconds_rate_limited
-            if failures.total() >= self.max_attempts or spent + wait > self.total_timeout.total_seconds():
+            most = 1 if call.breaker.is_open and outcome.is_unreachable else self.max_attempts
+            if failures.total() >= most or spent + wait > self.total_timeout.total_seconds():
+                call.breaker.is_open = outcome.is_unreachable
                 error = ServerError if is_server_error else TransientError if outcome.excerpt is None else BrokenAnswer
                 raise _given_up(error, call, failures, outcome, monotonic() - began)
             logger.warning("%s: %s; try %s in %.1f s", call.name, outcome.reason, failures.total() + 1, wait)
             call.cancellation.wait(wait)
             backoff = min(2 * backoff, self.max_backoff)
+        call.breaker.is_open = False
         return outcome
 
 

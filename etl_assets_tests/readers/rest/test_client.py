@@ -172,6 +172,20 @@ def test_a_refused_connection_is_tried_again_and_told() -> None:
             assert answer.result() == {"a": 1}
 
 
+def test_where_nobody_was_there_the_next_calls_are_made_once_until_one_gets_through() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with HttpClient(f"http://127.0.0.1:{port}", retry_policy=QUICK) as client:
+        for tries in ("4 tries", "1 try"):
+            with pytest.raises(TransientError, match=rf"after {tries}.*Connection refused"):
+                get(client)
+        last = Answer(body=GOOD.body, headers={"Connection": "close"})
+        with stand_in(in_turn(Answer(status=503), last), port=port):
+            assert get(client) == {"a": 1}  # one that is there is asked again, as ever
+        with pytest.raises(TransientError, match=r"after 4 tries.*Connection refused"):
+            get(client)
+
+
 def test_a_connection_that_is_not_made_in_time_is_told_as_that() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         waiting = [socket.socket() for _ in range(4)]
