@@ -109,6 +109,16 @@ def test_what_was_not_published_is_published_by_the_next_run(network: Network) -
     assert {name for (name,) in network.at.query("select relation from etl.model_state")} >= set(MARTS)
 
 
+def test_what_is_built_again_and_comes_out_as_it_was_is_published_as_it_was(network: Network) -> None:
+    released = network.released()
+    assert " 0 rows changed" in network.run("--rebuild")
+    exact = "lacreisaude_mart_exact.patients"
+    network.at.query("delete from etl.model_state where relation = %s returning 1", exact)
+    assert " 0 rows changed" in network.run()
+    assert network.written()[exact] == 0
+    assert network.released() == released
+
+
 def test_a_layer_is_not_built_of_tables_that_could_not_be_loaded(network: Network) -> None:
     network.change("alter table lacreiid_report rename to away")
     assert "lacreiid_report" in network.run("--layer", "staging_01", expected=1)
