@@ -2,7 +2,7 @@
 
 from typing import Any, TextIO
 
-_CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t"), ord("\r")}
+_CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\n"), ord("\t")}
 _TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 """They turn the direction of what follows round."""
 _SHOWN = {number: f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" for number in _CONTROLS | _TURNING}  # noqa: PLR2004 (what two digits hold)

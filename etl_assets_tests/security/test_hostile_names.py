@@ -1,6 +1,7 @@
 """Names and contents that somebody thought about: nothing of them is executed, and nothing is shown unescaped."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
+from psycopg.sql import SQL, Identifier
 
 from etl_assets import cli
 from etl_assets.report.incident import as_cell
+from etl_assets.sandbox.lacrei_saude.fill import fill
 from etl_assets.sandbox.operating_room.write import write_files
 from etl_assets_tests.orchestration.installation import Installation
 
@@ -25,6 +29,7 @@ HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "=cmd|'calc'!A1",
     "a\nb",
+    "a\rb",
     "\x1b[2J\x1b]0;owned\x07",
     "\x9b31m",
     "\u202egpj.exe",
@@ -56,7 +61,33 @@ def visited(installation: Installation) -> Iterator[Installation]:
                 f"{header}\n" + f"b,{cell},{cell},{cell},{cell}\n" * 7
             )
             (installation.landing / f"{safe}{number}.unknown").write_text(name)
+        write_workbook(installation.landing / "or_case_2026-03-01_sheets.xlsx")
         yield installation
+
+
+def write_workbook(path: Path) -> None:
+    """A workbook without a header that is known, whose sheets have such names, as far as XML can hold them."""
+    book = Workbook()
+    for name in HOSTILE:
+        if name.isprintable():
+            book.create_sheet(re.sub(r"[\[\]:*?/\\]", "_", name)[:31]).append([name, name])
+    book.save(path)
+
+
+@pytest.fixture(scope="module")
+def network(visited: Installation, empty_database: Callable[[], str]) -> Iterator[str]:
+    """Beside it a database with tables and columns of such names."""
+    url = empty_database()
+    fill(url, patients=20, seed=1)
+    with psycopg.connect(url, autocommit=True) as connection:
+        for number, name in enumerate(HOSTILE):
+            table, column = Identifier(f"{name[:10]}{number}"), Identifier(f"{name[:14]}{number}")
+            connection.execute(SQL("create table {} ({} text)").format(table, column))
+            connection.execute(SQL("alter table lacreiid_user add column {} text default 'x'").format(column))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ETL_LACREI_SAUDE_URL", url)
+        patch.setenv("ETL_LACREI_SAUDE_PSEUDONYM_KEY", "of nobody who exists, of nobody who exists")
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -79,6 +110,25 @@ def test_no_name_reaches_the_terminal_with_what_a_terminal_obeys(
     cli.main(words)
     captured = capsys.readouterr()
     assert UNSAFE & set(captured.out + captured.err) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("run", "lacrei_saude", "--only-load"), 0),
+        (("discover", "lacrei_saude", "--check"), 1),
+        (("issues", "list"), 0),
+    ],
+)
+def test_nor_does_one_of_a_source_s_tables_and_columns(
+    network: str, words: tuple[str, ...], expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == expected
+    captured = capsys.readouterr()
+    assert UNSAFE & set(captured.out + captured.err) == set()
+    with psycopg.connect(network) as connection:
+        assert connection.execute("select count(*) from lacreiid_user").fetchone() != (0,)
+    assert ("<script>" in captured.out + captured.err) == (words[0] == "discover")
 
 
 def test_they_were_there_and_nothing_of_them_was_executed(visited: Installation) -> None:
