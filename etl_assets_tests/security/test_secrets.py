@@ -105,6 +105,7 @@ def planted(host: str) -> tuple[dict[str, str], dict[str, str]]:
         "ETL_OPEN_DENTAL_OLD_URL": f"postgresql://reader:{mark()}@127.0.0.1:9/old",
         "ETL_LACREI_SAUDE_URL": f"postgresql://reader:{mark()}@127.0.0.1:9/lacrei",
         "ETL_LACREI_SAUDE_PSEUDONYM_KEY": mark() * 4,
+        "ETL_CELERY_BROKER_URL": f"redis://:{mark()}@127.0.0.1:9/0",
         "ETL_ALERTS_EMAIL": f"mailto://user:{mark()}@{host}?from=a@b.example&to=c@d.example",
     }
     in_file = {
@@ -204,6 +205,7 @@ def test_what_was_to_fail_failed_and_the_rest_did_not(night: Night) -> None:
     wrong = {line: night.outputs[line] for line, code in night.codes.items() if (code == 1) != (line in failing)}
     assert wrong == {}
     assert "eventConnection" in night.graphql
+    assert "WorkerRunLauncher" in night.graphql
     assert "never" in night.outputs["run operating_room, failing"]
 
 
