@@ -8,11 +8,20 @@ from pathlib import Path
 import psycopg
 
 from etl_assets.drills.installation import Installation as AnInstallation
+from etl_assets.errors import EtlError
+from etl_assets_tests.warm_commands import run_command
 
 
 @dataclass(frozen=True)
 class Installation(AnInstallation):
     """One that tests look into."""
+
+    def etl(self, *words: str, expected: int | None = None, given: str | None = None) -> str:
+        """As it is there, in a process that has the libraries imported."""
+        code, output = run_command(words, self.environment, given)
+        if code not in ((0, 2) if expected is None else (expected,)):
+            raise EtlError(f"etl {' '.join(words)}: exit {code}\n{output}")
+        return output
 
     def fingerprint(self) -> dict[str, tuple]:
         """Every row of every relation that is loaded or built, and where each lies: a write would show."""

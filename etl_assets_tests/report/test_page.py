@@ -190,10 +190,12 @@ def test_the_day_when_the_disk_is_full_is_that_of_the_samples(settings: Settings
         "ETL_WAREHOUSE_DISK_BYTES": f"{size + 200e6:.0f}",
     }
     text = page(read_settings(environment))
-    assert re.fullmatch(r"\+97\d\.\d kB", row(text, "capacity", "growth a day")[1])
+    growth = re.fullmatch(r"\+([\d,.]+) kB", row(text, "capacity", "growth a day")[1])
+    assert growth
+    assert 950 < float(growth[1].replace(",", "")) < 1010  # 976.6, and what other tests write to the same server
     found = re.search(r"The disk is full on (\d{4}-\d\d-\d\d), in (\d+) days", text)
     assert found
-    assert int(found[2]) in range(198, 201)  # what other tests have written to the same server is in it
+    assert int(found[2]) in range(193, 206)
     assert datetime.fromisoformat(found[1]).date() == today + timedelta(days=int(found[2]))
 
 

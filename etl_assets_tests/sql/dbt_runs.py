@@ -1,17 +1,23 @@
 """Runs of dbt inside the process of the tests, on the warehouse of one module."""
 
+import fcntl
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
+from etl_assets.orchestration.models.dbt_build import set_database
 from etl_assets.settings import PROJECT
+from etl_assets_tests.mariadb import SESSION
 
 SQL = PROJECT / "sql"
 TRIAL = Path(__file__).parent / "project"
@@ -53,6 +59,16 @@ class Dbt:
         """Write the manifest; no warehouse is asked."""
         self._invoke(("parse",), {})
 
+    def _manifest(self) -> Any:
+        """What dbt makes of the project by parsing it, for this database."""
+        from dbt.contracts.graph.manifest import Manifest
+
+        manifest, database = Manifest.from_msgpack(_parsed(self.project)), conninfo_to_dict(self.url)["dbname"]
+        for node in (*manifest.nodes.values(), *manifest.sources.values()):
+            set_database(node, str(database))
+        manifest.build_flat_graph()
+        return manifest
+
     def _invoke(self, words: tuple[str, ...], variables: dict[str, object]) -> Any:
         from dbt.cli.main import dbtRunner  # slow to import, and only these tests need it
 
@@ -61,10 +77,27 @@ class Dbt:
         rest = {name: value for name, value in variables.items() if name not in SETTINGS}
         with _environment(self.url, self.folder, settings), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # dbt's own
-            done = dbtRunner().invoke(["--quiet", *words, *folders, "--vars", json.dumps(rest)])
+            is_parsed_anew = rest or words[0] == "parse"
+            done = dbtRunner(manifest=None if is_parsed_anew else self._manifest()).invoke(
+                ["--quiet", *words, *folders, "--vars", json.dumps(rest)]
+            )
         if done.exception:
             raise done.exception
         return done.result
+
+
+@lru_cache
+def _parsed(project: Path) -> bytes:
+    """A project as dbt has parsed it: once, for all that the tests do with it."""
+    folder = Path(os.environ[SESSION])
+    kept = folder / f"{project.name}.msgpack"
+    with (folder / "dbt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            with TemporaryDirectory() as made:
+                Dbt(project, "host=127.0.0.1 port=1 user=nobody dbname=none", Path(made)).parse()
+                shutil.copy(Path(made) / "target" / "partial_parse.msgpack", kept)
+    return kept.read_bytes()
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def run_dbt(settings: Settings, batch: Batch | None, request: BuildRequest) -> l
     manifest = Manifest.from_msgpack(dbt_manifest(request.source).read_bytes())
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         node.tags = [_PLANNED] if node.unique_id in request.models or node.unique_id in request.tests else []
-        _set_database(node, database)
+        set_database(node, database)
         if node.unique_id in request.previewed:
             _set_previewed(node)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
@@ -82,7 +82,7 @@ def run_dbt(settings: Settings, batch: Batch | None, request: BuildRequest) -> l
     return list(_results(cast("Any", done.result).results))
 
 
-def _set_database(node: Any, name: str) -> None:
+def set_database(node: Any, name: str) -> None:
     """Have a node be of this database: the manifest was made for any."""
     if node.relation_name:
         node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{name}".', 1)
