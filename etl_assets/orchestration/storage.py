@@ -13,7 +13,8 @@ import dagster as dg
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import DisconnectionError
 
 from etl_assets.settings import read_settings
 from etl_assets.warehouse.connection import dagster_url
@@ -85,6 +86,23 @@ class _AsSettingsSay:
         storage = made(postgres_url=dagster_url(read_settings()), inst_data=inst_data, **config_value)
         storage.optimize_for_webserver(**KEPT)
         return storage
+
+    def optimize_for_webserver(self, statement_timeout: int, pool_recycle: int, max_overflow: int) -> None:
+        """Hold connections, as dagster-postgres does, and replace one that has died when it is wanted (pre-ping).
+
+        Without that, the first who asks the UI for something after PostgreSQL was restarted would be answered with 500.
+        """
+        base: Any = super()
+        base.optimize_for_webserver(statement_timeout, pool_recycle, max_overflow)
+        engine: Engine = self._engine  # type: ignore[attr-defined]  # of dagster-postgres's classes
+
+        @event.listens_for(engine, "checkout")
+        def ping(connection: Any, record: object, proxy: object) -> None:
+            del record, proxy
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError(str(error)) from error
 
 
 class KeptRunStorage(_AsSettingsSay, PostgresRunStorage):

@@ -268,3 +268,19 @@ def test_two_runs_that_come_upon_a_pool_at_once_both_go_on(records) -> None:
         assert second.result(timeout=30)
     assert [each.limit for each in storage.get_pool_limits() if each.name == "new"] == [1]
     assert storage.get_concurrency_info("new").slot_count == 1
+
+
+@pytest.mark.parametrize("is_webserver", [False, True])
+def test_after_postgresql_was_restarted_the_first_who_asks_is_answered(records: Records, is_webserver: bool) -> None:
+    """Its connections have died with it, and nobody was told."""
+    if is_webserver:
+        records.instance.optimize_for_webserver(0, 1800, 20)
+    run = records.run([wholes])
+    ended = records.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+        " and pid <> pg_backend_pid() and backend_type = 'client backend'"
+    )
+    assert ended
+    assert records.instance.get_run_by_id(run) is not None
+    assert records.instance.all_logs(run)
+    assert list(records.instance.all_instigator_state()) == []
