@@ -95,9 +95,9 @@ class _Drill:
         return moment
 
     def _is_under_way(self, run: str) -> bool:
-        """Whether a file is being loaded, and the run of the other source has begun."""
-        loading = self.dev.ask(f"{_RUNNING} and source = 'operating_room' and kind = 'load'")
-        return loading != [(0,)] and self.dev.status(run) == "STARTED"
+        """Whether both sources are being loaded, checked or built."""
+        working = self.dev.ask("select count(distinct source) from etl.batch where status = 'running'")
+        return working == [(2,)] and self.dev.status(run) == "STARTED"
 
     def _is_noticed(self, lines: int, failures: int) -> bool:
         with suppress(psycopg.Error):

@@ -15,7 +15,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from etl_assets.orchestration.models.dbt_build import set_database
+from etl_assets.orchestration.models.dbt_build import set_database, spare_the_stack
 from etl_assets.settings import PROJECT
 from etl_assets_tests.mariadb import SESSION
 
@@ -72,6 +72,7 @@ class Dbt:
     def _invoke(self, words: tuple[str, ...], variables: dict[str, object]) -> Any:
         from dbt.cli.main import dbtRunner  # slow to import, and only these tests need it
 
+        spare_the_stack()
         folders = ["--project-dir", str(self.project), "--profiles-dir", str(SQL)]
         settings = {name: value for name, value in variables.items() if name in SETTINGS}
         rest = {name: value for name, value in variables.items() if name not in SETTINGS}
