@@ -5,7 +5,8 @@ A backfill of an old date makes nothing fresh that it does not write, and a run 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -32,6 +33,8 @@ class Health:
     """The cause, of what is not."""
     command: str = ""
     """What to run, or to look at."""
+    newest_slice: date | None = None
+    """Of a table that is loaded by date, the newest one that news have come of."""
 
 
 def table_health(connection: psycopg.Connection, source: Source) -> list[Health]:
@@ -72,18 +75,21 @@ def _health(source: Source, row: Mapping[str, Any]) -> Health:
     schema, _, table = relation.partition(".")
     is_staging = schema == source.schema
     again = f"etl run {source.name}" + (f" {table}" if is_staging else "")
+    newest: date | None = row["newest_slice"]
+    made = partial(Health, relation=relation, newest_slice=newest)
     hours = f"{source.fresh_within.total_seconds() / 3600:g} hours"
     if row["failed_since"]:
         reason = " ".join((row["error"] or "").split())
         why = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
-        return Health(relation=relation, state="failed", since=row["failed_since"], why=why, command=again)
+        return made(state="failed", since=row["failed_since"], why=why, command=again)
     if row["late_since"]:
         why = f"nothing has come within {hours}" if is_staging else f"what it is built of changed {hours} ago and more"
-        return Health(relation=relation, state="late", since=row["late_since"], why=why, command=again)
+        why += f"; the newest date is {newest}" * bool(newest)
+        return made(state="late", since=row["late_since"], why=why, command=again)
     if row["broken_since"]:
         command = f"etl issues list --source {source.name} --rule {row['first_rule']}"
-        return Health(relation=relation, state="degraded", since=row["broken_since"], why=row["rules"], command=command)
-    return Health(relation=relation, state="healthy")
+        return made(state="degraded", since=row["broken_since"], why=row["rules"], command=command)
+    return made(state="healthy")
 
 
 # Of what it is built of, the first change it has not seen.
@@ -91,10 +97,11 @@ _HEALTH = """
     with loaded as (
         select
             named.relation,
-            last.loaded_at
+            last.loaded_at,
+            last.newest_slice
         from unnest(%(tables)s::text[]) as named (relation)
         cross join lateral (
-            select loaded_at
+            select loaded_at, newest_slice
             from etl.table_load as load
             where load.relation = named.relation and is_news
             order by loaded_at desc, load_id desc
@@ -166,7 +173,8 @@ _HEALTH = """
         end as late_since,
         broken.since as broken_since,
         broken.rules,
-        broken.first_rule
+        broken.first_rule,
+        loaded.newest_slice
     from (
         select relation from loaded
         union

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 
@@ -72,6 +72,12 @@ class SourceState:
         """The table that is to be loaded again and again, and was not for the longest time."""
         loaded = [table for table in self.tables if table.last_loaded_at and str(table.relation) in self.expected]
         return min(loaded, key=lambda table: (table.last_loaded_at, str(table.relation)), default=None)
+
+    @property
+    def newest_slice(self) -> date | None:
+        """The newest date that was loaded of that table, where it is loaded by date."""
+        oldest = str(self.oldest.relation) if self.oldest else None
+        return next((each.newest_slice for each in self.health if each.relation == oldest), None)
 
     def age(self, moment: datetime) -> timedelta | None:
         """How long ago its oldest table was loaded."""

@@ -137,7 +137,9 @@ def test_a_backfill_makes_nothing_fresh_and_nor_does_a_file_that_was_loaded_befo
     age(settings, 40)
     arrive(newest - timedelta(days=1))  # an old date again
     arrive(newest, is_news=False)  # the file that is in force, by hand
-    assert health(settings)[CASE].state == "late"
+    late = health(settings)[CASE]
+    assert (late.state, late.newest_slice) == ("late", newest)
+    assert late.why.endswith(f"; the newest date is {newest}")
     arrive(newest)  # a correction of the newest date
     assert health(settings)[CASE].state == "healthy"
     age(settings, 40)
