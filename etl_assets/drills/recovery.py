@@ -60,9 +60,10 @@ class _Drill:
     def disturb(self, fault: str, kill: Callable[[Dev], Sequence[int]]) -> None:
         """Have work under way, kill something, and wait until all is well again."""
         changed_at = self._change_source()
-        run = self.dev.launch("open_dental", tags_of(OPEN_DENTAL, recent_span(OPEN_DENTAL, 1)))
         _drop_file(self.dev.at, self.files)
         self.files += 1
+        wait_for(lambda: self.dev.ask(_RUNNING) != [(0,)], MOVES_SECONDS)  # a sensor finds the file in its time
+        run = self.dev.launch("open_dental", tags_of(OPEN_DENTAL, recent_span(OPEN_DENTAL, 1)))
         is_under_way = wait_for(lambda: self._is_under_way(run), MOVES_SECONDS)
         lines, failures = len(self.dev.lines()), self.dev.failures()
         killed, moment, killed_at = kill(self.dev), time.monotonic(), time.time()
