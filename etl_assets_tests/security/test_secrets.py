@@ -106,7 +106,7 @@ def planted(host: str) -> tuple[dict[str, str], dict[str, str]]:
         "ETL_LACREI_SAUDE_URL": f"postgresql://reader:{mark()}@127.0.0.1:9/lacrei",
         "ETL_LACREI_SAUDE_PSEUDONYM_KEY": mark() * 4,
         "ETL_CELERY_BROKER_URL": f"redis://:{mark()}@127.0.0.1:9/0",
-        "ETL_ALERTS_EMAIL": f"mailto://user:{mark()}@{host}?from=a@b.example&to=c@d.example",
+        "ETL_ALERTS_EMAIL": f"mailto://user:{mark()}@127.0.0.1:9?from=a@b.example&to=c@d.example",
     }
     in_file = {
         "ETL_TRIALSYNC_INSTANCES": "north",
