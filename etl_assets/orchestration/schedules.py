@@ -82,6 +82,7 @@ def _run_request(source: Source, schedule: LoadSchedule, instance: str) -> dg.Ru
     tables = schedule.tables or [table.name for table in source.tables]
     options = {**schedule.options, **({"instances": [instance]} if instance else {})}
     return dg.RunRequest(
+        run_key=instance or None,  # of a tick's several runs; each tick has its own
         tags={**RETRIES, **tags_of(source, recent_span(source, schedule.windows))},
         run_config=load_config(source, tables, options) if options else {},
         asset_selection=_chosen_assets(source, schedule),
