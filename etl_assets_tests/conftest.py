@@ -28,9 +28,8 @@ from etl_assets.warehouse.rest.job_tables import job_layout
 from etl_assets.warehouse.rest.tables import document_layout
 from etl_assets.warehouse.tables import TableLayout, ensure_table
 from etl_assets_tests import mariadb
-from etl_assets_tests.mariadb import mariadb_server, new_mysql_database  # noqa: F401 (fixtures)
+from etl_assets_tests.mariadb import SESSION, mariadb_server, new_mysql_database  # noqa: F401 (fixtures)
 
-SERVER = "ETL_TEST_SERVER"
 _numbers = itertools.count(1)
 
 
@@ -46,12 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # it too ends the servers
         folder = Path(tempfile.mkdtemp(prefix="etl-"))
         folder.chmod(0o755)
-        os.environ[SERVER] = str(folder)
+        os.environ[SESSION] = str(folder)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput") and SERVER in os.environ:
-        folder = Path(os.environ.pop(SERVER))
+    if not hasattr(config, "workerinput") and SESSION in os.environ:
+        folder = Path(os.environ.pop(SESSION))
         mariadb.stop(folder)
         embedded.stop_server(folder)
         shutil.rmtree(folder)
@@ -69,7 +68,7 @@ def no_server_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 @pytest.fixture(scope="session")
 def server() -> Path:
     """The folder of the running server, whose database `pattern` has all migrations and staging tables."""
-    folder = Path(os.environ[SERVER])
+    folder = Path(os.environ[SESSION])
     with (folder / "pattern.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         embedded.start_server(folder)

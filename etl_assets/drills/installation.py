@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +42,17 @@ class Installation:
         Raises:
             EtlError: It ended otherwise than expected: with 0, or with 2, that there are findings, where nothing is.
         """
+        code, output = self.execute(words, given)
+        if code not in ((0, 2) if expected is None else (expected,)):
+            raise EtlError(f"etl {' '.join(words)}: exit {code}\n{output}")
+        return output
+
+    def execute(self, words: Sequence[str], given: str | None) -> tuple[int, str]:
+        """Run a command to its end; its exit code, and its output with its errors behind it."""
         done = subprocess.run(  # noqa: S603 (our own words)
             self.command(*words), capture_output=True, text=True, env=self.environment, input=given, check=False
         )
-        if done.returncode not in ((0, 2) if expected is None else (expected,)):
-            raise EtlError(f"etl {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
 
     def start(self, *words: str) -> "subprocess.Popen[bytes]":
         """Start a command in a session of its own, so that all of it can be killed."""

@@ -1,6 +1,6 @@
 """Retention of the ledger: loads and builds that changed nothing, and results of checks, are forgotten after a time."""
 
-from typing import LiteralString
+from dataclasses import dataclass
 
 import psycopg
 
@@ -18,64 +18,75 @@ def forget_quiet_history(connection: psycopg.Connection, days: float) -> int:
         connection: As the loader, in autocommit mode: each statement deletes a part and is a transaction.
         days: Age from which on it is forgotten.
     """
-    return sum(_forget(connection, statement, days) for statement in (_LOADS, _BUILDS, _RESULTS))
+    return sum(_forget(connection, table, days) for table in _TABLES)
 
 
-def _forget(connection: psycopg.Connection, statement: LiteralString, days: float) -> int:
-    deleted = 0
-    while part := connection.execute(statement, {"days": days, "most": _AT_ONCE}).rowcount:
-        deleted += part
-    return deleted
+@dataclass(frozen=True)
+class _Table:
+    """A table of the ledger, and which of its rows may go, `old`, once they are old enough."""
+
+    name: str
+    key: str
+    moment: str
+    condition: str
 
 
 # A batch may have loaded a table in parts, which are summed up: they stay or go together.
-_LOADS = """
-    delete from etl.table_load where load_id in (
-        select load_id
-        from etl.table_load as load
-        where
-            loaded_at < now() - make_interval(secs => %(days)s * 86400)
-            and rows_inserted + rows_updated + rows_deleted + rows_vanished + rows_rejected = 0
+_TABLES = (
+    _Table(
+        name="table_load",
+        key="load_id",
+        moment="loaded_at",
+        condition="""
+            rows_inserted + rows_updated + rows_deleted + rows_vanished + rows_rejected = 0
             and file_id is null
             and exists (
                 select from etl.table_load as later
                 where
-                    later.relation = load.relation and later.instance = load.instance
-                    and later.loaded_at > load.loaded_at and later.batch_id <> load.batch_id
+                    later.relation = old.relation and later.instance = old.instance
+                    and later.loaded_at > old.loaded_at and later.batch_id <> old.batch_id
             )
             and (not is_news or exists (
                 select from etl.table_load as later
-                where later.relation = load.relation and later.loaded_at > load.loaded_at and later.is_news
+                where later.relation = old.relation and later.loaded_at > old.loaded_at and later.is_news
             ))
-        limit %(most)s
-    )
-"""
-_BUILDS = """
-    delete from etl.model_build where build_id in (
-        select build_id
-        from etl.model_build as build
-        where
-            built_at < now() - make_interval(secs => %(days)s * 86400)
-            and status = 'success' and rows_changed = 0
+        """,
+    ),
+    _Table(
+        name="model_build",
+        key="build_id",
+        moment="built_at",
+        condition="""
+            status = 'success' and rows_changed = 0
             and exists (
                 select from etl.model_build as later
-                where later.relation = build.relation and later.built_at > build.built_at
+                where later.relation = old.relation and later.built_at > old.built_at
             )
-        limit %(most)s
-    )
-"""
-_RESULTS = """
-    delete from etl.quality_result where result_id in (
-        select result_id
-        from etl.quality_result as result
-        where
-            checked_at < now() - make_interval(secs => %(days)s * 86400)
-            and exists (
+        """,
+    ),
+    _Table(
+        name="quality_result",
+        key="result_id",
+        moment="checked_at",
+        condition="""
+            exists (
                 select from etl.quality_result as later
-                where
-                    later.relation = result.relation and later.rule = result.rule
-                    and later.checked_at > result.checked_at
+                where later.relation = old.relation and later.rule = old.rule and later.checked_at > old.checked_at
             )
-        limit %(most)s
+        """,
+    ),
+)
+
+
+def _forget(connection: psycopg.Connection, table: _Table, days: float) -> int:
+    statement = (
+        f"delete from etl.{table.name} where {table.key} in ("
+        f" select {table.key} from etl.{table.name} as old"
+        f" where {table.moment} < now() - make_interval(secs => %(days)s * 86400) and {table.condition}"
+        " limit %(most)s)"
     )
-"""
+    deleted, part = 0, _AT_ONCE
+    while part == _AT_ONCE:
+        part = connection.execute(statement, {"days": days, "most": _AT_ONCE}).rowcount
+        deleted += part
+    return deleted

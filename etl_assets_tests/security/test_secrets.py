@@ -28,7 +28,7 @@ from etl_assets.sandbox.operating_room.write import write_files
 from etl_assets.settings import PROJECT
 from etl_assets.warehouse import embedded
 from etl_assets_tests.command_lines import watched
-from etl_assets_tests.conftest import SERVER
+from etl_assets_tests.mariadb import SESSION
 from etl_assets_tests.orchestration.installation import Installation, install
 
 MARK = re.compile(r"PLANTED[0-9a-f]{4}")
@@ -141,7 +141,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, server: Path, new_database: 
             patch.setenv(name, at.environment.get(name, ""))  # so that what a run exports goes with the fixture
         for name, value in at.environment.items():
             patch.setenv(name, value)
-        for name in (SERVER, "ETL_REAL_DATA_DIR"):  # settings of the tests, which `etl validate` does not know
+        for name in (SESSION, "ETL_REAL_DATA_DIR"):  # settings of the tests, which `etl validate` does not know
             patch.delenv(name, raising=False)
         made = Night(at)
         write_files(at.landing, start=date(2026, 1, 5), days=2, rooms=2)

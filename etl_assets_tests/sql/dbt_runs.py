@@ -15,7 +15,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
 
-from etl_assets.orchestration.models.dbt_build import set_database, spare_the_stack
+from etl_assets.orchestration.models.dbt_build import read_manifest, spare_the_stack
 from etl_assets.settings import PROJECT
 from etl_assets_tests.mariadb import SESSION
 
@@ -61,11 +61,7 @@ class Dbt:
 
     def _manifest(self) -> Any:
         """What dbt makes of the project by parsing it, for this database."""
-        from dbt.contracts.graph.manifest import Manifest
-
-        manifest, database = Manifest.from_msgpack(_parsed(self.project)), conninfo_to_dict(self.url)["dbname"]
-        for node in (*manifest.nodes.values(), *manifest.sources.values()):
-            set_database(node, str(database))
+        manifest = read_manifest(_parsed(self.project), str(conninfo_to_dict(self.url)["dbname"]))
         manifest.build_flat_graph()
         return manifest
 

@@ -1,17 +1,10 @@
 import psycopg
 import pytest
 
-from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger import Counts, abandon_dead_batches, open_batch, record_load, record_watermark
 from etl_assets.warehouse.relation import Relation
 
 CASES = Relation("stg", "or_case")
-
-
-@pytest.fixture
-def ledger(settings):
-    with connect(settings, autocommit=True) as connection:
-        yield connection
 
 
 def statuses(ledger: psycopg.Connection) -> list[str]:

@@ -1,20 +1,10 @@
-from collections.abc import Iterator
 from uuid import uuid4
 
 import psycopg
-import pytest
 
-from etl_assets.settings import Settings
-from etl_assets.warehouse.connection import connect
 from etl_assets.warehouse.ledger_retention import forget_quiet_history
 
 KEEP = 100
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Iterator[psycopg.Connection]:
-    with connect(settings, autocommit=True) as connection:
-        yield connection
 
 
 def batch(ledger: psycopg.Connection) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from etl_assets.declare.dates import Span
 from etl_assets.errors import EtlError
@@ -19,6 +19,9 @@ from etl_assets.settings import Settings, temporary_environment
 from etl_assets.warehouse.connection import PREVIEWER, TRANSFORMER
 from etl_assets.warehouse.ledger import Batch
 from etl_assets.warehouse.preview import preview_schema
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
 
 CURRENT = "CURRENT"
 """What a materialization answers of a table that turned out to be up to date."""
@@ -55,14 +58,11 @@ def run_dbt(settings: Settings, batch: Batch | None, request: BuildRequest) -> l
     """
     from dbt.adapters.factory import FACTORY
     from dbt.cli.main import dbtRunner  # two seconds, which a run that builds nothing need not pay
-    from dbt.contracts.graph.manifest import Manifest
 
     spare_the_stack()
-    database = reach_warehouse(settings)
-    manifest = Manifest.from_msgpack(dbt_manifest(request.source).read_bytes())
+    manifest = read_manifest(dbt_manifest(request.source).read_bytes(), reach_warehouse(settings))
     for node in (*manifest.nodes.values(), *manifest.sources.values()):
         node.tags = [_PLANNED] if node.unique_id in request.models or node.unique_id in request.tests else []
-        set_database(node, database)
         if node.unique_id in request.previewed:
             _set_previewed(node)
     manifest.build_flat_graph()  # type: ignore[no-untyped-call]
@@ -94,11 +94,16 @@ def spare_the_stack() -> None:
     BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]  # noqa: SLF001
 
 
-def set_database(node: Any, name: str) -> None:
-    """Have a node be of this database: the manifest was made for any."""
-    if node.relation_name:
-        node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{name}".', 1)
-    node.database = name
+def read_manifest(parsed: bytes, database: str) -> "Manifest":
+    """What dbt has parsed, for this database: it was parsed for any."""
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest = Manifest.from_msgpack(parsed)
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(f'"{node.database}".', f'"{database}".', 1)
+        node.database = database
+    return manifest
 
 
 def _set_previewed(node: Any) -> None:
